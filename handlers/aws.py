@@ -1,0 +1,78 @@
+"""AWS's errors, translated once, where the calls are made."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
+from botocore.parsers import ResponseParserError
+from pydantic import ValidationError
+
+from models.base import printable
+from models.errors import AwsRefused, AwsUnavailable
+
+# botocore's own defaults allow 180 s in one call: the function would die with a write in flight
+CONFIG = Config(
+    connect_timeout=2,  # seconds
+    read_timeout=5,  # seconds
+    retries={"mode": "standard", "total_max_attempts": 2},
+)
+
+_TRANSIENT = frozenset(
+    {
+        "ExpiredToken",  # the next invocation has new credentials
+        "ExpiredTokenException",
+        "InternalError",
+        "InternalFailure",
+        "RequestExpired",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "Unavailable",
+    }
+)
+_UNAUTHORIZED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
+_SERVER_ERROR = 500  # HTTP status
+_MESSAGE_CHARACTERS = 300
+
+
+@contextmanager
+def translated(doing: str, *, service: str = "ec2") -> Iterator[None]:
+    """Turn what goes wrong in a call into one of our two errors, with what we were doing.
+
+    Raises:
+        AwsRefused: The same request would be refused again.
+        AwsUnavailable: It may succeed later, or AWS's answer made no sense.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _from_aws(doing, service, error) from error
+    except (HTTPClientError, IncompleteReadError, ResponseStreamingError) as error:
+        raise AwsUnavailable(f"{doing}: no answer ({type(error).__name__})") from error
+    except (ResponseParserError, ValidationError, KeyError, TypeError) as error:
+        raise AwsUnavailable(f"{doing}: AWS's answer made no sense") from error
+    except BotoCoreError as error:
+        raise AwsRefused(f"{doing}: {printable(str(error))}") from error
+
+
+def _from_aws(doing: str, service: str, error: ClientError) -> AwsRefused | AwsUnavailable:
+    code = error.response.get("Error", {}).get("Code", "no error code")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _UNAUTHORIZED:  # AWS's message holds the role's name and an encoded blob
+        action = f"{service}:{error.operation_name}"
+        return AwsRefused(f"{doing}: {code}: the role needs {action}", unauthorized=True)
+    message = error.response.get("Error", {}).get("Message", "")
+    said = f"{doing}: {code}: {printable(message)[:_MESSAGE_CHARACTERS]}"
+    if code in _TRANSIENT or status >= _SERVER_ERROR:
+        return AwsUnavailable(said)
+    return AwsRefused(said)

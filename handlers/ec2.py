@@ -1,0 +1,191 @@
+"""The one gateway to EC2: asks, pages, and returns values."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from handlers.aws import translated
+from models.base import Place
+from models.errors import AwsRefused, AwsUnavailable
+from models.image import BACKUP_SOURCE_TAG, Image
+from models.selectors import Mark, Selectors
+from models.template import MARK_TAG, OPT_IN_TAG, Template, Version
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+_PAGE = 200  # the most that DescribeLaunchTemplates and DescribeLaunchTemplateVersions give at once
+_IMAGES_PAGE = 500
+
+
+class Ec2:
+    """EC2 as the reactor needs it. Every method may raise AwsRefused and AwsUnavailable."""
+
+    def __init__(self, client: "EC2Client", place: Place) -> None:
+        self._client = client
+        self.place = place
+
+    # -- launch templates ------------------------------------------------------------------------
+
+    def opted_in_templates(self) -> list[Template]:
+        """All templates with the tag `ami-reactor`, whatever its value; without versions."""
+        return self._templates(Filters=[{"Name": "tag-key", "Values": [OPT_IN_TAG]}])
+
+    def template(self, template_id: str) -> Template:
+        """One template as it is now; without versions."""
+        found = self._templates(LaunchTemplateIds=[template_id])
+        if not found:
+            raise AwsUnavailable(f"{template_id}: cannot be seen")
+        return found[0]
+
+    def _templates(self, **which: Any) -> list[Template]:
+        found = self._pages("describe_launch_templates", "LaunchTemplates", _PAGE, which)
+        with translated("listing launch templates"):
+            return [Template.model_validate(template) for template in found]
+
+    def templates_on(self, image_id: str) -> set[str]:
+        """The ids of the templates whose default version names that image."""
+        which = {
+            "Versions": ["$Default"],
+            "Filters": [{"Name": "image-id", "Values": [image_id]}],
+        }
+        found = self._pages("describe_launch_template_versions", _VERSIONS, _PAGE, which)
+        return {version["LaunchTemplateId"] for version in found}
+
+    def versions(self, template: Template) -> tuple[Version, ...]:
+        """The default version and all after it, ascending.
+
+        Raises:
+            AwsUnavailable: The default version cannot be seen yet.
+        """
+        which: dict[str, Any] = {"LaunchTemplateId": template.launch_template_id}
+        default = template.default_version_number
+        if default > 1:
+            # the API calls it "the version number after which to describe": ask for one more
+            which["MinVersion"] = str(default - 1)
+        found = self._pages("describe_launch_template_versions", _VERSIONS, _PAGE, which)
+        with translated(f"reading the versions of {template.launch_template_id}"):
+            versions = [Version.model_validate(version) for version in found]
+        seen = sorted((v for v in versions if v.version_number >= default), key=_number)
+        if not seen or seen[0].version_number != default:
+            raise AwsUnavailable(
+                f"{template.launch_template_id}: its default version {default} cannot be seen yet"
+            )
+        return tuple(seen)
+
+    def create_version(self, template: Template, image: Image) -> Version:
+        """A new version: the default one with that image, and nothing else changed.
+
+        Asked again, EC2 gives the same answer and makes no second version (ClientToken).
+
+        Raises:
+            AwsRefused: Also where EC2 made the version and warned, or changed more than the image.
+        """
+        source = template.default
+        doing = f"creating a version of {template.launch_template_id}"
+        with translated(doing):
+            answer = self._client.create_launch_template_version(
+                LaunchTemplateId=template.launch_template_id,
+                SourceVersion=str(source.version_number),
+                LaunchTemplateData={"ImageId": image.image_id},
+                VersionDescription=f"ami-reactor: {source.image_id} -> {image.image_id}",
+                ClientToken=_client_token(template, image),
+            )
+            created = Version.model_validate(answer["LaunchTemplateVersion"])
+        if warnings := answer.get("Warning", {}).get("Errors"):
+            codes = ", ".join(warning.get("Code", "no code") for warning in warnings)
+            raise AwsRefused(f"{doing}: EC2 warned of version {created.version_number}: {codes}")
+        if created.image_id != image.image_id or not created.differs_in_image_alone(source):
+            raise AwsRefused(
+                f"{doing}: version {created.version_number} differs in more than ImageId"
+            )
+        return created
+
+    def set_default(self, template: Template, version: Version) -> int:
+        """Make that version the default.
+
+        Returns:
+            The latest version number, as the answer of this very call has it.
+        """
+        doing = f"making version {version.version_number} of {template.launch_template_id} default"
+        with translated(doing):
+            answer = self._client.modify_launch_template(
+                LaunchTemplateId=template.launch_template_id,
+                DefaultVersion=str(version.version_number),
+            )
+            return answer["LaunchTemplate"]["LatestVersionNumber"]
+
+    def set_mark(self, template: Template, mark: Mark) -> None:
+        with translated(f"tagging {template.launch_template_id} with {MARK_TAG}"):
+            self._client.create_tags(
+                Resources=[template.launch_template_id],
+                Tags=[{"Key": MARK_TAG, "Value": str(mark)}],
+            )
+
+    # -- images ----------------------------------------------------------------------------------
+
+    def own_image(self, image_id: str) -> Image | None:
+        """The image with that id, if this account owns it; disabled ones too."""
+        found = self._images([{"Name": "image-id", "Values": [image_id]}], Owners=["self"])
+        return found[0] if found else None
+
+    def images(self, image_ids: Iterable[str]) -> list[Image]:
+        """The images with those ids, whoever owns them; what cannot be seen is left out.
+
+        For images that templates name already: the first one is often a vendor's.
+        """
+        return self._images([{"Name": "image-id", "Values": sorted(image_ids)}])
+
+    def matching_images(self, selectors: Selectors) -> list[Image]:
+        """Every image of this account that the selectors may match, in no order.
+
+        One call for each way in which a source instance is proved, for filters are and-ed. States
+        and proofs are judged by the caller, who wants to know of the near misses too.
+        """
+        filters = [
+            {"Name": f"tag:{key}", "Values": [_literally(value)]}
+            for key, value in selectors.image_tags.items()
+        ]
+        if selectors.image_name is not None:
+            filters.append({"Name": "name", "Values": [selectors.image_name.replace("\\", r"\\")]})
+        if not selectors.source_instances:
+            return self._images(filters, Owners=["self"])
+        instances = sorted(selectors.source_instances)
+        arns = [f"*{instance}" for instance in instances]
+        proofs = (
+            {"Name": f"tag:{BACKUP_SOURCE_TAG}", "Values": arns},
+            {"Name": "source-instance-id", "Values": instances},
+        )
+        found = [i for proof in proofs for i in self._images([proof, *filters], Owners=["self"])]
+        return list({image.image_id: image for image in found}.values())
+
+    def _images(self, filters: list[dict[str, Any]], **owners: Any) -> list[Image]:
+        which = {"Filters": filters, "IncludeDisabled": True, **owners}
+        found = self._pages("describe_images", "Images", _IMAGES_PAGE, which)
+        with translated("listing images"):
+            return [Image.model_validate(image) for image in found]
+
+    def _pages(self, operation: str, key: str, size: int, which: dict[str, Any]) -> list[Any]:
+        with translated(operation.replace("_", " ")):
+            paginator: Any = self._client.get_paginator(operation)  # type: ignore[call-overload]
+            pages = paginator.paginate(**which, PaginationConfig={"PageSize": size})
+            return [item for page in pages for item in page[key]]
+
+
+_VERSIONS = "LaunchTemplateVersions"
+
+
+def _number(version: Version) -> int:
+    return version.version_number
+
+
+def _client_token(template: Template, image: Image) -> str:
+    """64 ASCII characters, the most that EC2 documents; the same for the same wish."""
+    source = template.default_version_number
+    wish = f"{template.launch_template_id} {source} {image.image_id}"
+    return hashlib.sha256(wish.encode()).hexdigest()
+
+
+def _literally(value: str) -> str:
+    """A filter's value that matches nothing but itself: EC2 reads * and ? as wildcards."""
+    return value.replace("\\", r"\\").replace("*", r"\*").replace("?", r"\?")

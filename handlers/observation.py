@@ -1,0 +1,148 @@
+"""What is read of the world for one launch template, and the evidence that an image is gone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from handlers.clock import Clock
+from handlers.ec2 import Ec2
+from models.base import Place
+from models.decision import Decision, decide
+from models.errors import AwsUnavailable
+from models.image import Image
+from models.selectors import Misconfigured, Selectors, read_selectors
+from models.template import Template, Version
+
+_ABSENCE_IS_BELIEVED_AFTER = timedelta(hours=1)
+"""EC2's reads are eventually consistent: an image younger than this may just not be visible yet."""
+
+_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6)  # seconds between reads until a new version is visible
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The event itself reports that an image was deregistered or disabled.
+
+    Attributes:
+        is_recent: So short a time ago that a read may not know of it yet.
+    """
+
+    image_id: str
+    is_recent: bool
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One template, its versions from the default on, and every image that matters to it."""
+
+    template: Template
+    place: Place
+    clock: Clock
+    images: dict[str, Image]
+    loss: Loss | None
+
+    @property
+    def selectors(self) -> Selectors | Misconfigured:
+        return read_selectors(self.template.tags, self.place)
+
+    def decide(self) -> Decision:
+        """Ask the one question.
+
+        Raises:
+            AwsUnavailable: The current image cannot be seen, and that is no proof that it is gone.
+        """
+        images = self.images.values()
+        return decide(self.template, self.selectors, self.current(), images, self.clock.now)
+
+    def current(self) -> Image | None:
+        """The image of the default version; None where it is gone, or the version names none."""
+        default = self.template.default
+        if default.image_id is None or not default.image_id.startswith("ami-"):
+            return None
+        image = self.images.get(default.image_id)
+        is_lost = self.loss is not None and self.loss.image_id == default.image_id
+        if image is None:
+            if not is_lost and self.clock.now - default.create_time < _ABSENCE_IS_BELIEVED_AFTER:
+                raise AwsUnavailable(
+                    f"{default.image_id}, the image of version {default.version_number}, cannot be"
+                    " seen; the version is younger than an hour, so this may be a stale read"
+                )
+            return None
+        if self.loss is not None and is_lost and self.loss.is_recent and not image.is_dead:
+            raise AwsUnavailable(f"{default.image_id}: its loss cannot be seen yet")
+        return None if image.is_dead else image
+
+    def plus(self, version: Version) -> "Observation":
+        """The same with a version that an answer of EC2 has just described."""
+        versions = (*self.template.versions, version)
+        return replace(self, template=self.template.model_copy(update={"versions": versions}))
+
+    def version_with(self, image: Image) -> Version | None:
+        """A version that already has that image and differs from the default in nothing else.
+
+        A version with other settings is a person's unreleased work and is never taken.
+        """
+        default = self.template.default
+        eligible = (
+            version
+            for version in self.template.versions
+            if version.image_id == image.image_id and version.differs_in_image_alone(default)
+        )
+        return next(eligible, None)
+
+
+def observe(
+    ec2: Ec2, template: Template, selectors: Selectors, clock: Clock, loss: Loss | None
+) -> Observation:
+    """Read what deciding needs. The template must have its versions."""
+    images = {image.image_id: image for image in ec2.matching_images(selectors)}
+    images |= _images(ec2, _named(template.versions) - images.keys())
+    return Observation(template, ec2.place, clock, images, loss)
+
+
+def observe_again(
+    ec2: Ec2, seen: Observation, at_least: int, own_default: int | None
+) -> Observation:
+    """Read mode, hold, mark and default anew, and any versions made since.
+
+    Args:
+        at_least: Read until a version with this number is visible. Numbers are given in order,
+            so all older ones are visible then too.
+        own_default: The version that we made the default ourselves; a read may not know it yet.
+
+    Raises:
+        AwsUnavailable: Still not visible after some seconds.
+    """
+    for wait in _WAITS:
+        template = ec2.template(seen.template.launch_template_id)
+        if template.latest_version_number >= at_least:
+            if own_default is not None:
+                template = template.model_copy(update={"default_version_number": own_default})
+            template = _with_versions(ec2, template, seen.template.versions)
+            if template.latest_seen >= at_least:
+                # read even if seen before: whoever made the version saw its image more lately
+                added = [v for v in template.versions if v not in seen.template.versions]
+                images = seen.images | _images(ec2, _named(added))
+                return replace(seen, template=template, images=images)
+        seen.clock.sleep(wait)
+    raise AwsUnavailable(f"{template.launch_template_id}: version {at_least} is not visible yet")
+
+
+def _with_versions(ec2: Ec2, template: Template, read: tuple[Version, ...]) -> Template:
+    """The template with its versions, read again only where the ones that were read miss any."""
+    known = {version.version_number: version for version in read}
+    wanted = range(template.default_version_number, template.latest_version_number + 1)
+    if all(number in known for number in wanted):
+        versions = tuple(known[number] for number in wanted)
+    else:
+        versions = ec2.versions(template)
+    return template.model_copy(update={"versions": versions})
+
+
+def _named(versions: Iterable[Version]) -> set[str]:
+    """The images that those versions name."""
+    return {v.image_id for v in versions if v.image_id and v.image_id.startswith("ami-")}
+
+
+def _images(ec2: Ec2, image_ids: set[str]) -> dict[str, Image]:
+    return {image.image_id: image for image in ec2.images(image_ids)} if image_ids else {}

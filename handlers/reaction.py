@@ -1,0 +1,221 @@
+"""From an event to an outcome: hear, look, decide, act, record."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from handlers.bus import Bus
+from handlers.clock import Clock
+from handlers.ec2 import Ec2
+from handlers.observation import Loss, Observation, observe
+from handlers.promotion import carry_out, foresee
+from models.base import printable
+from models.decision import Keep, Reason, settle
+from models.errors import AwsRefused, AwsUnavailable, EventRejected
+from models.events import (
+    AmiStateChange,
+    BackupJobStateChange,
+    Event,
+    Ignored,
+    ReconcileRequested,
+    elsewhere,
+    parse_event,
+)
+from models.outcome import Outcome, Result, TemplateOutcome, failed, kept, rejected
+from models.selectors import Misconfigured, Selectors, read_selectors
+from models.template import Template
+
+Act = Callable[[Ec2, Observation], TemplateOutcome]
+
+_VISIBLE_WITHIN = timedelta(minutes=1)
+"""An image may not be visible yet so soon after its event; later, what is not there is gone."""
+
+_SECONDS_FOR_A_TEMPLATE = 50
+
+
+@dataclass(frozen=True)
+class Follower:
+    """An opted-in template and what its tags say."""
+
+    template: Template
+    selectors: Selectors | Misconfigured
+
+    def follows_instance(self, instance_id: str | None) -> bool:
+        return (
+            isinstance(self.selectors, Selectors) and instance_id in self.selectors.source_instances
+        )
+
+
+def react(raw: object, ec2: Ec2, bus: Bus, clock: Clock) -> Outcome:
+    """Bring every launch template that the event concerns up to date with the world.
+
+    One template's failure does not stop the others. Nothing is raised for what AWS or the event
+    does wrong: it is all in the outcome, whose `result` tells whether to try again.
+    """
+    return _reaction(raw, ec2, clock, carry_out, bus)
+
+
+def plan(raw: object, ec2: Ec2, clock: Clock) -> Outcome:
+    """What `react` would do now; nothing is written, and nothing handed on."""
+    return _reaction(raw, ec2, clock, foresee, None)
+
+
+def _reaction(raw: object, ec2: Ec2, clock: Clock, act: Act, bus: Bus | None) -> Outcome:
+    try:
+        event = parse_event(raw)
+    except EventRejected as rejection:
+        return rejected(raw, str(rejection))
+    if ignored := elsewhere(event, ec2.place) or event.ignored():
+        return _outcome(event, Result.IGNORED, reason=ignored)
+    try:
+        opted_in = _opted_in(ec2)
+        woken = _woken(event, opted_in, ec2, clock)
+    except (AwsRefused, AwsUnavailable) as error:
+        return _outcome(event, Result.FAILED, reason=_reason(error), error=str(error))
+    misconfigured = [f for f in opted_in if isinstance(f.selectors, Misconfigured)]
+    if isinstance(woken, Ignored):
+        if not misconfigured:
+            return _outcome(event, Result.IGNORED, reason=woken)
+        woken = []
+    concerned = [*woken, *(follower for follower in misconfigured if follower not in woken)]
+    return _settle_all(
+        event, concerned, partial(_settle, ec2, clock, act, _loss(event, clock)), clock, bus
+    )
+
+
+def _opted_in(ec2: Ec2) -> list[Follower]:
+    return [
+        Follower(template, read_selectors(template.tags, ec2.place))
+        for template in ec2.opted_in_templates()
+    ]
+
+
+def _woken(
+    event: Event, opted_in: list[Follower], ec2: Ec2, clock: Clock
+) -> list[Follower] | Ignored:
+    """The templates that the event says to look at.
+
+    Raises:
+        AwsUnavailable: The event's image cannot be seen yet.
+    """
+    if not opted_in:
+        return Ignored.NO_FOLLOWER
+    if event.template_id is not None:
+        woken = [f for f in opted_in if f.template.launch_template_id == event.template_id]
+    elif isinstance(event, ReconcileRequested):
+        woken = opted_in
+    elif isinstance(event, AmiStateChange) and event.is_loss:
+        on_it = ec2.templates_on(event.detail.image_id)
+        woken = [f for f in opted_in if f.template.launch_template_id in on_it]
+    elif event.image_id is None:
+        woken = [f for f in opted_in if f.follows_instance(event.instance_id)]
+    else:
+        image = ec2.own_image(event.image_id)
+        if image is None:
+            return _unseen(event, opted_in, clock)
+        woken = [
+            f for f in opted_in if isinstance(f.selectors, Selectors) and f.selectors.match(image)
+        ]
+    return woken or Ignored.NO_FOLLOWER
+
+
+def _unseen(event: Event, opted_in: list[Follower], clock: Clock) -> Ignored:
+    """Builds make and delete images all day; the backup of a followed instance is another matter.
+
+    Raises:
+        AwsUnavailable: The image ought to be there, or may only be too young to be seen.
+    """
+    unseen = f"{event.image_id} cannot be seen in this account"
+    if isinstance(event, BackupJobStateChange):
+        for follower in opted_in:
+            if follower.follows_instance(event.instance_id):
+                name = follower.template.launch_template_name
+                raise AwsUnavailable(
+                    f"{unseen}: it is the backup of the instance that {name} follows"
+                )
+    if _is_recent(event, clock):
+        raise AwsUnavailable(f"{unseen}: it may be too young, or the event's time is no past date")
+    return Ignored.IMAGE_GONE
+
+
+def _is_recent(event: Event, clock: Clock) -> bool:
+    return event.time is None or clock.now - event.time < _VISIBLE_WITHIN
+
+
+def _loss(event: Event, clock: Clock) -> Loss | None:
+    if isinstance(event, AmiStateChange) and event.is_loss:
+        return Loss(event.detail.image_id, is_recent=_is_recent(event, clock))
+    return None
+
+
+def _settle_all(
+    event: Event,
+    concerned: list[Follower],
+    settle_one: Callable[[Follower], TemplateOutcome],
+    clock: Clock,
+    bus: Bus | None,
+) -> Outcome:
+    outcomes: list[TemplateOutcome] = []
+    handed_on: list[str] = []
+    for follower in concerned:
+        # the first is always tried here: handing on alone would go round for ever
+        is_short = bool(outcomes) and clock.seconds_left() < _SECONDS_FOR_A_TEMPLATE
+        if bus is None or not is_short:
+            outcomes.append(settle_one(follower))
+        elif refusal := _hand_on(follower, bus):
+            outcomes.append(refusal)
+        else:
+            handed_on.append(follower.template.launch_template_id)
+    error = "; ".join(_described(o) for o in outcomes if o.outcome == "failed") or None
+    return _outcome(
+        event,
+        Result.FAILED if error else Result.HANDLED,
+        templates=tuple(outcomes),
+        error=error,
+        handed_on=tuple(handed_on),
+    )
+
+
+def _settle(
+    ec2: Ec2, clock: Clock, act: Act, loss: Loss | None, follower: Follower
+) -> TemplateOutcome:
+    template = follower.template
+    try:
+        if isinstance(follower.selectors, Selectors):
+            template = template.model_copy(update={"versions": ec2.versions(template)})
+        match settle(template, follower.selectors):
+            case Keep() as keep:
+                return kept(template, keep)
+            case Selectors() as selectors:
+                return act(ec2, observe(ec2, template, selectors, clock, loss))
+    except (AwsRefused, AwsUnavailable) as error:
+        return failed(template, _reason(error), str(error))
+
+
+def _hand_on(follower: Follower, bus: Bus) -> TemplateOutcome | None:
+    try:
+        bus.request_reconcile(follower.template.launch_template_id)
+    except (AwsRefused, AwsUnavailable) as error:
+        return failed(follower.template, _reason(error), str(error))
+    return None
+
+
+def _reason(error: AwsRefused | AwsUnavailable) -> Reason:
+    return Reason.AWS_REFUSED if isinstance(error, AwsRefused) else Reason.AWS_UNAVAILABLE
+
+
+def _described(outcome: TemplateOutcome) -> str:
+    name = printable(outcome.launch_template_name)
+    return f"{name} ({outcome.launch_template_id}): {outcome.reason}: {outcome.message}"
+
+
+def _outcome(event: Event, result: Result, **rest: Any) -> Outcome:
+    return Outcome(
+        event_id=event.id,
+        detail_type=event.detail_type,
+        image_id=event.image_id,
+        result=result,
+        **rest,
+    )

@@ -1,0 +1,84 @@
+"""The Lambda entry point: wiring and nothing else."""
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+from aws_lambda_powertools import Logger
+
+from handlers.aws import CONFIG
+from handlers.bus import Bus
+from handlers.clock import Clock
+from handlers.ec2 import Ec2
+from handlers.reaction import react
+from models.base import Place
+from models.errors import AwsRefused, AwsUnavailable, EventRejected, ReactorError
+from models.outcome import Outcome, Result
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger(service="ami-reactor")
+
+
+class ReactionFailed(ReactorError):
+    """Some template could not be settled; Lambda tries again, and then dead-letters the event.
+
+    Attributes:
+        outcome: What became of the event, the templates that went well among it.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.error)
+        self.outcome = outcome
+
+
+@logger.inject_lambda_context
+def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
+    """React to one event; the outcome is the return value and one log line.
+
+    Raises:
+        EventRejected: The payload is none of our events, or not a valid one.
+        ReactionFailed: Some template could not be settled now.
+    """
+    place = _place(context)
+    bus = Bus(lambda: _client("events", place.region))
+    clock = Clock(datetime.now(UTC), lambda: context.get_remaining_time_in_millis() / 1000)
+
+    outcome = react(event, Ec2(_client("ec2", place.region), place), bus, clock)
+
+    logger.set_correlation_id(outcome.event_id)
+    logger.info("outcome", outcome=outcome.model_dump(mode="json"))
+    _announce(outcome, bus)
+    if outcome.result is Result.REJECTED:
+        raise EventRejected(outcome.error)
+    if outcome.result is Result.FAILED:
+        raise ReactionFailed(outcome)
+    return outcome.model_dump(mode="json")
+
+
+def _announce(outcome: Outcome, bus: Bus) -> None:
+    """Tell others. That nobody could be told changes nothing about what was done."""
+    for template in outcome.templates:
+        if template.outcome in ("promoted", "failed"):
+            try:
+                bus.announce(template)
+            except (AwsRefused, AwsUnavailable) as error:
+                logger.warning("not announced", error=str(error))
+
+
+def _place(context: "LambdaContext") -> Place:
+    """Where this function runs: arn:aws:lambda:REGION:ACCOUNT:function:NAME."""
+    _, _, _, region, account, *_ = context.invoked_function_arn.split(":")
+    return Place(account=account, region=region)
+
+
+@cache
+def _client(service: str, region: str) -> Any:
+    return botocore.session.get_session().create_client(service, region, config=CONFIG)
+
+
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # in Lambda: while Init has the CPU to itself
+    _client("ec2", os.environ["AWS_REGION"])

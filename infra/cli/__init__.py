@@ -1,0 +1,23 @@
+"""The command line: `ami-reactor VERB`.
+
+Results go to stdout, everything else to stderr. Exit status: 0 done, 1 something failed or was
+dead-lettered, 2 wrong usage or unreadable input, which is said before anything runs.
+"""
+
+import typer
+
+from infra.cli.local import local
+from infra.cli.replay import replay
+
+app = typer.Typer(
+    name="ami-reactor",
+    help="Moves EC2 launch templates to the newest AMI of a golden instance.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+app.command()(replay)
+app.command()(local)

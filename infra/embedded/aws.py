@@ -1,0 +1,64 @@
+"""The embedded AWS itself."""
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from unittest import mock
+
+from moto import mock_aws
+
+from infra.embedded.repairs import repaired
+from infra.embedded.session import new_session
+from infra.embedded.world import seed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import boto3
+
+    from infra.embedded.world import World
+
+
+@contextmanager
+def embedded_aws(world: "World", *, aws_sources: bool = False) -> "Iterator[boto3.Session]":
+    """Yield a session whose every call is answered by moto, with `world` already in place.
+
+    Make clients from that session, inside the block. moto does not see a client that was made
+    before moto was imported; the made-up keys see to it that AWS would refuse one.
+
+    Args:
+        world: What exists at the start.
+        aws_sources: Let PutEvents accept events from `aws.*`.
+    """
+    with (
+        _sealed(world.account, world.region),
+        repaired(aws_sources=aws_sources),
+        # moto's own made-up keys would take the place of ours
+        mock_aws(config={"core": {"mock_credentials": False}}),
+    ):
+        seed(world)
+        yield new_session(world.region)
+
+
+@contextmanager
+def _sealed(account: str, region: str) -> "Iterator[None]":
+    """Nothing that the environment says about the real AWS, or about moto, comes through.
+
+    An endpoint URL would bypass moto, a profile or a file would bring real keys. moto takes the
+    account of a request from MOTO_ACCOUNT_ID, which it reads anew for each.
+    """
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_"))}
+    sealed = {
+        "AWS_ACCESS_KEY_ID": "embedded",
+        "AWS_SECRET_ACCESS_KEY": "embedded",
+        "AWS_SESSION_TOKEN": "embedded",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "MOTO_ACCOUNT_ID": account,
+    }
+    with mock.patch.dict(os.environ, {**kept, **sealed}, clear=True):
+        yield

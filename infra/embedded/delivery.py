@@ -1,0 +1,328 @@
+"""The part of AWS that moto lacks: an event reaches the handler, or becomes a dead letter.
+
+EventBridge matches an event with its rules (moto's own engine) and hands it to Lambda's queue for
+asynchronous invocations, which tries three times. What could not be handed over is the rule's dead
+letter; what the handler failed on is Lambda's on-failure record. Nothing here waits.
+Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html,
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+"""
+
+import fnmatch
+import io
+import json
+import traceback
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+from unittest import mock
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from moto.awslambda.models import LambdaFunction, lambda_backends
+from moto.events.models import Rule, events_backends
+from moto.sqs.models import sqs_backends
+from moto.utilities.arns import parse_arn
+
+from handlers import reactor
+from infra.embedded.faults import Faults
+from models.base import Place, aws_date
+from models.errors import EventRejected
+from models.outcome import rejected
+
+_SECONDS_LEFT = 120  # nothing here takes time, so no invocation ever runs short of it
+
+
+@dataclass
+class Receipt:
+    """What became of one event on its way.
+
+    Attributes:
+        is_matched: Some rule of the stack selected it.
+        attempts: How often the handler was invoked with it.
+        outcome: The handler's outcome of the last attempt.
+        error: Why it was dead-lettered or lost; one line.
+        is_dead_lettered: It waits in the dead-letter queue.
+        is_lost: It is in no queue either, as it would be on AWS.
+    """
+
+    is_matched: bool = False
+    attempts: int = 0
+    outcome: dict[str, Any] | None = None
+    error: str | None = None
+    is_dead_lettered: bool = False
+    is_lost: bool = False
+
+
+class Undeliverable(Exception):
+    """EventBridge cannot hand the event to its target.
+
+    Attributes:
+        code: The dead letter's ERROR_CODE.
+        retries: How often EventBridge tried again before it gave up.
+    """
+
+    def __init__(self, code: str, message: str, *, retries: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retries = retries
+
+
+class Context(LambdaContext):
+    """What Lambda tells the handler about the invocation."""
+
+    def __init__(self, function: LambdaFunction, request_id: str) -> None:
+        self._function_name = function.function_name
+        self._memory_limit_in_mb = function.memory_size
+        self._invoked_function_arn = function.function_arn
+        self._aws_request_id = request_id
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return _SECONDS_LEFT * 1000
+
+
+@dataclass
+class Delivery:
+    """EventBridge's and Lambda's queues for one account and Region."""
+
+    place: Place
+    faults: Faults
+    _waiting: deque[Callable[[], None]] = field(default_factory=deque)
+    _is_running: Lock = field(default_factory=Lock)
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """PutEvents and Invoke, by whomever, come through here."""
+
+        def send_to_targets(rule: Rule, event: dict[str, Any], *_: object) -> None:
+            self._later(lambda: self._send(rule, _as_delivered(event, self.place), Receipt()))
+
+        def invoke(function: LambdaFunction, body: Any, headers: Any, answer: Any) -> str:
+            return self._invoke(function, json.loads(body or "{}"), headers, answer)
+
+        with (
+            mock.patch.object(Rule, "send_to_targets", send_to_targets),
+            mock.patch.object(LambdaFunction, "invoke", invoke),
+        ):
+            yield
+
+    def deliver(self, event: dict[str, Any]) -> Receipt:
+        """Hand one event to the rules of the default bus, its id, time and account kept."""
+        receipt = Receipt()
+        bus = events_backends[self.place.account][self.place.region].event_buses["default"]
+        for rule in list(bus.rules.values()):
+            self._later(lambda rule=rule: self._send(rule, event, receipt))  # type: ignore[misc]
+        return receipt
+
+    def _later(self, job: Callable[[], None]) -> None:
+        """One job after the other, as with a reserved concurrency of 1.
+
+        An event that the handler itself puts waits until the handler is done.
+        """
+        self._waiting.append(job)
+        while self._waiting and self._is_running.acquire(blocking=False):
+            try:
+                while self._waiting:
+                    self._waiting.popleft()()
+            finally:
+                self._is_running.release()
+
+    # -- EventBridge -----------------------------------------------------------------------------
+
+    def _send(self, rule: Rule, event: Any, receipt: Receipt) -> None:
+        selects_events = rule.state == "ENABLED" and rule.event_pattern.get_pattern()
+        if not selects_events or not rule.event_pattern.matches_event(event):
+            return
+        receipt.is_matched = True
+        for target in rule.targets:
+            if parse_arn(target["Arn"]).service == "lambda":
+                try:
+                    function = self._target(rule, target["Arn"])
+                except Undeliverable as failure:
+                    self._rule_dead_letter(rule, target, event, failure, receipt)
+                else:
+                    self._run(function, event, receipt)
+
+    def _target(self, rule: Rule, arn: str) -> LambdaFunction:
+        name = arn.rpartition(":")[2]
+        functions = lambda_backends[self.place.account][self.place.region]
+        if arn not in {f.function_arn for f in functions.list_functions()}:
+            raise Undeliverable("NO_RESOURCE", "The target does not exist.")
+        function = functions.get_function(name)
+        policy = json.loads(json.loads(function.policy.wire_format())["Policy"])
+        if not _allows(policy, "lambda:InvokeFunction", rule.arn):
+            message = "The permissions attached to the target do not allow delivery."
+            raise Undeliverable("NO_PERMISSIONS", message)
+        if self.faults.take("Invoke"):
+            # EventBridge goes on for 24 hours; no test waits for that
+            raise Undeliverable("THROTTLING", "Rate Exceeded.", retries=185)
+        return function
+
+    def _rule_dead_letter(
+        self,
+        rule: Rule,
+        target: dict[str, Any],
+        event: dict[str, Any],
+        failure: Undeliverable,
+        receipt: Receipt,
+    ) -> None:
+        receipt.error = f"{failure.code}: {failure}"
+        attributes = {
+            "RULE_ARN": rule.arn,
+            "TARGET_ARN": target["Arn"],
+            "ERROR_CODE": failure.code,
+            "ERROR_MESSAGE": str(failure),
+            "RETRY_ATTEMPTS": str(failure.retries),
+        }
+        if failure.retries:
+            attributes["EXHAUSTED_RETRY_CONDITION"] = "MaximumRetryAttempts"
+        queue_arn = target.get("DeadLetterConfig", {}).get("Arn")
+        queue = self._queue(queue_arn)
+        policy = json.loads(queue.policy or "{}") if queue else {}
+        if not _allows(policy, "sqs:SendMessage", rule.arn):
+            receipt.is_lost = True
+            receipt.error += f"; lost: the dead-letter queue's policy does not name {rule.name}"
+            return
+        self._put(queue_arn, event, receipt, attributes)
+
+    # -- Lambda ----------------------------------------------------------------------------------
+
+    def _invoke(self, function: LambdaFunction, event: Any, headers: Any, answer: Any) -> str:
+        """Lambda's Invoke, for whoever calls it: `Event` goes to the asynchronous queue."""
+        if headers.get("X-Amz-Invocation-Type") == "Event":
+            self._later(lambda: self._run(function, event, Receipt()))
+            return ""
+        try:
+            return json.dumps(_handle(function, event, str(uuid.uuid4())))
+        except Exception as error:  # noqa: BLE001 whatever the handler raises is Lambda's answer
+            answer["x-amz-function-error"] = "Unhandled"
+            return json.dumps(_error_document(error, ""))
+
+    def _run(self, function: LambdaFunction, event: Any, receipt: Receipt) -> None:
+        """Invoke the handler as the asynchronous queue does."""
+        config = function.event_invoke_config[-1].config if function.event_invoke_config else {}
+        request_id = str(uuid.uuid4())
+        for _ in range(1 + config.get("MaximumRetryAttempts", 2)):
+            receipt.attempts += 1
+            try:
+                receipt.outcome = _handle(function, event, request_id)
+            except Exception as error:  # noqa: BLE001 whatever the handler raises is retried
+                receipt.error = f"{type(error).__name__}: {error}"
+                receipt.outcome = _outcome_of(error, event)
+                failure = error
+            else:
+                receipt.error = None
+                return
+        record = {
+            "version": "1.0",
+            "timestamp": aws_date(datetime.now(UTC)),
+            "requestContext": {
+                "requestId": request_id,
+                "functionArn": f"{function.function_arn}:$LATEST",
+                "condition": "RetriesExhausted",
+                "approximateInvokeCount": receipt.attempts,
+            },
+            "requestPayload": event,
+            "responseContext": {
+                "statusCode": 200,
+                "executedVersion": "$LATEST",
+                "functionError": "Unhandled",
+            },
+            "responsePayload": _error_document(failure, request_id),
+        }
+        destination = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        self._put(destination, record, receipt, {})
+
+    # -- the dead-letter queue -------------------------------------------------------------------
+
+    def _queue(self, arn: str | None) -> Any:
+        queues = sqs_backends[self.place.account][self.place.region].queues
+        return queues.get(arn.rpartition(":")[2]) if arn else None
+
+    def _put(
+        self, queue_arn: str | None, body: Any, receipt: Receipt, attributes: dict[str, str]
+    ) -> None:
+        queue = self._queue(queue_arn)
+        if queue is None:
+            receipt.is_lost = True
+            receipt.error = f"{receipt.error}; lost: there is no queue for dead letters"
+            return
+        sqs_backends[self.place.account][self.place.region].send_message(
+            queue.name,
+            json.dumps(body),
+            message_attributes={
+                name: {"data_type": "String", "string_value": value}
+                for name, value in attributes.items()
+            },
+        )
+        receipt.is_dead_lettered = True
+
+
+def _handle(function: LambdaFunction, event: Any, request_id: str) -> dict[str, Any]:
+    """Call the real handler, with a copy of the event: three attempts must not share state."""
+    handler: Any = reactor.logger.registered_handler
+    handler.setStream(io.StringIO())  # stdout belongs to the results
+    outcome: dict[str, Any] = reactor.lambda_handler(
+        json.loads(json.dumps(event)), Context(function, request_id)
+    )
+    return outcome
+
+
+def _outcome_of(error: Exception, event: Any) -> dict[str, Any] | None:
+    if isinstance(error, reactor.ReactionFailed):
+        return error.outcome.model_dump(mode="json")
+    if isinstance(error, EventRejected):
+        return rejected(event, str(error)).model_dump(mode="json")
+    return None
+
+
+def _error_document(error: Exception, request_id: str) -> dict[str, Any]:
+    return {
+        "errorMessage": str(error),
+        "errorType": type(error).__name__,
+        "requestId": request_id,
+        "stackTrace": traceback.format_tb(error.__traceback__),
+    }
+
+
+def _as_delivered(event: dict[str, Any], place: Place) -> dict[str, Any]:
+    """The nine fields of a real event: moto leaves the account out and has the time in seconds."""
+    seconds = event["time"]
+    if isinstance(seconds, int | float):
+        seconds = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    rest = {key: value for key, value in event.items() if key != "ingestion-time"}
+    return rest | {"time": seconds, "account": place.account}
+
+
+def _allows(policy: dict[str, Any], action: str, rule_arn: str) -> bool:
+    """Whether a resource's policy lets EventBridge do that for that rule.
+
+    As much of IAM as such policies need: the service as principal, `aws:SourceArn` as condition.
+    """
+    return any(
+        statement["Effect"] == "Allow"
+        and "events.amazonaws.com" in _listed(statement["Principal"].get("Service"))
+        and action in _listed(statement["Action"])
+        and any(fnmatch.fnmatchcase(rule_arn, source) for source in _sources(statement))
+        for statement in policy.get("Statement", [])
+        if isinstance(statement["Principal"], dict)
+    )
+
+
+def _sources(statement: dict[str, Any]) -> list[str]:
+    conditions = list(statement.get("Condition", {}).values())
+    return [
+        arn
+        for condition in conditions or [{"aws:SourceArn": "*"}]
+        for key, arns in condition.items()
+        if key.lower() == "aws:sourcearn"  # condition keys are not case-sensitive
+        for arn in _listed(arns)
+    ]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

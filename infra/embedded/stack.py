@@ -1,0 +1,94 @@
+"""The stack's template, deployed to the embedded AWS as it stands."""
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moto.cloudformation.models import cloudformation_backends
+from moto.cloudformation.parsing import ResourceMap, clean_json, get_model_map
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+from infra.embedded.world import World
+
+if TYPE_CHECKING:
+    import boto3
+
+TEMPLATE = Path(__file__).parent.parent / "template.yaml"
+STACK_NAME = "ami-reactor"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where things are; the outputs of the deployed stack."""
+
+    function_name: str
+    queue_url: str
+
+
+class _NoManagedPolicies:
+    """The role is our own, so the translator has no managed policy to look up."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+@cache
+def transformed(template: Path = TEMPLATE) -> dict[str, Any]:
+    """The template as CloudFormation sees it, after the SAM transform.
+
+    The code is a placeholder: the embedded Lambda calls the handler of this checkout.
+    """
+    document = yaml_parse(template.read_text())
+    for resource in document["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"].pop("CodeUri")
+            resource["Properties"]["InlineCode"] = "placeholder"
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # the translator asks boto3 for one
+    plain: dict[str, Any] = transform(document, {}, _NoManagedPolicies())
+    return plain
+
+
+def deploy(session: "boto3.Session", world: World, template: Path = TEMPLATE) -> Stack:
+    """Create the stack, and by hand what moto's CloudFormation leaves out."""
+    document = transformed(template)
+    resources = document["Resources"]
+    supported = {name: r for name, r in resources.items() if r["Type"] in get_model_map()}
+    cloudformation = session.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=STACK_NAME,
+        TemplateBody=json.dumps({**document, "Resources": supported}),
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    stack = cloudformation_backends[world.account][world.region].get_stack(STACK_NAME)
+    for resource in resources.values():
+        if resource["Type"] in _BY_HAND:
+            _BY_HAND[resource["Type"]](session, _resolved(resource, stack.resource_map))
+    described = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+    return Stack(outputs["FunctionName"], outputs["DeadLetterQueueUrl"])
+
+
+def _resolved(resource: dict[str, Any], resource_map: ResourceMap) -> dict[str, Any]:
+    properties: dict[str, Any] = clean_json(resource["Properties"], resource_map)
+    return properties
+
+
+def _put_queue_policy(session: "boto3.Session", properties: dict[str, Any]) -> None:
+    for url in properties["Queues"]:
+        session.client("sqs").set_queue_attributes(
+            QueueUrl=url, Attributes={"Policy": json.dumps(properties["PolicyDocument"])}
+        )
+
+
+def _put_invoke_config(session: "boto3.Session", properties: dict[str, Any]) -> None:
+    session.client("lambda").put_function_event_invoke_config(**properties)
+
+
+_BY_HAND = {
+    "AWS::SQS::QueuePolicy": _put_queue_policy,
+    "AWS::Lambda::EventInvokeConfig": _put_invoke_config,
+}

@@ -1,0 +1,84 @@
+"""The whole embedded AWS: a world, the deployed stack, and delivery between them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infra.embedded.aws import embedded_aws
+from infra.embedded.delivery import Delivery
+from infra.embedded.faults import Faults
+from infra.embedded.stack import TEMPLATE, Stack, deploy
+from infra.embedded.world import World, world_now
+from models.base import Place
+
+if TYPE_CHECKING:
+    import boto3
+
+
+@dataclass(frozen=True)
+class Stage:
+    """An AWS in this process, with the reactor's stack deployed.
+
+    Attributes:
+        session: Make clients from it, inside the block.
+    """
+
+    session: "boto3.Session"
+    place: Place
+    stack: Stack
+    delivery: Delivery
+    faults: Faults
+
+    def world(self) -> dict[str, Any]:
+        """The world as it is now, its dead letters as ReceiveMessage returns them."""
+        now = world_now(self.place.account, self.place.region)
+        return now | {"DeadLetters": self.dead_letters()}
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """Every message of the dead-letter queue; they stay in it."""
+        sqs = self.session.client("sqs")
+        found: list[dict[str, Any]] = []
+        while messages := self._receive(sqs):
+            found += messages
+        for message in found:
+            sqs.change_message_visibility(
+                QueueUrl=self.stack.queue_url,
+                ReceiptHandle=message["ReceiptHandle"],
+                VisibilityTimeout=0,
+            )
+        return found
+
+    def _receive(self, sqs: Any) -> list[dict[str, Any]]:
+        answer = sqs.receive_message(
+            QueueUrl=self.stack.queue_url,
+            MaxNumberOfMessages=10,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        )
+        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        return messages
+
+
+@contextmanager
+def stage(world: World, *, template: Path = TEMPLATE, aws_sources: bool = False) -> Iterator[Stage]:
+    """Raise the stage: the world in place, the stack deployed, events delivered."""
+    place = Place(account=world.account, region=world.region)
+    faults = Faults()
+    delivery = Delivery(place, faults)
+    with embedded_aws(world, aws_sources=aws_sources) as session:
+        stack = deploy(session, world, template)
+        with delivery.installed(), faults.installed():
+            _put_back(session, stack, world.dead_letters)
+            yield Stage(session, place, stack, delivery, faults)
+
+
+def _put_back(session: "boto3.Session", stack: Stack, messages: list[dict[str, Any]]) -> None:
+    sqs = session.client("sqs")
+    for message in messages:
+        sqs.send_message(
+            QueueUrl=stack.queue_url,
+            MessageBody=message["Body"],
+            MessageAttributes=message.get("MessageAttributes", {}),
+        )

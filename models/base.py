@@ -1,0 +1,64 @@
+"""How every value is declared, and the few types that AWS's answers and events share."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+
+class Value(BaseModel):
+    """An immutable value.
+
+    Fields that AWS sends and we do not read are ignored: AWS adds fields without notice, and its
+    own documented samples disagree on the types of fields that we have no use for.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
+
+
+class Place(Value):
+    """The account and Region that a reactor works in. It believes no event about any other."""
+
+    account: str
+    region: str
+
+
+def _iso_8601(value: object) -> object:
+    # pydantic alone would read 1781544300, and even "1781544300", as seconds since 1970
+    if isinstance(value, datetime) or (isinstance(value, str) and _ISO_DATE.match(value)):
+        return value
+    raise ValueError("must be a date such as 2026-06-15T17:00:31.000Z")
+
+
+def _tags(value: object) -> object:
+    if isinstance(value, list):
+        return {tag["Key"]: tag.get("Value", "") for tag in value}
+    return value
+
+
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:")
+
+ImageId = Annotated[str, StringConstraints(pattern=r"^ami-[0-9a-f]{8,17}$")]
+InstanceId = Annotated[str, StringConstraints(pattern=r"^i-[0-9a-f]{8,17}$")]
+TemplateId = Annotated[str, StringConstraints(pattern=r"^lt-[0-9a-f]{8,17}$")]
+Timestamp = Annotated[AwareDatetime, BeforeValidator(_iso_8601)]
+
+Tags = Annotated[dict[str, str], BeforeValidator(_tags)]
+"""Tags by key; AWS's own list of `{"Key", "Value"}` is accepted."""
+
+
+def aws_date(moment: datetime) -> str:
+    """The moment as EC2 prints a CreationDate: UTC, milliseconds, `Z`."""
+    return (
+        moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
+    )
+
+
+def printable(text: str) -> str:
+    """Text from outside (a tag, a name), made safe for a log line and a terminal."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )

@@ -1,0 +1,235 @@
+"""The events that wake the reactor.
+
+An event is a hint: it says which templates to look at, never what to do with them. So the models
+ask for no more than that, and are strict about it.
+Shapes: https://docs.aws.amazon.com/aws-backup/latest/devguide/eventbridge.html,
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitor-ami-events.html and
+https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-tag.html
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic.alias_generators import to_camel, to_pascal
+
+from models.base import ImageId, Place, TemplateId, Timestamp, Value
+from models.errors import EventRejected
+
+
+class Ignored(StrEnum):
+    """Why an event concerns no template. Part of the public interface."""
+
+    NO_FOLLOWER = "no-follower"
+    IMAGE_GONE = "image-gone"
+    NOT_EC2 = "not-ec2"
+    OTHER_STATE = "other-state"
+    OTHER_ACCOUNT = "other-account"
+    OTHER_REGION = "other-region"
+
+
+_TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
+_IMAGE_ARN = re.compile(r"arn:[^:]*:ec2:[^:]*:[^:]*:image/(ami-[0-9a-f]{8,17})")
+_INSTANCE_ARN = re.compile(r"arn:[^:]*:ec2:[^:]*:[^:]*:instance/(i-[0-9a-f]{8,17})")
+_TEMPLATE_ARN = re.compile(r"arn:[^:]*:ec2:[^:]*:[^:]*:launch-template/(lt-[0-9a-f]{8,17})")
+
+
+def _date_or_none(value: object) -> datetime | None:
+    try:
+        return _TIMESTAMP.validate_python(value)
+    except ValidationError:
+        return None
+
+
+class Envelope(Value):
+    """What EventBridge puts around every event.
+
+    Attributes:
+        time: None where it is no date, as in AWS's own samples. No decision rests on it; it only
+            tells how long to wait for an image that cannot be seen yet.
+        replay_name: Set where an archive was replayed.
+    """
+
+    id: str
+    account: str
+    region: str
+    time: Annotated[datetime | None, BeforeValidator(_date_or_none)]
+    resources: tuple[str, ...] = ()
+    replay_name: str | None = Field(default=None, alias="replay-name")
+
+    @property
+    def image_id(self) -> str | None:
+        """The image that the event speaks of."""
+        return self._first(_IMAGE_ARN)
+
+    @property
+    def instance_id(self) -> str | None:
+        """The instance that was backed up."""
+        return None
+
+    @property
+    def template_id(self) -> str | None:
+        """The one launch template that the event speaks of."""
+        return None
+
+    def ignored(self) -> Ignored | None:
+        """Why the event is none that we act on, as far as the event alone can tell."""
+        return None
+
+    def _first(self, arn: re.Pattern[str]) -> str | None:
+        found = arn.fullmatch(self.resources[0]) if self.resources else None
+        return found and found[1]
+
+
+class _BackupJob(Value, alias_generator=to_camel):
+    state: str
+    resource_type: str | None = None  # absent in CREATED
+    resource_arn: str | None = None
+
+
+class BackupJobStateChange(Envelope):
+    """A backup job went on; once COMPLETED, its image is there or will be within the minute.
+
+    That `resources[0]` is the image's ARN is composed from several of AWS's samples; no capture
+    of this very event is public. Where it names no image, the instance says enough.
+    """
+
+    source: Literal["aws.backup"]
+    detail_type: Literal["Backup Job State Change"] = Field(alias="detail-type")
+    detail: _BackupJob
+
+    @property
+    def instance_id(self) -> str | None:
+        found = _INSTANCE_ARN.fullmatch(self.detail.resource_arn or "")
+        return found and found[1]
+
+    def ignored(self) -> Ignored | None:
+        if self.detail.state != "COMPLETED":
+            return Ignored.OTHER_STATE
+        return None if self.detail.resource_type == "EC2" else Ignored.NOT_EC2
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if self.detail.state == "COMPLETED" and self.detail.resource_type is None:
+            raise ValueError("detail.resourceType: missing; it may be EC2")
+        if self.ignored() is None and not (self.image_id or self.instance_id):
+            raise ValueError(
+                "resources.0 must be the ARN of an image, or detail.resourceArn that of an instance"
+            )
+        return self
+
+
+class _Ami(Value, alias_generator=to_pascal):
+    image_id: ImageId
+    state: str
+
+
+class AmiStateChange(Envelope):
+    """An image became available, or cannot be launched any more."""
+
+    source: Literal["aws.ec2"]
+    detail_type: Literal["EC2 AMI State Change"] = Field(alias="detail-type")
+    detail: _Ami
+
+    @property
+    def image_id(self) -> str | None:
+        return self.detail.image_id
+
+    @property
+    def is_loss(self) -> bool:
+        return self.detail.state in ("deregistered", "disabled")
+
+    def ignored(self) -> Ignored | None:
+        return None if self.is_loss or self.detail.state == "available" else Ignored.OTHER_STATE
+
+
+class _TagChange(Value, alias_generator=lambda name: name.replace("_", "-")):
+    service: Literal["ec2"]
+    resource_type: Literal["launch-template", "image"]
+
+
+class TagChange(Envelope):
+    """The tags of a launch template or of an image changed; they are read anew, not believed."""
+
+    source: Literal["aws.tag"]
+    detail_type: Literal["Tag Change on Resource"] = Field(alias="detail-type")
+    detail: _TagChange
+
+    @property
+    def template_id(self) -> str | None:
+        return self._first(_TEMPLATE_ARN)
+
+    @model_validator(mode="after")
+    def _names_it(self) -> Self:
+        if not (self.template_id or self.image_id):
+            raise ValueError("resources.0 must be the ARN of a launch template or an image")
+        return self
+
+
+class _Reconcile(Value):
+    launch_template_id: TemplateId | None = None
+
+
+class ReconcileRequested(Envelope):
+    """Somebody wants a catch-up: of one template, or of all."""
+
+    source: Literal["ami-reactor"]
+    detail_type: Literal["Reconcile Requested"] = Field(alias="detail-type")
+    detail: _Reconcile
+
+    @property
+    def template_id(self) -> str | None:
+        return self.detail.launch_template_id
+
+
+Event = BackupJobStateChange | AmiStateChange | TagChange | ReconcileRequested
+
+_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="detail_type")])
+DETAIL_TYPES = (
+    "Backup Job State Change",
+    "EC2 AMI State Change",
+    "Tag Change on Resource",
+    "Reconcile Requested",
+)
+
+
+def parse_event(raw: object) -> Event:
+    """Turn what Lambda received into an event.
+
+    Raises:
+        EventRejected: The payload is none of our events, or not a valid one. The message names
+            the fields at fault and never repeats their values.
+    """
+    if not isinstance(raw, Mapping):
+        raise EventRejected("event: must be an object")
+    try:
+        return _EVENT.validate_python(raw)
+    except ValidationError as error:
+        faults = [_fault(fault) for fault in error.errors(include_url=False, include_input=False)]
+        raise EventRejected("; ".join(faults)) from None
+
+
+def _fault(fault: Any) -> str:
+    if fault["type"].startswith("union_tag"):  # pydantic's message would repeat the value
+        return f"detail-type: may be {', '.join(DETAIL_TYPES)}"
+    field = ".".join(str(part) for part in fault["loc"] if part not in DETAIL_TYPES)
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{field}: {message}" if field else message
+
+
+def claimed_image(raw: object) -> str | None:
+    """The image that a payload names as its resource, whether or not it is one of our events."""
+    resources = raw.get("resources") if isinstance(raw, Mapping) else None
+    first = resources[0] if isinstance(resources, list) and resources else None
+    found = _IMAGE_ARN.fullmatch(first) if isinstance(first, str) else None
+    return found and found[1]
+
+
+def elsewhere(event: Event, place: Place) -> Ignored | None:
+    """Why the event is none of this account and Region's."""
+    if event.account != place.account:
+        return Ignored.OTHER_ACCOUNT
+    return None if event.region == place.region else Ignored.OTHER_REGION

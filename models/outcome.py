@@ -1,0 +1,142 @@
+"""The record of one event: Lambda's return value, its log line, and what a replay prints."""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Literal
+
+from models.base import ImageId, TemplateId, Value
+from models.decision import REFUSALS, Keep, Promote, Reason, Skip
+from models.events import Ignored, claimed_image
+from models.template import Template
+
+
+class Result(StrEnum):
+    """What became of an event. Part of the public interface."""
+
+    HANDLED = "handled"
+    IGNORED = "ignored"
+    UNMATCHED = "unmatched"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+_EVENT_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+_DETAIL_TYPE = re.compile(r"[0-9A-Za-z -]{1,128}")
+
+Verb = Literal["promoted", "kept", "refused", "failed"]
+
+
+class TemplateOutcome(Value):
+    """What was decided for one template, and done.
+
+    Attributes:
+        from_image: The image in force before; None where it was not read or there is none.
+        to_image: The image in force now; equal to `from_image` where nothing changed.
+        from_version: The default version's number before.
+        to_version: The default version's number now.
+        skipped_images: Images that the tags select and that were no candidates, and why.
+    """
+
+    launch_template_id: TemplateId
+    launch_template_name: str
+    outcome: Verb
+    reason: Reason
+    message: str
+    from_image: str | None
+    to_image: str | None
+    from_version: int
+    to_version: int
+    skipped_images: dict[str, Skip] = {}
+
+
+class Outcome(Value):
+    """One event, with the same fields whatever happened.
+
+    Attributes:
+        event_id: None where the payload has none that can be believed.
+        image_id: The image that the event spoke of; not always the one that was chosen.
+        reason: Why an event was ignored, or failed before any template was looked at.
+        error: One line for an engineer, where `result` is `rejected` or `failed`.
+        handed_on: Templates for which time was too short; each got a `Reconcile Requested`.
+    """
+
+    event_id: str | None
+    detail_type: str | None
+    image_id: ImageId | None
+    result: Result
+    reason: Ignored | Reason | None = None
+    templates: tuple[TemplateOutcome, ...] = ()
+    error: str | None = None
+    handed_on: tuple[TemplateId, ...] = ()
+
+
+def rejected(raw: object, error: str) -> Outcome:
+    """The outcome for a payload that is no valid event: little of it can be believed."""
+    return Outcome(**_claims(raw), result=Result.REJECTED, error=error)
+
+
+def unmatched(raw: Mapping[str, Any]) -> Outcome:
+    """The outcome for an event that no rule selects, so that nobody looked into it."""
+    return Outcome(**_claims(raw), result=Result.UNMATCHED)
+
+
+def undelivered(raw: Mapping[str, Any], error: str) -> Outcome:
+    """The outcome for an event that was selected, and of which no handler left an outcome."""
+    return Outcome(**_claims(raw), result=Result.FAILED, error=error)
+
+
+def _claims(raw: object) -> dict[str, str | None]:
+    """What a payload says of itself, as far as that can do no harm in a log or on a terminal."""
+    event_id = raw.get("id") if isinstance(raw, Mapping) else None
+    detail_type = raw.get("detail-type") if isinstance(raw, Mapping) else None
+    is_plain = isinstance(detail_type, str) and _DETAIL_TYPE.fullmatch(detail_type)
+    return {
+        "event_id": event_id
+        if isinstance(event_id, str) and _EVENT_ID.fullmatch(event_id)
+        else None,
+        "detail_type": detail_type if is_plain else None,
+        "image_id": claimed_image(raw),
+    }
+
+
+def kept(template: Template, keep: Keep) -> TemplateOutcome:
+    """The outcome for a template that stays as it is."""
+    outcome: Verb = "refused" if keep.reason in REFUSALS else "kept"
+    return _record(template, outcome, keep.reason, keep.message, skipped_images=keep.skipped)
+
+
+def failed(template: Template, reason: Reason, message: str) -> TemplateOutcome:
+    """The outcome for a template that AWS would not, or could not, let us see or move."""
+    return _record(template, "failed", reason, message)
+
+
+def promoted(before: Template, decision: Promote, version_number: int) -> TemplateOutcome:
+    """The outcome for a template whose default is now that version, with the decision's image."""
+    return _record(
+        before,
+        "promoted",
+        decision.reason,
+        decision.message,
+        to_image=decision.image.image_id,
+        to_version=version_number,
+        skipped_images=decision.skipped,
+    )
+
+
+def _record(
+    template: Template, outcome: Verb, reason: Reason, message: str, **differs: Any
+) -> TemplateOutcome:
+    image_id = template.default.image_id if template.versions else None
+    unmoved = {
+        "launch_template_id": template.launch_template_id,
+        "launch_template_name": template.launch_template_name,
+        "outcome": outcome,
+        "reason": reason,
+        "message": message,
+        "from_image": image_id,
+        "to_image": image_id,
+        "from_version": template.default_version_number,
+        "to_version": template.default_version_number,
+    }
+    return TemplateOutcome.model_validate(unmoved | differs)

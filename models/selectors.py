@@ -1,0 +1,145 @@
+"""What a launch template says, in its own tags, about the images it follows.
+
+People and Terraform write the `ami-reactor` tags; the reactor and its command line write the
+`ami-reactor-state:` tags. A value that is none of the allowed ones is reported, never guessed.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Literal, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from models.base import ImageId, Place, Timestamp, Value, aws_date, printable
+from models.image import Image
+from models.template import MARK_TAG, OPT_IN_TAG
+
+SOURCE_INSTANCE = "ami-reactor:source-instance"
+IMAGE_TAG = "ami-reactor:image-tag:"
+IMAGE_NAME = "ami-reactor:image-name"
+COPIED_IMAGES = "ami-reactor:copied-images"
+
+_SELECTORS = frozenset({SOURCE_INSTANCE, IMAGE_NAME})
+_INSTANCE_IDS = re.compile(r"i-[0-9a-f]{8,17}( +i-[0-9a-f]{8,17})*")
+_TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
+_IMAGE_ID: TypeAdapter[str] = TypeAdapter(ImageId)
+
+
+class Mark(Value):
+    """The newest image that a template was ever moved to."""
+
+    image_id: ImageId
+    creation_date: Timestamp
+
+    def __str__(self) -> str:
+        return f"{self.image_id} {aws_date(self.creation_date)}"
+
+    @classmethod
+    def of(cls, image: Image) -> "Mark":
+        return cls(image_id=image.image_id, creation_date=image.creation_date)
+
+
+class Selectors(Value):
+    """Which images a template follows, and how.
+
+    Attributes:
+        mode: `on` follows; `observe` decides and reports, never writes.
+        source_instances: The image was made from one of these; empty: not asked.
+        image_tags: The image carries each of these tags with exactly this value.
+        image_name: A glob of `*` and `?` that the image's name matches, case-sensitive.
+        copied_images: Whether images made by CopyImage count.
+        mark: The newest image this template was ever moved to.
+        place: The account that must own the images, and its Region.
+    """
+
+    mode: Literal["on", "observe"]
+    source_instances: frozenset[str] = frozenset()
+    image_tags: dict[str, str] = {}
+    image_name: str | None = None
+    copied_images: bool = False
+    mark: Mark | None = None
+    place: Place
+
+    def match(self, image: Image) -> bool:
+        """Whether the image is one of those that the template follows, launchable or not."""
+        return (
+            image.owner_id == self.place.account
+            and (not self.source_instances or bool(self.source_instances & image.source_instances))
+            and all(image.tags.get(key) == value for key, value in self.image_tags.items())
+            and (self.image_name is None or _glob(self.image_name, image.name))
+        )
+
+
+class Misconfigured(Value):
+    """The tags make no selectors; the message names each tag at fault and what it may be."""
+
+    message: str
+
+
+def read_selectors(tags: Mapping[str, str], place: Place) -> Selectors | Misconfigured:
+    """What the tags of an opted-in template say."""
+    faults = [fault for key, value in sorted(tags.items()) if (fault := _fault(key, value))]
+    if OPT_IN_TAG not in tags:
+        faults.append(f"{OPT_IN_TAG}: missing; it may be on or observe")
+    elif not any(key in _SELECTORS or key.startswith(IMAGE_TAG) for key in tags):
+        faults.append(
+            f"no selector: add {SOURCE_INSTANCE}, {IMAGE_TAG}KEY or {IMAGE_NAME} to say which"
+            " images to follow"
+        )
+    if faults:
+        return Misconfigured(message="; ".join(faults))
+    return Selectors(
+        mode=cast("Literal['on', 'observe']", tags[OPT_IN_TAG]),
+        source_instances=frozenset(tags.get(SOURCE_INSTANCE, "").split()),
+        image_tags={
+            key.removeprefix(IMAGE_TAG): value
+            for key, value in tags.items()
+            if key.startswith(IMAGE_TAG)
+        },
+        image_name=tags.get(IMAGE_NAME),
+        copied_images=COPIED_IMAGES in tags,
+        mark=_mark(tags[MARK_TAG]) if MARK_TAG in tags else None,
+        place=place,
+    )
+
+
+def _fault(key: str, value: str) -> str | None:
+    if key.startswith(IMAGE_TAG):
+        return None if key != IMAGE_TAG else f"{IMAGE_TAG}KEY: KEY is missing"
+    if key in _ALLOWED:
+        is_allowed, what = _ALLOWED[key]
+        return None if is_allowed(value) else f"{key}: may be {what}"
+    if key.startswith("ami-reactor:"):
+        return f"{printable(key)}: no such tag; there are {', '.join(_DECLARED)}"
+    return None
+
+
+def _mark(value: str) -> Mark | None:
+    image_id, _, date = value.partition(" ")
+    try:
+        return Mark(
+            image_id=_IMAGE_ID.validate_python(image_id),
+            creation_date=_TIMESTAMP.validate_python(date),
+        )
+    except ValidationError:
+        return None
+
+
+def _glob(pattern: str, name: str) -> bool:
+    # fnmatch knows [...] as well; EC2's filters do not
+    return fnmatchcase(name, pattern.replace("[", "[[]"))
+
+
+_ALLOWED: dict[str, tuple[Callable[[str], object], str]] = {
+    OPT_IN_TAG: (lambda value: value in ("on", "observe"), "on or observe"),
+    SOURCE_INSTANCE: (_INSTANCE_IDS.fullmatch, "instance ids i-..., separated by a space"),
+    IMAGE_NAME: (
+        lambda value: value.strip("*? "),
+        "a name with the wildcards * and ?, and at least one other character",
+    ),
+    COPIED_IMAGES: (lambda value: value == "allow", "allow, or be left out"),
+    MARK_TAG: (_mark, "an image id and its date: ami-... 2026-06-15T17:00:31.000Z"),
+}
+_DECLARED = (SOURCE_INSTANCE, f"{IMAGE_TAG}KEY", IMAGE_NAME, COPIED_IMAGES)
