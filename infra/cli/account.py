@@ -1,0 +1,102 @@
+"""The account that the online verbs talk to, and how whatever AWS refuses ends a command."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any
+
+import boto3
+import typer
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+
+from handlers.aws import CONFIG
+from handlers.ec2 import Ec2
+from infra.cli.output import err, stop
+from models.base import Place, printable
+from models.errors import ReactorError
+
+Profile = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The AWS profile to use.", show_default=False),
+]
+Region = Annotated[
+    str | None,
+    typer.Option(metavar="REGION", help="The AWS Region to use.", show_default=False),
+]
+Stack = Annotated[
+    str, typer.Option(metavar="NAME", help="The CloudFormation stack that was deployed.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it, and ask nothing.")]
+
+STACK = "ami-reactor"
+
+_CONFIG = Config(
+    connect_timeout=5,  # seconds
+    read_timeout=30,  # seconds; longer than SQS's longest poll
+    retries={"mode": "standard", "total_max_attempts": 4},
+)
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account and Region, as the usual AWS credentials open it."""
+
+    session: boto3.Session
+    place: Place
+
+    @cached_property
+    def ec2(self) -> Ec2:
+        """The reactor's own gateway."""
+        return Ec2(self.session.client("ec2", config=CONFIG), self.place)
+
+    def client(self, service: str, **config: Any) -> Any:
+        """A client for what only operators do; `config` overrides botocore's settings."""
+        settings = _CONFIG.merge(Config(**config))
+        client: Any = self.session.client(service, config=settings)  # type: ignore[call-overload]
+        return client
+
+    def __str__(self) -> str:
+        return f"account {self.place.account} · Region {self.place.region}"
+
+
+@contextmanager
+def account_of(profile: str | None, region: str | None) -> Iterator[Account]:
+    """Yield the account; what AWS or the reactor refuses inside ends the command with one line."""
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+        if session.region_name is None:
+            stop("name the Region: --region, AWS_DEFAULT_REGION or the profile's own")
+        who = session.client("sts", config=_CONFIG).get_caller_identity()
+        yield Account(session, Place(account=who["Account"], region=session.region_name))
+    except ProfileNotFound as error:
+        stop(printable(str(error)))
+    except (ClientError, BotoCoreError, ReactorError) as error:
+        stop(said(error), status=1)
+
+
+def said(error: Exception) -> str:
+    """What went wrong, in one line: AWS's code and words, or ours."""
+    if not isinstance(error, ClientError):
+        return printable(str(error))
+    answer = error.response.get("Error", {})
+    code, message = answer.get("Code", "no error code"), answer.get("Message", "")
+    return f"{error.operation_name}: {code}: {printable(message)[:_MESSAGE_CHARACTERS]}"
+
+
+_MESSAGE_CHARACTERS = 300
+
+
+def agreed(account: Account, question: str, *, yes: bool) -> bool:
+    """Whether to write: because of --yes, or because a person answered the question with y.
+
+    The account and the Region are shown first, whatever the answer.
+    """
+    err.print(str(account), highlight=False)
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        stop("nothing was written: say --yes where nobody can be asked")
+    return typer.confirm(question, err=True)
