@@ -93,10 +93,7 @@ def decide(
             return keep
         case Selectors() as agreed:
             selectors = agreed
-    matching = {image.image_id: image for image in images if selectors.match(image)}
-    skips = {id_: _skip(image, selectors, current, now) for id_, image in matching.items()}
-    candidates = [image for id_, image in matching.items() if skips[id_] is None]
-    skipped = {id_: skip for id_, skip in skips.items() if skip is not None}
+    candidates, skipped = sift(selectors, current, images, now)
     decision = _compare(template, selectors.mark, current, candidates)
     return _veto(template, selectors, decision).model_copy(update={"skipped": skipped})
 
@@ -119,6 +116,16 @@ def settle(template: Template, selectors: Selectors | Misconfigured) -> Keep | S
         message = f"version {number}: ImageId may be ami-... or resolve:ssm:..."
         return Keep(reason=Reason.MISCONFIGURED, message=message)
     return selectors
+
+
+def sift(
+    selectors: Selectors, current: Image | None, images: Iterable[Image], now: datetime
+) -> tuple[list[Image], dict[str, Skip]]:
+    """The candidates among the images that the selectors match, and why the others are none."""
+    matching = {image.image_id: image for image in images if selectors.match(image)}
+    skips = {id_: _skip(image, selectors, current, now) for id_, image in matching.items()}
+    candidates = [image for id_, image in matching.items() if skips[id_] is None]
+    return candidates, {id_: skip for id_, skip in skips.items() if skip is not None}
 
 
 def _skip(image: Image, selectors: Selectors, current: Image | None, now: datetime) -> Skip | None:
