@@ -63,11 +63,7 @@ def _items(file: Path, text: bytes) -> list[Any]:
     try:
         whole = _parsed(text)
     except ValueError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
-        try:
-            return [_parsed(line) for line in lines] if len(lines) > 1 else _no_json(file, error)
-        except ValueError as first:
-            return _no_json(file, error if lines[0].strip() in (b"{", b"[") else first)
+        return _lines(file, text, error)
     if isinstance(whole, dict):
         for key in ("Messages", "Records"):  # ReceiveMessage's answer, Lambda's batch
             if isinstance(whole.get(key), list):
@@ -78,8 +74,19 @@ def _items(file: Path, text: bytes) -> list[Any]:
     return whole
 
 
-def _no_json(file: Path, error: ValueError) -> list[Any]:
-    raise BadInput(f"{file}: not JSON: {error}") from error
+def _lines(file: Path, text: bytes, error: ValueError) -> list[Any]:
+    """JSON Lines; the error of the whole file is the one to tell where the first is no object."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    items = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            items.append(_parsed(line))
+        except ValueError as fault:
+            said = f"{file}:{number}: not JSON: {fault}" if items else f"{file}: not JSON: {error}"
+            raise BadInput(said) from fault
+    if not items:
+        raise BadInput(f"{file}: is empty")
+    return items
 
 
 def _parsed(text: bytes) -> Any:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.alias_generators import to_camel, to_pascal
 
-from models.base import ImageId, Place, TemplateId, Timestamp, Value
+from models.base import EventId, ImageId, Place, TemplateId, Timestamp, Value
 from models.errors import EventRejected
 
 
@@ -53,7 +53,7 @@ class Envelope(Value):
         replay_name: Set where an archive was replayed.
     """
 
-    id: str
+    id: EventId
     account: str
     region: str
     time: Annotated[datetime | None, BeforeValidator(_date_or_none)]

@@ -21,7 +21,7 @@ class Result(StrEnum):
     FAILED = "failed"
 
 
-_EVENT_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+_EVENT_ID = re.compile(r"[!-~]{1,128}")
 _DETAIL_TYPE = re.compile(r"[0-9A-Za-z -]{1,128}")
 
 Verb = Literal["promoted", "kept", "refused", "failed"]

@@ -139,13 +139,21 @@ class Delivery:
             return
         receipt.is_matched = True
         for target in rule.targets:
-            if parse_arn(target["Arn"]).service == "lambda":
-                try:
-                    function = self._target(rule, target["Arn"])
-                except Undeliverable as failure:
-                    self._rule_dead_letter(rule, target, event, failure, receipt)
-                else:
-                    self._run(function, event, receipt)
+            match parse_arn(target["Arn"]).service:
+                case "lambda":
+                    self._to_function(rule, target, event, receipt)
+                case "sqs":
+                    self._message(self._queue(target["Arn"]), event, {})
+
+    def _to_function(
+        self, rule: Rule, target: dict[str, Any], event: dict[str, Any], receipt: Receipt
+    ) -> None:
+        try:
+            function = self._target(rule, target["Arn"])
+        except Undeliverable as failure:
+            self._rule_dead_letter(rule, target, event, failure, receipt)
+        else:
+            self._run(function, event, receipt)
 
     def _target(self, rule: Rule, arn: str) -> LambdaFunction:
         name = arn.rpartition(":")[2]
@@ -251,15 +259,18 @@ class Delivery:
             receipt.is_lost = True
             receipt.error = f"{receipt.error}; lost: there is no queue for dead letters"
             return
+        self._message(queue, body, attributes)
+        receipt.is_dead_lettered = True
+
+    def _message(self, queue: Any, body: Any, attributes: dict[str, str]) -> None:
         sqs_backends[self.place.account][self.place.region].send_message(
             queue.name,
             json.dumps(body),
             message_attributes={
-                name: {"data_type": "String", "string_value": value}
+                name: {"DataType": "String", "StringValue": value}
                 for name, value in attributes.items()
             },
         )
-        receipt.is_dead_lettered = True
 
 
 def _handle(function: LambdaFunction, event: Any, request_id: str) -> dict[str, Any]:

@@ -15,6 +15,10 @@ _SERVER_ERRORS = frozenset(
 )
 
 
+class Injected(ServiceException):
+    """A class of its own: moto takes the module of an error's class for the service's name."""
+
+
 @dataclass
 class Fault:
     """The next `times` calls of an operation fail with an error code of AWS's."""
@@ -67,7 +71,7 @@ class Faults:
 
 def _refusal(response: BaseResponse, operation: str, code: str) -> Any:
     message = f"injected into {operation}"
-    status, headers, body = response.serialized(ActionResult(ServiceException(code, message)))
+    status, headers, body = response.serialized(ActionResult(Injected(code, message)))
     if code in _SERVER_ERRORS:
         status = 503
     return status, headers | {"status": str(status)}, body

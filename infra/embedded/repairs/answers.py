@@ -5,11 +5,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import (
-    FilterNotImplementedError,
-    InvalidNextToken,
-    InvalidParameterValue,
-)
+from moto.ec2.exceptions import InvalidNextToken, InvalidParameterValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,7 +40,7 @@ def passing(
     remaining = list(resources)
     for name, values in filters.items():
         if not (name.startswith("tag:") or name == "tag-key" or name in fields):
-            raise FilterNotImplementedError(name, "this operation of the embedded AWS")
+            raise InvalidParameterValue(f"The filter '{name}' is not known to the embedded AWS")
         wanted = [_pattern(value) for value in values]
         remaining = [
             resource

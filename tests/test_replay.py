@@ -1,0 +1,320 @@
+"""`ami-reactor replay` as its users run it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from infra.cli import app
+from tests.builders import (
+    FOLLOWS_INSTANCE,
+    HELD,
+    NEW,
+    OLD,
+    TEMPLATE,
+    a_template,
+    a_world,
+    ami_state,
+    an_image,
+    backup_completed,
+)
+
+EVENTS = Path(__file__).parent / "events"
+ACTED_ON = "ami-0a1b2c3d4e5f60718"
+NO_IMAGE = "ami-0bbbbbbbbbbbbbbbb"
+KEYS = {
+    "event_id",
+    "detail_type",
+    "image_id",
+    "result",
+    "reason",
+    "templates",
+    "error",
+    "attempts",
+    "dead_lettered",
+    "handed_on",
+}
+TEMPLATE_KEYS = {
+    "launch_template_id",
+    "launch_template_name",
+    "outcome",
+    "reason",
+    "message",
+    "from_image",
+    "to_image",
+    "from_version",
+    "to_version",
+    "skipped_images",
+}
+
+
+@pytest.fixture
+def replay(tmp_path):
+    """Run the command on values instead of files."""
+
+    def run(*events, world=None, options=()):
+        files = []
+        for number, event in enumerate(events):
+            file = event if isinstance(event, Path) else tmp_path / f"{number:03}.json"
+            if isinstance(event, bytes):
+                file.write_bytes(event)
+            elif not isinstance(event, Path):
+                file.write_text(event if isinstance(event, str) else json.dumps(event))
+            files.append(str(file))
+        (tmp_path / "world").mkdir(exist_ok=True)
+        world_file = tmp_path / "world" / "world.json"
+        world_file.write_text(json.dumps(world or a_world()))
+        arguments = ["replay", *files, "--world", str(world_file), "--json", *options]
+        result = CliRunner().invoke(app, arguments)
+        assert result.exception is None or isinstance(result.exception, SystemExit), (
+            result.exception
+        )
+        return result
+
+    return run
+
+
+def lines(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_line_has_the_documented_fields(replay):
+    [line] = lines(replay(backup_completed()))
+
+    assert line.keys() == KEYS
+    assert line["templates"][0].keys() == TEMPLATE_KEYS
+    assert (line["result"], line["attempts"], line["dead_lettered"]) == ("handled", 1, False)
+
+
+@pytest.mark.parametrize(
+    ("file", "outcomes"),
+    [
+        ("backup_job_completed_ec2_plan", ["promoted"]),
+        ("backup_job_completed_ec2_ondemand_no_createdby", ["promoted"]),
+        ("ami_available", ["promoted"]),
+        ("replayed_ami_available", ["promoted"]),
+        ("tag_change_launch_template_opted_in", ["promoted"]),
+        ("dlq_eventbridge_target_retries_exhausted", ["promoted"]),
+        ("dlq_eventbridge_target_no_permissions", ["promoted"]),
+        ("dlq_lambda_onfailure_destination_python_error", ["promoted"]),
+        ("dlq_lambda_onfailure_destination_timeout", ["promoted"]),
+        ("dlq_lambda_legacy_dead_letter_config", ["promoted"]),
+        ("backup_job_completed_ec2_other_instance", "ignored"),
+        ("ami_deregistered", "ignored"),
+        ("backup_job_completed_ebs", "unmatched"),
+        ("backup_job_created_minimal", "unmatched"),
+        ("backup_job_failed_ec2", "unmatched"),
+        ("backup_job_running_ec2", "unmatched"),
+        ("copy_job_failed_ec2", "unmatched"),
+        ("restore_job_completed_ec2_real_2023", "unmatched"),
+        ("ami_failed", "unmatched"),
+        ("dlq_garbage_body", "rejected"),
+    ],
+)
+def test_each_captured_event_gets_the_result_that_its_readme_gives(replay, file, outcomes):
+    [line] = lines(replay(EVENTS / f"{file}.json"))
+
+    if isinstance(outcomes, str):
+        assert line["result"] == outcomes
+        assert line["templates"] == []
+    else:
+        assert [template["outcome"] for template in line["templates"]] == outcomes
+        assert line["templates"][0]["to_image"] == ACTED_ON
+
+
+def test_the_readme_of_the_events_and_this_suite_name_the_same_files():
+    readme = (EVENTS / "README.md").read_text()
+
+    assert [file.name for file in EVENTS.glob("*.json") if f"| {file.name} |" not in readme] == []
+
+
+def test_a_deregistered_image_in_force_is_healed(replay):
+    world = a_world(an_image(OLD), versions=None)
+    world["LaunchTemplateVersions"][0]["LaunchTemplateData"]["ImageId"] = ACTED_ON
+
+    [line] = lines(replay(EVENTS / "ami_deregistered.json", world=world))
+
+    assert line["templates"][0]["reason"] == "current-image-gone"
+
+
+def test_a_whole_folder_is_replayed_by_name(replay, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "b.json").write_text(json.dumps(ami_state()))
+    (folder / "a.json").write_text(json.dumps(backup_completed()))
+    (folder / "notes.md").write_text("not an event")
+
+    replayed = lines(replay(folder))
+
+    assert [line["templates"][0]["outcome"] for line in replayed] == ["promoted", "kept"]
+    assert replayed[0]["detail_type"] == "Backup Job State Change"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(json.dumps(ami_state()) + "\n" + json.dumps(ami_state()), id="JSON Lines"),
+        pytest.param(json.dumps([ami_state(), ami_state()]), id="an array"),
+        pytest.param(
+            json.dumps({"Messages": [{"Body": json.dumps(ami_state())}] * 2}), id="an SQS answer"
+        ),
+        pytest.param(
+            json.dumps({"Records": [{"body": json.dumps(ami_state())}] * 2}), id="a Lambda batch"
+        ),
+    ],
+)
+def test_a_file_may_hold_many_events(replay, text):
+    assert [line["result"] for line in lines(replay(text))] == ["handled", "handled"]
+
+
+def test_the_world_afterwards_is_a_world(replay, tmp_path):
+    after = tmp_path / "after.json"
+
+    result = replay(backup_completed(NO_IMAGE), ami_state(), options=["--world-out", str(after)])
+
+    assert result.exit_code == 1
+    world = json.loads(after.read_text())
+    [letter] = world["DeadLetters"]
+    assert json.loads(letter["Body"])["requestPayload"] == backup_completed(NO_IMAGE)
+    assert world["LaunchTemplates"][0]["DefaultVersionNumber"] == 2
+    again = CliRunner().invoke(
+        app, ["replay", str(tmp_path / "001.json"), "--world", str(after), "--json"]
+    )
+    assert lines(again)[0]["templates"][0]["reason"] == "already-current"
+
+
+def test_the_backup_of_a_followed_instance_whose_image_is_not_there_is_dead_lettered(replay):
+    result = replay(backup_completed(NO_IMAGE))
+
+    [line] = lines(result)
+    assert (line["result"], line["attempts"], line["dead_lettered"]) == ("failed", 3, True)
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        (ami_state() | {"detail": {"State": "available", "ImageId": 7}}, "detail.ImageId"),
+        (ami_state() | {"resources": "one"}, "resources"),
+        (ami_state() | {"id": None}, "id"),
+        ({k: v for k, v in ami_state().items() if k != "region"}, "region"),
+    ],
+)
+def test_what_lambda_would_receive_and_cannot_read_is_dead_lettered(replay, event, field):
+    result = replay(event)
+
+    [line] = lines(result)
+    assert (line["result"], line["attempts"], line["dead_lettered"]) == ("rejected", 3, True)
+    assert field in line["error"]
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"not json {", id="not JSON"),
+        pytest.param(b"", id="an empty file"),
+        pytest.param(b"[1, 2, 3]", id="a list of numbers"),
+        pytest.param(b"7", id="a number"),
+        pytest.param(b"[" * 10_000, id="nested 10,000 deep"),
+        pytest.param(b'{"a":' * 10_000 + b"1" + b"}" * 10_000, id="objects 10,000 deep"),
+        pytest.param(b"x" * 1_000_000, id="1 MB of text"),
+        pytest.param(b'{"a": NaN}', id="NaN"),
+        pytest.param(b"\xff\xfe\x00", id="not UTF-8"),
+        pytest.param(b'{"a": "\\ud800"}', id="a lone surrogate"),
+        pytest.param(b'{"a": 1}\n{"b": ', id="JSON Lines cut off"),
+    ],
+)
+def test_a_file_that_cannot_be_read_stops_before_anything_runs(replay, text, tmp_path):
+    after = tmp_path / "after.json"
+
+    result = replay(backup_completed(), text, options=["--world-out", str(after)])
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "001.json" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not after.exists()
+
+
+def test_a_file_that_is_not_there_is_named(replay, tmp_path):
+    result = replay(tmp_path / "missing.json")
+
+    assert result.exit_code == 2
+    assert "missing.json: No such file" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(ami_state() | {"id": "a\u0000b"}, id="NUL"),
+        pytest.param(ami_state() | {"detail": {"ImageId": NEW, "State": "x" * 300_000}}, id="long"),
+        pytest.param(ami_state() | {"time": "2999-01-01T00:00:00Z"}, id="a future date"),
+        pytest.param(ami_state() | {"time": 1e308}, id="a time that is no date"),
+        pytest.param({}, id="an empty object"),
+        pytest.param({"detail-type": ["x"], "source": 3}, id="wrong types all over"),
+    ],
+)
+def test_whatever_an_event_holds_one_line_answers_it(replay, event):
+    result = replay(event)
+
+    [line] = lines(result)
+    assert line["result"] in ("handled", "unmatched", "rejected", "ignored")
+
+
+def test_an_image_of_a_future_event_that_is_not_there_is_not_waited_for_in_vain(replay):
+    [line] = lines(replay(ami_state(NO_IMAGE) | {"time": "2999-01-01T00:00:00Z"}))
+
+    assert line["dead_lettered"]
+    assert "time is no past date" in line["error"]
+
+
+@pytest.mark.parametrize(
+    ("world", "named"),
+    [
+        ({"Account": "12"}, "Account"),
+        ({"Images": [{"ImageId": "ami-1"}]}, "Images.0"),
+        ({"LaunchTemplates": 7}, "LaunchTemplates"),
+    ],
+)
+def test_a_bad_world_is_said_in_one_line(replay, world, named):
+    result = replay(ami_state(), world=world)
+
+    assert result.exit_code == 2
+    assert named in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_held_template_stays(replay):
+    world = a_world(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)])
+
+    [line] = lines(replay(backup_completed(), world=world))
+
+    assert line["templates"][0]["reason"] == "held"
+
+
+def test_the_story_ends_with_an_instance_that_runs_the_new_image():
+    result = CliRunner().invoke(app, ["replay"])
+
+    assert result.exit_code == 0
+    assert "promoted" in result.stdout
+    assert result.stdout.rstrip().endswith("starts from ami-0a1b2c3d4e5f60718.")
+
+
+def test_the_table_names_templates_as_they_are_and_obeys_no_markup(tmp_path):
+    world = a_world(
+        templates=[a_template(tags=FOLLOWS_INSTANCE | {"ami-reactor-state:hold": "[red]x\u202e"})]
+    )
+    (tmp_path / "world.json").write_text(json.dumps(world))
+    (tmp_path / "e.json").write_text(json.dumps(backup_completed()))
+
+    result = CliRunner().invoke(
+        app, ["replay", str(tmp_path / "e.json"), "--world", str(tmp_path / "world.json")]
+    )
+
+    assert r"[red]x\u202e" in result.stdout
+
+
+def test_templates_of_the_story_are_named():
+    assert TEMPLATE in (Path("infra/story/world.json")).read_text()
