@@ -4,7 +4,15 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
 
 
 class Value(BaseModel):
@@ -49,6 +57,16 @@ Timestamp = Annotated[AwareDatetime, BeforeValidator(_iso_8601)]
 
 Tags = Annotated[dict[str, str], BeforeValidator(_tags)]
 """Tags by key; AWS's own list of `{"Key", "Value"}` is accepted."""
+
+_TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
+
+
+def date_or_none(value: object) -> datetime | None:
+    """The moment, where the value is a date at all: AWS's own samples have others."""
+    try:
+        return _TIMESTAMP.validate_python(value)
+    except ValidationError:
+        return None
 
 
 def aws_date(moment: datetime) -> str:

@@ -1,24 +1,241 @@
-"""Dead letters: the events that could not be delivered or handled, as AWS leaves them in SQS."""
+"""Dead letters: the events that could not be delivered or handled, as AWS leaves them in SQS.
 
-from typing import Any
+Shapes: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html and
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
 
 import pydantic_core
+from pydantic import AliasChoices, AliasPath, BeforeValidator, Field
+
+from models.base import Value, date_or_none
+
+
+class Shape(StrEnum):
+    """Who left the letter, and in which form. Part of the public interface."""
+
+    RULE_TARGET = "rule-target"
+    ON_FAILURE = "on-failure"
+    FUNCTION_DLQ = "function-dlq"
+    UNREADABLE = "unreadable"
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _count_or_none(value: object) -> int | None:
+    try:
+        return int(value) if isinstance(value, int | str) else None
+    except ValueError:
+        return None
+
+
+def _attempts(retries: object) -> int | None:
+    count = _count_or_none(retries)
+    return None if count is None else count + 1
+
+
+def _lines(value: object) -> tuple[str, ...]:
+    """Python's `stackTrace` and Node's `trace` are lists; an entry may be more than one line."""
+    entries = value if isinstance(value, list) else []
+    return tuple(line for entry in entries for line in str(entry).splitlines())
+
+
+def _moment(milliseconds: object) -> datetime | None:
+    count = _count_or_none(milliseconds)
+    try:
+        return None if count is None else datetime.fromtimestamp(count / 1000, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+_Text = Annotated[str | None, BeforeValidator(_text_or_none)]
+_Count = Annotated[int | None, BeforeValidator(_count_or_none)]
+_Lines = Annotated[tuple[str, ...], BeforeValidator(_lines)]
+_Date = Annotated[datetime | None, BeforeValidator(date_or_none)]
+
+
+class Failure(Value):
+    """What AWS recorded about a failure. Each shape knows only some of it.
+
+    Attributes:
+        error_code: EventBridge's code, the type of the function's error, or an HTTP status.
+        stack: The function's stack, by line.
+        condition: Why AWS gave up: `RetriesExhausted`, `MaximumEventAgeInSeconds`, ...
+        attempts: How often the function was invoked, or delivery to it was tried.
+        gave_up: When Lambda gave up.
+        rule: The ARN of the rule that could not deliver.
+        function: The ARN of the function.
+        request_id: Lambda's id of the invocation, the same for all its attempts.
+    """
+
+    error_code: _Text = None
+    error_message: _Text = None
+    stack: _Lines = ()
+    condition: _Text = None
+    attempts: _Count = None
+    gave_up: _Date = None
+    rule: _Text = None
+    function: _Text = None
+    request_id: _Text = None
+
+
+class _RuleTarget(Failure):
+    """EventBridge's message attributes. Without a retry, no condition was exhausted."""
+
+    error_code: _Text = Field(default=None, alias="ERROR_CODE")
+    error_message: _Text = Field(default=None, alias="ERROR_MESSAGE")
+    condition: _Text = Field(default=None, alias="EXHAUSTED_RETRY_CONDITION")
+    attempts: Annotated[int | None, BeforeValidator(_attempts)] = Field(
+        default=None, alias="RETRY_ATTEMPTS"
+    )
+    rule: _Text = Field(default=None, alias="RULE_ARN")
+    function: _Text = Field(default=None, alias="TARGET_ARN")
+
+
+class _FunctionDlq(Failure):
+    """The message attributes of Lambda's older dead letter."""
+
+    error_code: _Text = Field(default=None, alias="ErrorCode")
+    error_message: _Text = Field(default=None, alias="ErrorMessage")
+    request_id: _Text = Field(default=None, alias="RequestID")
+
+
+def _path(*names: str) -> Any:
+    return Field(default=None, validation_alias=AliasPath(*names))
+
+
+class _OnFailure(Failure):
+    """Lambda's record. A function that gave no answer left no `responsePayload`."""
+
+    error_code: _Text = _path("responsePayload", "errorType")
+    error_message: _Text = _path("responsePayload", "errorMessage")
+    stack: _Lines = Field(
+        default=(),
+        validation_alias=AliasChoices(
+            AliasPath("responsePayload", "stackTrace"), AliasPath("responsePayload", "trace")
+        ),
+    )
+    condition: _Text = _path("requestContext", "condition")
+    attempts: _Count = _path("requestContext", "approximateInvokeCount")
+    gave_up: _Date = _path("timestamp")
+    function: _Text = _path("requestContext", "functionArn")
+    request_id: _Text = _path("requestContext", "requestId")
+
+
+class DeadLetter(Value):
+    """An event that could not be delivered or handled, and what is known about that.
+
+    Attributes:
+        shape: `unreadable` where there is no event in it.
+        event: As it was; whether it is a valid one of ours is another question.
+        fault: Why there is no event in it.
+        sent: When it came into the queue.
+        receive_count: How often somebody has looked at it.
+    """
+
+    message_id: str
+    shape: Shape
+    event: dict[str, Any] | None
+    fault: str | None
+    failure: Failure
+    sent: datetime | None
+    receive_count: int | None
+
+
+def _attribute(name: str) -> Any:
+    paths = AliasPath("Attributes", name), AliasPath("attributes", name)
+    return Field(default=None, validation_alias=AliasChoices(*paths))
+
+
+def _strings(attributes: object) -> dict[str, str]:
+    """`{"NAME": {"StringValue": TEXT}}`, or `stringValue` in a Lambda batch, without the wrapping.
+
+    Binary attributes are nobody's here.
+    """
+    found: dict[str, str] = {}
+    for name, value in attributes.items() if isinstance(attributes, Mapping) else ():
+        text = (
+            value.get("StringValue", value.get("stringValue")) if isinstance(value, dict) else None
+        )
+        if isinstance(text, str):
+            found[name] = text
+    return found
+
+
+class _Message(Value):
+    """An SQS message, as ReceiveMessage answers it or, in camelCase, a Lambda batch has it."""
+
+    message_id: str = Field(default="", validation_alias=AliasChoices("MessageId", "messageId"))
+    body: str = Field(validation_alias=AliasChoices("Body", "body"))
+    sent: Annotated[datetime | None, BeforeValidator(_moment)] = _attribute("SentTimestamp")
+    receive_count: _Count = _attribute("ApproximateReceiveCount")
+    attributes: Annotated[dict[str, str], BeforeValidator(_strings)] = Field(
+        default={}, validation_alias=AliasChoices("MessageAttributes", "messageAttributes")
+    )
+
+
+def read_dead_letter(item: Mapping[str, Any]) -> DeadLetter:
+    """Any message of a dead-letter queue, whatever is in it.
+
+    Args:
+        item: A message, of ReceiveMessage or of a Lambda batch.
+    """
+    message = _Message.model_validate(item)
+    body, fault = _parsed(message.body)
+    shape, failure, event = _read(message.attributes, body)
+    if event is None:
+        shape, fault = Shape.UNREADABLE, fault or "there is no event in it"
+    return DeadLetter(
+        message_id=message.message_id,
+        shape=shape,
+        event=event,
+        fault=fault,
+        failure=failure,
+        sent=message.sent,
+        receive_count=message.receive_count,
+    )
 
 
 def original_event(item: dict[str, Any]) -> dict[str, Any] | None:
     """The event inside: of an SQS message, of Lambda's on-failure record, or the item itself.
 
-    None where a message holds no event.
+    None where a message or a record holds no event.
     """
-    body = item.get("Body", item.get("body"))
-    if isinstance(body, str):
-        try:
-            item = pydantic_core.from_json(body, allow_inf_nan=False)
-        except ValueError:
-            return None
-        if not isinstance(item, dict):
-            return None
-    if "requestPayload" in item:
-        payload = item["requestPayload"]
-        return payload if isinstance(payload, dict) else None
-    return item
+    if isinstance(item.get("Body", item.get("body")), str):
+        return read_dead_letter(item).event
+    return _payload(item) if "requestPayload" in item else item
+
+
+def _parsed(body: str) -> tuple[dict[str, Any], str | None]:
+    try:
+        # unlike json.loads, this refuses NaN and answers deep nesting with a ValueError
+        content = pydantic_core.from_json(body.encode(errors="surrogatepass"), allow_inf_nan=False)
+    except ValueError as error:
+        return {}, f"not JSON: {error}"
+    return (content, None) if isinstance(content, dict) else ({}, "not a JSON object")
+
+
+def _read(
+    attributes: dict[str, str], body: dict[str, Any]
+) -> tuple[Shape, Failure, dict[str, Any] | None]:
+    if "requestPayload" in body:
+        return Shape.ON_FAILURE, _OnFailure.model_validate(body), _payload(body)
+    if "RULE_ARN" in attributes or "ERROR_CODE" in attributes:
+        return Shape.RULE_TARGET, _RuleTarget.model_validate(attributes), body or None
+    is_event = "detail-type" in body or not attributes.keys().isdisjoint(_LAMBDAS)
+    event = body if is_event and body else None
+    return Shape.FUNCTION_DLQ, _FunctionDlq.model_validate(attributes), event
+
+
+_LAMBDAS = {"RequestID", "ErrorCode", "ErrorMessage"}
+
+
+def _payload(record: dict[str, Any]) -> dict[str, Any] | None:
+    payload = record["requestPayload"]
+    return payload if isinstance(payload, dict) else None

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.alias_generators import to_camel, to_pascal
 
-from models.base import EventId, ImageId, Place, TemplateId, Timestamp, Value
+from models.base import EventId, ImageId, Place, TemplateId, Value, date_or_none
 from models.errors import EventRejected
 
 
@@ -31,17 +31,9 @@ class Ignored(StrEnum):
     OTHER_REGION = "other-region"
 
 
-_TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
 _IMAGE_ARN = re.compile(r"arn:[^:]*:ec2:[^:]*:[^:]*:image/(ami-[0-9a-f]{8,17})")
 _INSTANCE_ARN = re.compile(r"arn:[^:]*:ec2:[^:]*:[^:]*:instance/(i-[0-9a-f]{8,17})")
 _TEMPLATE_ARN = re.compile(r"arn:[^:]*:ec2:[^:]*:[^:]*:launch-template/(lt-[0-9a-f]{8,17})")
-
-
-def _date_or_none(value: object) -> datetime | None:
-    try:
-        return _TIMESTAMP.validate_python(value)
-    except ValidationError:
-        return None
 
 
 class Envelope(Value):
@@ -56,7 +48,7 @@ class Envelope(Value):
     id: EventId
     account: str
     region: str
-    time: Annotated[datetime | None, BeforeValidator(_date_or_none)]
+    time: Annotated[datetime | None, BeforeValidator(date_or_none)]
     resources: tuple[str, ...] = ()
     replay_name: str | None = Field(default=None, alias="replay-name")
 
