@@ -30,6 +30,19 @@ class Ignored(StrEnum):
     OTHER_ACCOUNT = "other-account"
     OTHER_REGION = "other-region"
 
+    @property
+    def in_words(self) -> str:
+        return _IN_WORDS[self]
+
+
+_IN_WORDS = {
+    Ignored.NO_FOLLOWER: "no template follows it",
+    Ignored.IMAGE_GONE: "this account owns no such image (any more)",
+    Ignored.NOT_EC2: "it is no backup of an EC2 instance",
+    Ignored.OTHER_STATE: "its state is none that matters",
+    Ignored.OTHER_ACCOUNT: "it is about another account",
+    Ignored.OTHER_REGION: "it is about another Region",
+}
 
 _IMAGE_ARN = re.compile(r"arn:[^:]*:ec2:[^:]*:[^:]*:image/(ami-[0-9a-f]{8,17})")
 _INSTANCE_ARN = re.compile(r"arn:[^:]*:ec2:[^:]*:[^:]*:instance/(i-[0-9a-f]{8,17})")

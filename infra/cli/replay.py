@@ -30,15 +30,6 @@ _STYLES = {
     "failed": "bold red",
     "rejected": "bold red",
 }
-_WHY: dict[str, str] = {
-    Ignored.NO_FOLLOWER: "no template follows it",
-    Ignored.IMAGE_GONE: "this account owns no such image (any more)",
-    Ignored.NOT_EC2: "it is no backup of an EC2 instance",
-    Ignored.OTHER_STATE: "its state is none that matters",
-    Ignored.OTHER_ACCOUNT: "it is about another account",
-    Ignored.OTHER_REGION: "it is about another Region",
-    Result.UNMATCHED: "no rule selects it",
-}
 
 
 @dataclass(frozen=True)
@@ -166,7 +157,7 @@ def _deeds(line: Line) -> Table:
     table.add_column(ratio=1, overflow="fold")
     outcome = line.outcome
     if not outcome.templates:
-        why = outcome.error or _WHY.get(outcome.reason or outcome.result, "")
+        why = outcome.error or _why_nothing(outcome)
         table.add_row(_verb(outcome.result), _because(outcome.reason, why))
     for template in outcome.templates:
         name = printable(template.launch_template_name)
@@ -176,6 +167,12 @@ def _deeds(line: Line) -> Table:
         table.add_row(_verb(template.outcome), Text.assemble((name, "bold"), versions, "  ", what))
     table.add_row("", "")
     return table
+
+
+def _why_nothing(outcome: Outcome) -> str:
+    if isinstance(outcome.reason, Ignored):
+        return outcome.reason.in_words
+    return "no rule selects it" if outcome.result is Result.UNMATCHED else ""
 
 
 def _verb(verb: str) -> Text:
