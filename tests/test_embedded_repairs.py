@@ -621,18 +621,6 @@ def _(aws: Aws) -> Any:
 
 
 @difference(
-    "an image's date has milliseconds",
-    "EC2BaseResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER",
-    aws="2026-06-15T17:00:31.125Z",
-    moto="2026-06-15T17:00:31.000Z",
-)
-def _(aws: Aws) -> Any:
-    with mock.patch.object(amis, "utcnow", lambda: ONE_DAY_IN_JUNE):
-        aws.image("one")
-    return aws.ec2.describe_images()["Images"][0]["CreationDate"]
-
-
-@difference(
     "a wildcard in a name or tag can be meant as it is",
     "AmisResponse.describe_images",
     aws=[["a*b"], ["a*b"]],

@@ -1,15 +1,21 @@
 """What EC2's describe operations share: filters with wildcards, and pages."""
 
 import re
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import uuid4
+from xml.sax.saxutils import escape
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import InvalidNextToken, InvalidParameterValue
 
+from models.base import aws_date
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from moto.core.responses import ActionContext
     from moto.ec2.responses._base_response import EC2BaseResponse
 
 Repair: TypeAlias = tuple[type, str, object]
@@ -96,7 +102,43 @@ def page(
     answer: Described = {key: items[start : start + size]}
     if start + size < len(items):
         answer["NextToken"] = str(start + size)
-    return ActionResult(answer)
+    return Answer(answer)
+
+
+class Answer(ActionResult):
+    """An answer in the API's own words, so that nothing has to be guessed.
+
+    moto looks for each of an image's 45 fields under four spellings, which is two thirds of the
+    time of a replay.
+    """
+
+    def execute_result(self, context: "ActionContext") -> tuple[int, dict[str, Any], str]:
+        operation = context.operation_model
+        namespace = context.service_model.metadata["xmlNamespace"]
+        body = f"<requestId>{uuid4()}</requestId>{_xml(self.result, operation.output_shape)}"
+        root = f"{operation.name}Response"
+        document = f'<{root} xmlns="{namespace}">{body}</{root}>'
+        return 200, {"Content-Type": "text/xml;charset=UTF-8"}, document
+
+
+def _xml(value: Any, shape: Any) -> str:
+    """EC2's query protocol: https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html ."""
+    if shape.type_name == "structure":
+        members = shape.members
+        return "".join(
+            _element(members[key].serialization.get("name", key), item, members[key])
+            for key, item in value.items()
+            if item is not None and key in members
+        )
+    if shape.type_name == "list":
+        return "".join(_element("item", item, shape.member) for item in value)
+    if isinstance(value, datetime):
+        return aws_date(value if value.tzinfo else value.replace(tzinfo=UTC))
+    return str(value).lower() if isinstance(value, bool) else escape(str(value))
+
+
+def _element(name: str, value: Any, shape: Any) -> str:
+    return f"<{name}>{_xml(value, shape)}</{name}>"
 
 
 def _start(token: str | None, end: int) -> int:

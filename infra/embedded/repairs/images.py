@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError, MalformedAMIIdError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.amis import Ami, AmiBackend
-from moto.ec2.responses._base_response import EC2BaseResponse
 from moto.ec2.responses.amis import AmisResponse
 
 from infra.embedded.repairs.answers import Described, Repair, page, passing, tags_of
@@ -205,14 +204,4 @@ REPAIRS: tuple[Repair, ...] = (
     (AmiBackend, "create_image", create_image),
     (AmiBackend, "copy_image", copy_image),
     (AmisResponse, "describe_images", describe_images),
-    # moto would print CreationDate without its milliseconds
-    (
-        EC2BaseResponse,
-        "RESPONSE_KEY_PATH_TO_TRANSFORMER",
-        {
-            path: transform
-            for path, transform in EC2BaseResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER.items()
-            if path != "Image.CreationDate"
-        },
-    ),
 )

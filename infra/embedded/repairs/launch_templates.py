@@ -3,7 +3,6 @@
 import copy
 from typing import TYPE_CHECKING, Any
 
-from moto.core.responses import ActionResult
 from moto.ec2.exceptions import (
     EC2ClientError,
     InvalidLaunchTemplateVersionNotFound,
@@ -16,7 +15,7 @@ from moto.ec2.models.launch_templates import (
 from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.ec2.utils import parse_user_data
 
-from infra.embedded.repairs.answers import Described, Repair
+from infra.embedded.repairs.answers import Answer, Described, Repair
 from infra.embedded.repairs.launch_templates_described import (
     ALIASES,
     asked_template,
@@ -67,10 +66,10 @@ def get_version(self: LaunchTemplate, num: Any) -> LaunchTemplateVersion:
 # ---- requests ------------------------------------------------------------------------------------
 
 
-def create_launch_template(self: LaunchTemplates) -> ActionResult:
+def create_launch_template(self: LaunchTemplates) -> Answer:
     """The template's own tags are not part of its first version's data (API model)."""
     self.error_on_dryrun()
-    return ActionResult(_once(self, lambda: _create_template(self)))
+    return Answer(_once(self, lambda: _create_template(self)))
 
 
 def _create_template(self: LaunchTemplates) -> Described:
@@ -84,10 +83,10 @@ def _create_template(self: LaunchTemplates) -> Described:
     return {"LaunchTemplate": shown_template(self, template), **_warning(self, data)}
 
 
-def create_launch_template_version(self: LaunchTemplates) -> ActionResult:
+def create_launch_template_version(self: LaunchTemplates) -> Answer:
     """Inherits from SourceVersion, "overwritten" by what is given (API model)."""
     self.error_on_dryrun()
-    return ActionResult(_once(self, lambda: _create_version(self)))
+    return Answer(_once(self, lambda: _create_version(self)))
 
 
 def _create_version(self: LaunchTemplates) -> Described:
@@ -160,10 +159,10 @@ def _once(self: LaunchTemplates, act: "Callable[[], Described]") -> Described:
     return answer
 
 
-def modify_launch_template(self: LaunchTemplates) -> ActionResult:
+def modify_launch_template(self: LaunchTemplates) -> Answer:
     """An unknown id has its own error code; moto gives the one for names."""
     self.error_on_dryrun()
-    return ActionResult(_once(self, lambda: _set_default(self)))
+    return Answer(_once(self, lambda: _set_default(self)))
 
 
 def _set_default(self: LaunchTemplates) -> Described:
@@ -175,7 +174,7 @@ def _set_default(self: LaunchTemplates) -> Described:
     return {"LaunchTemplate": shown_template(self, template)}
 
 
-def delete_launch_template_versions(self: LaunchTemplates) -> ActionResult:
+def delete_launch_template_versions(self: LaunchTemplates) -> Answer:
     """What cannot be deleted is told in an answer that is no error (API model)."""
     self.error_on_dryrun()
     template = asked_template(self)
@@ -198,7 +197,7 @@ def delete_launch_template_versions(self: LaunchTemplates) -> ActionResult:
         else:
             template.versions.remove(template.get_version(number))
             deleted.append(shown)
-    return ActionResult(
+    return Answer(
         {
             "SuccessfullyDeletedLaunchTemplateVersions": deleted,
             "UnsuccessfullyDeletedLaunchTemplateVersions": kept,
