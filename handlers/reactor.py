@@ -12,6 +12,7 @@ from handlers.aws import CONFIG
 from handlers.bus import Bus
 from handlers.clock import Clock
 from handlers.ec2 import Ec2
+from handlers.metrics import measured
 from handlers.reaction import react
 from models.base import Place
 from models.errors import AwsRefused, AwsUnavailable, EventRejected, ReactorError
@@ -51,6 +52,8 @@ def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
 
     logger.set_correlation_id(outcome.event_id)
     logger.info("outcome", outcome=outcome.model_dump(mode="json"))
+    for line in measured(outcome, datetime.now(UTC)):
+        logger.info("measured", **line)
     _announce(outcome, bus)
     if outcome.result is Result.REJECTED:
         raise EventRejected(outcome.error)

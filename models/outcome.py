@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
-from models.base import ImageId, TemplateId, Value
+from pydantic import Field
+
+from models.base import ImageId, TemplateId, Timestamp, Value
 from models.decision import REFUSALS, Keep, Promote, Reason, Skip
 from models.events import Ignored, claimed_image
 from models.template import Template
@@ -35,6 +37,8 @@ class TemplateOutcome(Value):
         to_image: The image in force now; equal to `from_image` where nothing changed.
         from_version: The default version's number before.
         to_version: The default version's number now.
+        image_created: The CreationDate of the image that the template was promoted to. For the
+            metrics; no part of the record.
         skipped_images: Images that the tags select and that were no candidates, and why.
     """
 
@@ -47,6 +51,7 @@ class TemplateOutcome(Value):
     to_image: str | None
     from_version: int
     to_version: int
+    image_created: Timestamp | None = Field(default=None, exclude=True)
     skipped_images: dict[str, Skip] = {}
 
 
@@ -120,6 +125,7 @@ def promoted(before: Template, decision: Promote, version_number: int) -> Templa
         decision.message,
         to_image=decision.image.image_id,
         to_version=version_number,
+        image_created=decision.image.creation_date,
         skipped_images=decision.skipped,
     )
 

@@ -1,0 +1,55 @@
+"""What CloudWatch counts, as log lines in its embedded metric format.
+
+A metric's dimensions are outcomes, reasons and results, so their number is bounded. Names and ids
+are in the lines too, for Logs Insights: they cost nothing there, and each would be a metric of its
+own as a dimension.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from models.decision import Reason
+from models.outcome import Outcome, TemplateOutcome
+
+NAMESPACE = "AmiReactor"
+
+
+def measured(outcome: Outcome, now: datetime) -> Iterator[dict[str, Any]]:
+    """One line for the event and one for each template.
+
+    Args:
+        outcome: What became of the event.
+        now: The moment by which it was done.
+    """
+    event = EphemeralMetrics(namespace=NAMESPACE)
+    event.add_metric("Events", MetricUnit.Count, 1)
+    event.add_dimension("result", outcome.result)
+    yield dict(event.serialize_metric_set())
+    for template in outcome.templates:
+        yield _of_template(template, now)
+
+
+def _of_template(template: TemplateOutcome, now: datetime) -> dict[str, Any]:
+    metrics = EphemeralMetrics(namespace=NAMESPACE)
+    metrics.add_metric("Templates", MetricUnit.Count, 1)
+    # healing takes an older image, whose age is nobody's reaction time
+    if template.image_created is not None and template.reason is Reason.NEWER_IMAGE:
+        seconds = (now - template.image_created).total_seconds()
+        metrics.add_metric("ReactionTime", MetricUnit.Seconds, seconds)
+    metrics.add_dimension("outcome", template.outcome)
+    metrics.add_dimensions(outcome=template.outcome, reason=template.reason)
+    properties = template.model_dump(mode="json", include=_PROPERTIES) | {"why": template.message}
+    return {**metrics.serialize_metric_set(), **properties}
+
+
+_PROPERTIES = {
+    "launch_template_id",
+    "launch_template_name",
+    "from_image",
+    "to_image",
+    "from_version",
+    "to_version",
+}
