@@ -7,7 +7,9 @@ dead-lettered, 2 wrong usage or unreadable input, which is said before anything 
 import typer
 
 from infra.cli.local import local
+from infra.cli.reconcile import reconcile
 from infra.cli.replay import replay
+from infra.cli.status import status
 
 app = typer.Typer(
     name="ami-reactor",
@@ -21,3 +23,5 @@ app = typer.Typer(
 
 app.command()(replay)
 app.command()(local)
+app.command()(status)
+app.command()(reconcile)

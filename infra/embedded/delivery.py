@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.htm
 import fnmatch
 import io
 import json
+import time
 import traceback
 import uuid
 from collections import deque
@@ -24,6 +25,7 @@ from unittest import mock
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.events.models import Rule, events_backends
+from moto.logs.models import logs_backends
 from moto.sqs.models import sqs_backends
 from moto.utilities.arns import parse_arn
 
@@ -33,6 +35,7 @@ from models.base import Place, aws_date
 from models.errors import EventRejected
 from models.outcome import rejected
 
+_LOG_STREAM = "embedded"
 _SECONDS_LEFT = 120  # nothing here takes time, so no invocation ever runs short of it
 
 
@@ -276,11 +279,29 @@ class Delivery:
 def _handle(function: LambdaFunction, event: Any, request_id: str) -> dict[str, Any]:
     """Call the real handler, with a copy of the event: three attempts must not share state."""
     handler: Any = reactor.logger.registered_handler
-    handler.setStream(io.StringIO())  # stdout belongs to the results
-    outcome: dict[str, Any] = reactor.lambda_handler(
-        json.loads(json.dumps(event)), Context(function, request_id)
-    )
+    log = io.StringIO()  # stdout belongs to the results
+    handler.setStream(log)
+    try:
+        outcome: dict[str, Any] = reactor.lambda_handler(
+            json.loads(json.dumps(event)), Context(function, request_id)
+        )
+    finally:
+        _keep(function, log.getvalue())
     return outcome
+
+
+def _keep(function: LambdaFunction, log: str) -> None:
+    """Put what the handler logged into the function's log group, if it has one."""
+    place = parse_arn(function.function_arn)
+    group = logs_backends[place.account][place.region].groups.get(
+        f"/aws/lambda/{function.function_name}"
+    )
+    if group is not None:
+        if _LOG_STREAM not in group.streams:
+            group.create_log_stream(_LOG_STREAM)
+        now = round(time.time() * 1000)
+        lines = [{"timestamp": now, "message": line} for line in log.splitlines()]
+        group.put_log_events(_LOG_STREAM, lines)
 
 
 def _outcome_of(error: Exception, event: Any) -> dict[str, Any] | None:

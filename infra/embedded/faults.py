@@ -1,5 +1,6 @@
 """Errors of AWS on demand: what `ami-reactor local` injects, and tests."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,7 +72,10 @@ class Faults:
 
 def _refusal(response: BaseResponse, operation: str, code: str) -> Any:
     message = f"injected into {operation}"
-    status, headers, body = response.serialized(ActionResult(Injected(code, message)))
+    with warnings.catch_warnings():
+        # AccessDenied and its like are in no service's API model, and moto warns of that
+        warnings.simplefilter("ignore", UserWarning)
+        status, headers, body = response.serialized(ActionResult(Injected(code, message)))
     if code in _SERVER_ERRORS:
         status = 503
     return status, headers | {"status": str(status)}, body

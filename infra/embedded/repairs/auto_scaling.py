@@ -1,8 +1,10 @@
-"""Auto Scaling: what a group launches, and which version it says an instance came from."""
+"""Auto Scaling: what a group launches, which version an instance came from, and refreshes."""
 
 from typing import TYPE_CHECKING, Any
 
 from moto.autoscaling.models import ASG_NAME_TAG, FakeAutoScalingGroup, InstanceState
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.core.responses import ActionResult
 
 if TYPE_CHECKING:
     from infra.embedded.repairs.answers import Repair
@@ -83,7 +85,15 @@ def launched_from(self: InstanceState) -> dict[str, Any] | None:
     }
 
 
+def describe_instance_refreshes(self: AutoScalingResponse) -> ActionResult:
+    """None, but for what a test put into the backend: nothing here can start one."""
+    refreshes = vars(self.autoscaling_backend).get("instance_refreshes", {})
+    name = self._get_param("AutoScalingGroupName")
+    return ActionResult({"InstanceRefreshes": refreshes.get(name, [])})
+
+
 REPAIRS: "tuple[Repair, ...]" = (
+    (AutoScalingResponse, "describe_instance_refreshes", describe_instance_refreshes),
     (FakeAutoScalingGroup, "replace_autoscaling_group_instances", launch),
     (InstanceState, "launch_template", property(launched_from)),
 )

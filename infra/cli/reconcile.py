@@ -1,0 +1,91 @@
+"""`ami-reactor reconcile`: catch up with whatever events were lost."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from infra.cli.account import STACK, Account, Profile, Region, Stack, Yes, account_of
+from infra.cli.output import err
+from infra.cli.showing import counted, outside, progress, show_outcomes
+from infra.operate.catch_up import CatchUp
+from infra.operate.find import find_template
+from infra.operate.outcomes import log_group_of
+from models.outcome import TemplateOutcome
+
+Wait = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0, help="How long to watch the function at work.")
+]
+WAIT = 180.0  # seconds; Lambda's own second try comes after one minute, its third after two more
+
+
+def reconcile(
+    template: Annotated[
+        str | None, typer.Argument(help="Its name or id; without it, all.", show_default=False)
+    ] = None,
+    yes: Yes = False,
+    wait: Wait = WAIT,
+    profile: Profile = None,
+    region: Region = None,
+    stack: Stack = STACK,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object a line.")] = False,
+) -> None:
+    """Catch up: have the function look at one launch template, or at all of them, now.
+
+    Shows what would be done; with --yes it puts `Reconcile Requested` for each template that would
+    be promoted, and watches until the function is done.
+
+    Example: ami-reactor reconcile web --yes
+
+    Exit status: 1 if a template is refused or failed, or is not done in time.
+    """
+    with account_of(profile, region) as account:
+        catch_up = catch_up_of(account, stack)
+        with progress() as say:
+            planned = catch_up.foresee(
+                [find_template(catch_up.ec2, template)]
+                if template
+                else account.ec2.opted_in_templates(),
+                say,
+            )
+        wanted = [outcome for outcome in planned if outcome.outcome == "promoted"]
+        is_well = not any(outcome.outcome in ("refused", "failed") for outcome in planned)
+        settled = [outcome for outcome in planned if not (yes and outcome in wanted)]
+        show_outcomes(settled, is_done=False, as_json=as_json)
+        if wanted and yes:
+            is_well &= carry_out(account, catch_up, wanted, wait, as_json=as_json)
+        elif wanted:
+            err.print("nothing was written: add --yes")
+        raise typer.Exit(0 if is_well else 1)
+
+
+def catch_up_of(account: Account, stack: str) -> CatchUp:
+    return CatchUp(
+        account.client("ec2"),
+        account.client("events"),
+        account.client("logs"),
+        account.place,
+        log_group_of(stack),
+    )
+
+
+def carry_out(
+    account: Account,
+    catch_up: CatchUp,
+    wanted: Sequence[TemplateOutcome],
+    wait: float,
+    *,
+    as_json: bool,
+) -> bool:
+    """Have the function do it, and show each as it comes; whether all went well."""
+    err.print(f"{account}: catching up with {counted(len(wanted), 'template')}", highlight=False)
+    missing = {outcome.launch_template_id: outcome.launch_template_name for outcome in wanted}
+    is_well = True
+    for done in catch_up.run(wanted, wait):
+        show_outcomes([done], is_done=True, as_json=as_json)
+        del missing[done.launch_template_id]
+        is_well &= done.outcome != "failed"
+    if missing:
+        err.print(outside(f"not done within {wait:.0f} s: {', '.join(missing.values())}", "yellow"))
+        err.print("see: ami-reactor doctor; ami-reactor dlq list")
+    return is_well and not missing

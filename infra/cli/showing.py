@@ -1,0 +1,88 @@
+"""How what was read is shown: ages, JSON lines, outside text, and what could not be read."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from rich.style import StyleType
+from rich.table import Table
+from rich.text import Text
+
+from infra.cli.output import err, out
+from infra.operate.reading import Say
+from models.base import printable
+from models.outcome import TemplateOutcome
+
+WOULD = {
+    "promoted": ("promote", "bold green"),
+    "kept": ("keep", "cyan"),
+    "refused": ("refuse", "bold yellow"),
+    "failed": ("fail", "bold red"),
+}
+"""An outcome, as what would be done, and its colour."""
+
+_UNITS = ((86400, "day"), (3600, "h"), (60, "min"))  # seconds
+
+
+def outside(text: str, style: StyleType = "") -> Text:
+    """Text from outside: never markup, never control characters."""
+    return Text(printable(text), style)
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How long ago, in the greatest unit that fits: 3 days, 5 h, 20 min."""
+    seconds = (now - moment).total_seconds()
+    for length, unit in _UNITS:
+        if seconds >= length:
+            number = int(seconds // length)
+            return f"{number} {unit}{'s' if unit == 'day' and number > 1 else ''}"
+    return "under a minute"
+
+
+def counted(number: int, what: str) -> str:
+    """`1 instance`, `2 instances`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def print_json(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+
+
+def say_gaps(gaps: Iterable[str]) -> None:
+    """Name on stderr what could not be read."""
+    for gap in gaps:
+        err.print(outside(f"not read: {gap}", "yellow"), soft_wrap=True)
+
+
+@contextmanager
+def progress() -> Iterator[Say]:
+    """Say on a terminal what is being read; nothing elsewhere."""
+    with err.status("reading") as status:
+        yield lambda what: status.update(outside(f"reading {what}"))
+
+
+def outcome_row(outcome: TemplateOutcome, *, is_done: bool) -> Table:
+    """One line about one template: what was done, or would be; and why."""
+    would, style = WOULD[outcome.outcome]
+    versions = f" version {outcome.from_version} → {outcome.to_version}"
+    moved = versions if outcome.outcome == "promoted" else ""
+    name = outside(outcome.launch_template_name, "bold")
+    why = Text.assemble((outcome.reason, "italic"), ": ", outside(outcome.message))
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(min_width=8)
+    table.add_column(overflow="fold")
+    table.add_row(
+        Text(outcome.outcome if is_done else would, style), Text.assemble(name, moved, "  ", why)
+    )
+    return table
+
+
+def show_outcomes(outcomes: Iterable[TemplateOutcome], *, is_done: bool, as_json: bool) -> None:
+    for outcome in outcomes:
+        if as_json:
+            print_json(outcome.model_dump(mode="json"))
+        else:
+            out.print(outcome_row(outcome, is_done=is_done))

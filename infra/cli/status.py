@@ -1,0 +1,177 @@
+"""`ami-reactor status`: what new instances launch, what runs, and what would happen next."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group as Stacked
+from rich.table import Table
+from rich.text import Text
+
+from infra.cli.account import STACK, Account, Region, Stack, account_of
+from infra.cli.output import out
+from infra.cli.showing import WOULD, ago, outside, print_json, progress, say_gaps
+from infra.operate.fleet import Clients, Fleet, Standing, read_fleet
+from infra.operate.groups import Follows, verdict
+from infra.operate.holds import read_stamp
+from models.base import aws_date
+from models.template import HOLD_TAG
+
+_FOLLOWS = {
+    Follows.YES: ("follows", "green"),
+    Follows.PARTLY: ("follows partly", "yellow"),
+    Follows.NO: ("does not follow", "bold red"),
+}
+
+
+def status(
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,C", help="AWS profiles, one after the other.", show_default=False
+        ),
+    ] = None,
+    region: Region = None,
+    stack: Stack = STACK,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object a line.")] = False,
+) -> None:
+    """Show every followed launch template: what it launches, what runs, what would happen next.
+
+    Read-only, and works before anything is deployed.
+
+    Example: ami-reactor status
+
+    Exit status: 1 if something could not be read.
+    """
+    gaps: list[str] = []
+    for name in profile.split(",") if profile else [None]:
+        with account_of(name, region) as account:
+            fleet = fleet_of(account)
+            if as_json:
+                for standing in fleet.standings:
+                    print_json(standing_as_json(fleet, standing))
+            else:
+                _show(account, fleet)
+            say_gaps(fleet.gaps)
+            gaps += fleet.gaps
+    raise typer.Exit(1 if gaps else 0)
+
+
+def fleet_of(account: Account) -> Fleet:
+    with progress() as say:
+        return read_fleet(clients_of(account), account.place, say)
+
+
+def clients_of(account: Account) -> Clients:
+    return Clients(account.client("ec2"), account.client("autoscaling"))
+
+
+def _show(account: Account, fleet: Fleet) -> None:
+    out.print(Text(str(account), "bold"))
+    if not fleet.standings:
+        out.print("No launch template has the tag ami-reactor. Start: ami-reactor follow --help")
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
+    table.add_column("Template", overflow="fold", ratio=3)
+    table.add_column("New instances launch", overflow="fold", ratio=3, min_width=25)
+    table.add_column("The reactor would", overflow="fold", ratio=3)
+    now = datetime.now(UTC)
+    for standing in fleet.standings:
+        table.add_row(_who(standing), _launches(standing, now), _next(standing, now))
+    out.print(table)
+    for line in to_mend(fleet):
+        out.print(line, soft_wrap=True)
+
+
+def _who(standing: Standing) -> Stacked:
+    lines = [outside(standing.template.launch_template_name, "bold")]
+    for group, found in standing.findings():
+        short, style = _FOLLOWS[verdict(found)]
+        lines.append(Text.assemble("└ ", outside(group.name), " ", (short, style)))
+    return Stacked(*lines)
+
+
+def _launches(standing: Standing, now: datetime) -> Stacked:
+    image = standing.image
+    lines = [
+        outside(standing.image_id or "no image", "bold"),
+        Text(f"version {standing.template.default_version_number}"),
+    ]
+    if image:
+        lines.append(Text(f"{ago(image.creation_date, now)} old"))
+    total = sum(standing.running.values())
+    if total:
+        lines.append(Text(f"{standing.running[standing.image_id or '']} of {total} run it"))
+    for image_id, count in standing.running_others.most_common():
+        lines.append(outside(f"{count} on {image_id}", "yellow"))
+    return Stacked(*lines)
+
+
+def _next(standing: Standing, now: datetime) -> Stacked:
+    following = standing.next
+    verb, style = WOULD[following.outcome]
+    lines = [Text.assemble((verb, style), ": ", following.reason)]
+    newest = standing.candidates[0] if standing.candidates else None
+    held = standing.template.tags.get(HOLD_TAG)
+    if held is not None:
+        lines.append(outside(str(read_stamp(held))))
+    if newest and newest.image_id != standing.image_id:
+        lines.append(Text(newest.image_id, "bold"))
+        lines.append(Text(f"{ago(newest.creation_date, now)} old"))
+    return Stacked(*lines)
+
+
+def to_mend(fleet: Fleet) -> Iterator[Text]:
+    """What keeps groups from following, one line each, and below it what mends it."""
+    for standing in fleet.standings:
+        for group, found in standing.findings():
+            for finding in found:
+                style = _FOLLOWS[finding.follows][1]
+                yield Text.assemble(outside(group.name, style), ": ", finding.what)
+                yield Text(f"  fix: {finding.fix}")
+        if standing.has_unreleased_version:
+            yield from _unreleased(standing)
+        if standing.next.outcome in ("refused", "failed"):
+            name = outside(standing.template.launch_template_name, "bold red")
+            yield Text.assemble(name, ": ", outside(standing.next.message))
+
+
+def _unreleased(standing: Standing) -> Iterator[Text]:
+    template = standing.template
+    name = outside(template.launch_template_name, "yellow")
+    latest, default = template.latest_version_number, template.default_version_number
+    yield Text.assemble(name, f": version {latest} is the latest and not the default ({default})")
+    yield Text(
+        f"  fix: release it: aws ec2 modify-launch-template --launch-template-id"
+        f" {template.launch_template_id} --default-version {latest}; or delete it"
+    )
+
+
+def standing_as_json(fleet: Fleet, standing: Standing) -> dict[str, Any]:
+    template, image = standing.template, standing.image
+    newest = standing.candidates[0] if standing.candidates else None
+    held = template.tags.get(HOLD_TAG)
+    return {
+        "account": fleet.place.account,
+        "region": fleet.place.region,
+        "launch_template_id": template.launch_template_id,
+        "launch_template_name": template.launch_template_name,
+        "default_version": template.default_version_number,
+        "latest_version": template.latest_version_number,
+        "image_id": standing.image_id,
+        "image_created": aws_date(image.creation_date) if image else None,
+        "newest_candidate": newest.image_id if newest else None,
+        "instances": dict(standing.running),
+        "hold": read_stamp(held).model_dump(mode="json") if held is not None else None,
+        "next": standing.next.model_dump(mode="json"),
+        "groups": [
+            {
+                "name": group.name,
+                "instances": group.size,
+                "follows": verdict(found),
+                "findings": [finding.model_dump(mode="json") for finding in found],
+            }
+            for group, found in standing.findings()
+        ],
+    }

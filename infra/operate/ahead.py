@@ -1,0 +1,132 @@
+"""The gateway with its reads made ahead: a few calls for all templates, not a few for each."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from handlers.ec2 import Ec2
+from infra.operate.reading import Say, batches, each
+from models.base import Place
+from models.image import BACKUP_SOURCE_TAG, Image
+from models.selectors import Selectors, read_selectors
+from models.template import Template, Version
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+_FEW = 10  # templates; fewer calls than reading the versions of all that are in the account
+_INSTANCES = 100  # a filter takes 200 values, and each is one of two proofs
+
+
+class ReadAhead(Ec2):
+    """Answers as `Ec2` does, for templates that are given; their tags may be supposed ones.
+
+    Ask `plan` with it, and the function's own code says what it would do.
+    """
+
+    def __init__(self, client: "EC2Client", place: Place, templates: Iterable[Template]) -> None:
+        super().__init__(client, place)
+        self.templates = list(templates)
+        self._versions: dict[str, tuple[Version, ...]] = {}
+        self._known: dict[str, Image | None] = {}
+        self._by_instance: dict[str, list[Image]] = defaultdict(list)
+        self._by_selectors: dict[tuple[object, ...], list[Image]] = {}
+
+    def read(self, say: Say) -> None:
+        """Read versions and images of all templates; of a few, each is asked for when needed."""
+        if len(self.templates) <= _FEW:
+            return
+        selectors = [
+            read
+            for template in self.templates
+            if isinstance(read := read_selectors(template.tags, self.place), Selectors)
+        ]
+        say("the versions of launch templates")
+        self._read_versions()
+        say("the images of golden instances")
+        self._read_images({i for wanted in selectors for i in wanted.source_instances})
+        say("the images that versions name")
+        self.images(
+            version.image_id
+            for versions in self._versions.values()
+            for version in versions
+            if version.image_id and version.image_id.startswith("ami-")
+        )
+
+    # -- what the reactor asks -------------------------------------------------------------------
+
+    def opted_in_templates(self) -> list[Template]:
+        return self.templates
+
+    def versions(self, template: Template) -> tuple[Version, ...]:
+        read = self._versions.get(template.launch_template_id, ())
+        numbers = [version.version_number for version in read]
+        wanted = range(template.default_version_number, template.latest_version_number + 1)
+        if numbers != list(wanted):  # versions between those two, or a reading of another moment
+            self._versions[template.launch_template_id] = super().versions(template)
+        return self._versions[template.launch_template_id]
+
+    def images(self, image_ids: Iterable[str]) -> list[Image]:
+        wanted = set(image_ids)
+        for batch in batches(sorted(wanted - self._known.keys())):
+            self._known.update(dict.fromkeys(batch))
+            self._known.update({image.image_id: image for image in super().images(batch)})
+        return [image for image_id in wanted if (image := self._known[image_id])]
+
+    def matching_images(self, selectors: Selectors) -> list[Image]:
+        if selectors.source_instances <= self._by_instance.keys() and selectors.source_instances:
+            return [i for one in selectors.source_instances for i in self._by_instance[one]]
+        asked = (
+            selectors.source_instances,
+            selectors.image_name,
+            tuple(sorted(selectors.image_tags.items())),
+        )
+        if asked not in self._by_selectors:
+            self._by_selectors[asked] = super().matching_images(selectors)
+        return self._by_selectors[asked]
+
+    # -- how it is read ----------------------------------------------------------------------------
+
+    def _read_versions(self) -> None:
+        """Default and latest of every template in the account: EC2 can filter no further."""
+        concerned = {template.launch_template_id for template in self.templates}
+        found: dict[str, dict[int, Version]] = defaultdict(dict)
+        for described in each(
+            self._client,
+            "describe_launch_template_versions",
+            "LaunchTemplateVersions",
+            Versions=["$Default", "$Latest"],
+            PaginationConfig={"PageSize": 200},
+        ):
+            if described["LaunchTemplateId"] in concerned:
+                version = Version.model_validate(described)
+                found[described["LaunchTemplateId"]][version.version_number] = version
+        for template_id, numbered in found.items():
+            self._versions[template_id] = tuple(numbered[n] for n in sorted(numbered))
+
+    def _read_images(self, instance_ids: Iterable[str]) -> None:
+        """Everything made from those instances, by both proofs, as `matching_images` has them."""
+        for batch in batches(sorted(instance_ids), _INSTANCES):
+            arns = [f"*{instance_id}" for instance_id in batch]
+            found = {
+                described["ImageId"]: Image.model_validate(described)
+                for name, values in (
+                    (f"tag:{BACKUP_SOURCE_TAG}", arns),
+                    ("source-instance-id", list(batch)),
+                )
+                for described in each(
+                    self._client,
+                    "describe_images",
+                    "Images",
+                    Owners=["self"],
+                    IncludeDisabled=True,
+                    Filters=[{"Name": name, "Values": values}],
+                    PaginationConfig={"PageSize": 500},
+                )
+            }
+            self._known.update(found)
+            for instance_id in batch:
+                self._by_instance[instance_id] = []
+            for image in found.values():
+                for instance_id in image.source_instances & set(batch):
+                    self._by_instance[instance_id].append(image)

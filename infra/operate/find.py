@@ -1,0 +1,60 @@
+"""What a person means by a name or an id."""
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from infra.operate.reading import each
+from models.base import printable
+from models.errors import AwsRefused
+from models.template import Template
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+_TEMPLATE_ID = re.compile(r"lt-[0-9a-f]{8,17}")
+_TEMPLATE_NAME = re.compile(r"[a-zA-Z0-9().\-/_]{1,128}")
+_SUGGESTIONS = 5
+
+
+class NotFound(AwsRefused):
+    """There is no such thing; the message names what is like it."""
+
+
+def find_template(client: "EC2Client", name_or_id: str) -> Template:
+    """The launch template with exactly that id or name; without versions.
+
+    Raises:
+        NotFound: There is none; that others begin like it makes it none of them.
+    """
+    if _TEMPLATE_ID.fullmatch(name_or_id):
+        found = list(
+            each(
+                client,
+                "describe_launch_templates",
+                "LaunchTemplates",
+                LaunchTemplateIds=[name_or_id],
+            )
+        )
+        return Template.model_validate(found[0])
+    alike = templates_like(client, name_or_id)
+    if name_or_id in alike:
+        return alike[name_or_id]
+    raise NotFound(
+        f"{printable(name_or_id)}: there is no such launch template{did_you_mean(alike)}"
+    )
+
+
+def templates_like(client: "EC2Client", name: str) -> dict[str, Template]:
+    """The templates whose names begin with it, by name."""
+    if not _TEMPLATE_NAME.fullmatch(name):
+        return {}
+    named = {"Name": "launch-template-name", "Values": [f"{name}*"]}
+    found = each(client, "describe_launch_templates", "LaunchTemplates", Filters=[named])
+    templates = (Template.model_validate(described) for described in found)
+    return {template.launch_template_name: template for template in templates}
+
+
+def did_you_mean(names: Iterable[str]) -> str:
+    close = sorted(names)[:_SUGGESTIONS]
+    return f"; did you mean {' or '.join(map(printable, close))}?" if close else ""

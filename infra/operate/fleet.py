@@ -1,0 +1,177 @@
+"""The fleet as people see it: each followed template, what it launches, and what runs."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from handlers.clock import Clock
+from handlers.ec2 import Ec2
+from handlers.observation import observe
+from handlers.reaction import plan
+from infra.operate.ahead import ReadAhead
+from infra.operate.groups import Finding, Group, findings
+from infra.operate.members import read_groups, read_running
+from infra.operate.reading import Gaps, Say
+from models.base import Place
+from models.decision import sift
+from models.errors import AwsRefused, AwsUnavailable
+from models.image import Image
+from models.outcome import TemplateOutcome
+from models.selectors import Selectors, read_selectors
+from models.template import Template
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_ec2 import EC2Client
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One template: what it is on, what it could be on, and what the reactor would do next.
+
+    Attributes:
+        template: With its versions from the default on, where they could be read.
+        next: What the reactor would do at the next event.
+        running: Image id to the number of instances that run it now.
+        images: All that were read for it, by id.
+        candidates: What it may be moved to, newest first; a hold and the mark not considered.
+    """
+
+    template: Template
+    next: TemplateOutcome
+    groups: tuple[Group, ...]
+    running: Counter[str]
+    images: dict[str, Image] = field(default_factory=dict)
+    candidates: tuple[Image, ...] = ()
+
+    @property
+    def image_id(self) -> str | None:
+        """What new instances launch, as far as the version could be read."""
+        return self.template.default.image_id if self.template.versions else None
+
+    @property
+    def image(self) -> Image | None:
+        return self.images.get(self.image_id or "")
+
+    @property
+    def running_others(self) -> Counter[str]:
+        """Of the instances, those that run something else than new ones would."""
+        others = {i: n for i, n in self.running.items() if i != self.image_id}
+        return Counter(others)
+
+    @property
+    def has_unreleased_version(self) -> bool:
+        return self.template.latest_version_number != self.template.default_version_number
+
+    def findings(self) -> list[tuple[Group, list[Finding]]]:
+        return [(group, findings(group, self.template)) for group in self.groups]
+
+
+@dataclass(frozen=True)
+class Clients:
+    """What a fleet is read with."""
+
+    ec2: "EC2Client"
+    auto_scaling: "AutoScalingClient"
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Templates of one account and Region, by name.
+
+    Attributes:
+        gaps: What could not be read, one line each.
+    """
+
+    place: Place
+    standings: tuple[Standing, ...]
+    gaps: tuple[str, ...]
+
+
+def clock_now() -> Clock:
+    """An operator's clock: nobody cuts the command off."""
+    return Clock(datetime.now(UTC), lambda: 3600.0)
+
+
+def reconcile_event(place: Place, template_id: str | None = None) -> dict[str, Any]:
+    """The event that asks for a catch-up, as EventBridge would deliver it."""
+    return {
+        "id": "asked-by-an-operator",
+        "source": "ami-reactor",
+        "detail-type": "Reconcile Requested",
+        "account": place.account,
+        "region": place.region,
+        "time": None,
+        "detail": {"launch_template_id": template_id} if template_id else {},
+    }
+
+
+def foreseen(ahead: ReadAhead, clock: Clock) -> dict[str, TemplateOutcome]:
+    """What the function would do at the next event, by template id: its own code says so."""
+    outcome = plan(reconcile_event(ahead.place), ahead, clock)
+    return {template.launch_template_id: template for template in outcome.templates}
+
+
+def read_fleet(
+    clients: Clients, place: Place, say: Say, templates: Iterable[Template] | None = None
+) -> Fleet:
+    """Read what `status` shows, in few calls.
+
+    Args:
+        clients: To read with.
+        place: Where that is.
+        say: Told what is being read.
+        templates: Those to look at; by default all that opted in.
+
+    Raises:
+        AwsRefused: The templates may not be read: there is nothing to show.
+        AwsUnavailable: AWS does not answer now.
+    """
+    say("launch templates")
+    wanted = Ec2(clients.ec2, place).opted_in_templates() if templates is None else list(templates)
+    gaps = Gaps()
+    ahead = ReadAhead(clients.ec2, place, wanted)
+    gaps.unless(lambda: ahead.read(say))
+    groups = read_groups(clients.auto_scaling, wanted, gaps, say)
+    say("instances")
+    running: dict[str, Counter[str]] = {}
+    gaps.unless(lambda: running.update(read_running(clients.ec2, wanted, groups)))
+    clock = clock_now()
+    named = {image_id for counts in running.values() for image_id in counts}
+    gaps.unless(lambda: ahead.images(named))
+    outcomes = foreseen(ahead, clock)
+    standings = []
+    for template in sorted(wanted, key=lambda template: template.launch_template_name):
+        id_ = template.launch_template_id
+        counts = running.get(id_, Counter())
+        read, images, candidates = _seen(ahead, template, counts, clock)
+        standings.append(
+            Standing(read, outcomes[id_], tuple(groups[id_]), counts, images, tuple(candidates))
+        )
+    return Fleet(place, tuple(standings), tuple(gaps))
+
+
+def _seen(
+    ahead: ReadAhead, template: Template, running: Counter[str], clock: Clock
+) -> tuple[Template, dict[str, Image], list[Image]]:
+    """The template with its versions, the images that matter to it, and its candidates.
+
+    What cannot be read is left out here: what the reactor would do says why.
+    """
+    selectors = read_selectors(template.tags, ahead.place)
+    try:
+        template = template.model_copy(update={"versions": ahead.versions(template)})
+        named = {i for i in (template.default.image_id, *running) if i and i.startswith("ami-")}
+        images = {image.image_id: image for image in ahead.images(named)}
+        if not isinstance(selectors, Selectors):
+            return template, images, []
+        seen = observe(ahead, template, selectors, clock, None)
+    except (AwsRefused, AwsUnavailable):
+        return template, {}, []
+    current = images.get(template.default.image_id or "")
+    alive = None if current is None or current.is_dead else current
+    candidates, _ = sift(selectors, alive, seen.images.values(), clock.now)
+    candidates.sort(key=lambda image: (image.creation_date, image.image_id), reverse=True)
+    return template, seen.images | images, candidates

@@ -1,0 +1,230 @@
+"""Auto Scaling groups, and whether one really launches what its template's default names."""
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from shlex import quote
+from typing import Any
+
+from pydantic import Field
+from pydantic.alias_generators import to_pascal
+
+from models.base import Value, printable
+from models.template import Template
+
+ENDED = frozenset(
+    {"Successful", "Failed", "Cancelled", "RollbackSuccessful", "RollbackFailed"},
+)
+"""The states of an instance refresh that is over."""
+
+
+class Specification(Value, alias_generator=to_pascal):
+    """Which version of which launch template; without a version it is `$Default`."""
+
+    launch_template_id: str = ""
+    launch_template_name: str = ""
+    version: str = "$Default"
+
+    def is_of(self, template: Template) -> bool:
+        return (
+            self.launch_template_id == template.launch_template_id
+            or self.launch_template_name == template.launch_template_name
+        )
+
+
+class _Override(Value, alias_generator=to_pascal):
+    instance_type: str = "some instances"
+    image_id: str | None = None
+    launch_template_specification: Specification | None = None
+
+
+class _Mixed(Value, alias_generator=to_pascal):
+    launch_template_specification: Specification = Specification()
+    overrides: tuple[_Override, ...] = ()
+
+
+class _Policy(Value, alias_generator=to_pascal):
+    launch_template: _Mixed = _Mixed()
+
+
+class _Desired(Value, alias_generator=to_pascal):
+    launch_template: Specification | None = None
+    mixed_instances_policy: _Policy | None = None
+
+
+class Refresh(Value, alias_generator=to_pascal):
+    """An instance refresh, as DescribeInstanceRefreshes reports it."""
+
+    instance_refresh_id: str
+    status: str
+    percentage_complete: int = 0
+    desired_configuration: _Desired = _Desired()
+
+    @property
+    def is_in_flight(self) -> bool:
+        return self.status not in ENDED
+
+    @property
+    def specifications(self) -> Iterator[Specification]:
+        """What the group will name once the refresh has succeeded, if that is anything else."""
+        wanted = self.desired_configuration
+        if wanted.launch_template:
+            yield wanted.launch_template
+        if wanted.mixed_instances_policy:
+            yield from _named(wanted.mixed_instances_policy.launch_template)
+
+
+class Group(Value, alias_generator=to_pascal):
+    """An Auto Scaling group, as DescribeAutoScalingGroups reports it.
+
+    Attributes:
+        size: How many instances it has.
+        refresh: The instance refresh in flight; to be read apart, group by group.
+    """
+
+    name: str = Field(alias="AutoScalingGroupName")
+    launch_template: Specification | None = None
+    mixed_instances_policy: _Policy | None = None
+    size: int = 0
+    refresh: Refresh | None = None
+
+    @classmethod
+    def of(cls, described: dict[str, Any]) -> "Group":
+        return cls.model_validate(described | {"size": len(described.get("Instances", []))})
+
+    @property
+    def specifications(self) -> Iterator[Specification]:
+        """Every launch template that it names, and then what a refresh in flight will name."""
+        if self.launch_template:
+            yield self.launch_template
+        if self.mixed_instances_policy:
+            yield from _named(self.mixed_instances_policy.launch_template)
+        if self.refresh:
+            yield from self.refresh.specifications
+
+    def names(self, template: Template) -> bool:
+        return any(specification.is_of(template) for specification in self.specifications)
+
+
+def _named(mixed: _Mixed) -> Iterator[Specification]:
+    yield mixed.launch_template_specification
+    for override in mixed.overrides:
+        if override.launch_template_specification:
+            yield override.launch_template_specification
+
+
+class Follows(StrEnum):
+    """Whether a promotion reaches what a group launches."""
+
+    YES = "follows"
+    PARTLY = "follows partly"
+    NO = "does not follow"
+
+
+class Finding(Value):
+    """What stands in the way of following, and what mends it."""
+
+    follows: Follows
+    what: str
+    fix: str
+
+
+def findings(group: Group, template: Template) -> list[Finding]:
+    """Why the group launches, or soon will launch, other images than the template's default."""
+    return [
+        *_of_specifications(group, template),
+        *_of_overrides(group, template),
+        *_of_refresh(group, template),
+    ]
+
+
+def verdict(found: Iterable[Finding]) -> Follows:
+    """The worst of the findings."""
+    kinds = {finding.follows for finding in found}
+    return next((kind for kind in (Follows.NO, Follows.PARTLY) if kind in kinds), Follows.YES)
+
+
+def _of_specifications(group: Group, template: Template) -> Iterator[Finding]:
+    base = group.launch_template
+    if base is None and group.mixed_instances_policy:
+        base = group.mixed_instances_policy.launch_template.launch_template_specification
+    if base is None or not base.is_of(template):
+        return
+    if found := _of_version(base.version, template, "it launches"):
+        yield found.model_copy(update={"fix": _update(group, template)})
+
+
+def _of_version(version: str, template: Template, launches: str) -> Finding | None:
+    default, latest = template.default_version_number, template.latest_version_number
+    if version == "$Default":
+        return None
+    if version == "$Latest":
+        differs = f": version {latest} now, not the default {default}" if latest != default else ""
+        what = f"{launches} $Latest, so a version goes live the moment somebody saves it{differs}"
+        return Finding(follows=Follows.NO if differs else Follows.PARTLY, what=what, fix="")
+    same = ", which is the default now" if version == str(default) else ""
+    what = f"{launches} version {printable(version)} for ever{same}: no promotion reaches it"
+    return Finding(follows=Follows.NO, what=what, fix="")
+
+
+def _of_overrides(group: Group, template: Template) -> Iterator[Finding]:
+    policy = group.mixed_instances_policy
+    overrides = policy.launch_template.overrides if policy else ()
+    fix = f"in the mixed instances policy of {printable(group.name)}, remove that override"
+    for override in overrides:
+        what = _override(override, template)
+        if what:
+            kind = printable(override.instance_type)
+            yield Finding(follows=Follows.PARTLY, what=f"its {kind} {what}", fix=fix)
+
+
+def _override(override: _Override, template: Template) -> str | None:
+    if override.image_id:
+        return f"always launches {printable(override.image_id)}"
+    other = override.launch_template_specification
+    if other is None:
+        return None
+    if not other.is_of(template):
+        name = other.launch_template_name or other.launch_template_id
+        return f"launches from the template {printable(name)}"
+    found = _of_version(other.version, template, "launches")
+    return found.what if found else None
+
+
+def _of_refresh(group: Group, template: Template) -> Iterator[Finding]:
+    if group.refresh is None or not group.refresh.is_in_flight:
+        return
+    for wanted in group.refresh.specifications:
+        if not wanted.is_of(template):
+            name = printable(wanted.launch_template_name or wanted.launch_template_id)
+            what = f"an instance refresh in flight will move it to the template {name}"
+        elif wanted.version != "$Default":
+            what = (
+                f"an instance refresh in flight will pin it to version {printable(wanted.version)}"
+            )
+        else:
+            continue
+        yield Finding(follows=Follows.NO, what=what, fix=cancel_refresh(group))
+
+
+def _update(group: Group, template: Template) -> str:
+    if group.launch_template is None:
+        return f"in the mixed instances policy of {printable(group.name)}, name $Default"
+    wanted = f"LaunchTemplateId={template.launch_template_id},Version=$Default"
+    return (
+        "aws autoscaling update-auto-scaling-group --auto-scaling-group-name"
+        f" {_name(group)} --launch-template {quote(wanted)}"
+    )
+
+
+def cancel_refresh(group: Group) -> str:
+    """The command that ends the instance refresh in flight."""
+    return f"aws autoscaling cancel-instance-refresh --auto-scaling-group-name {_name(group)}"
+
+
+def start_refresh(group: Group) -> str:
+    """The command that replaces the running instances."""
+    return f"aws autoscaling start-instance-refresh --auto-scaling-group-name {_name(group)}"
+
+
+def _name(group: Group) -> str:
+    return quote(printable(group.name))

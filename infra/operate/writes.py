@@ -1,0 +1,82 @@
+"""What operators write, with their own credentials: tags, and versions of launch templates.
+
+The function may do none of this; its gateway is `handlers/ec2.py`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from handlers.aws import translated
+from infra.operate.reading import batches
+from models.errors import AwsRefused
+from models.template import Template, Version
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+DELETED_AT_ONCE = 200
+"""The most versions that one DeleteLaunchTemplateVersions takes."""
+
+
+def tag(client: "EC2Client", resource_id: str, tags: Mapping[str, str]) -> None:
+    with translated(f"tagging {resource_id}"):
+        client.create_tags(
+            Resources=[resource_id], Tags=[{"Key": k, "Value": v} for k, v in tags.items()]
+        )
+
+
+def untag(client: "EC2Client", resource_ids: Iterable[str], keys: Iterable[str]) -> None:
+    listed = list(resource_ids)
+    with translated(f"untagging {', '.join(listed)}"):
+        client.delete_tags(Resources=listed, Tags=[{"Key": key} for key in keys])
+
+
+def copy_version(client: "EC2Client", template: Template, source: Version, description: str) -> int:
+    """Make a new version that equals an older one, and return its number.
+
+    The snapshots of its block devices are named anew: EC2 drops those that are inherited.
+
+    Raises:
+        AwsRefused: Also where EC2 made the version and warned, or made another one than was asked.
+    """
+    data: dict[str, Any] = {"ImageId": source.image_id}
+    if "BlockDeviceMappings" in source.data:
+        data["BlockDeviceMappings"] = source.data["BlockDeviceMappings"]
+    doing = f"copying version {source.version_number} of {template.launch_template_id}"
+    with translated(doing):
+        answer = client.create_launch_template_version(
+            LaunchTemplateId=template.launch_template_id,
+            SourceVersion=str(source.version_number),
+            LaunchTemplateData=data,  # type: ignore[arg-type]  # as DescribeLaunch... printed it
+            VersionDescription=description,
+        )
+        made = Version.model_validate(answer["LaunchTemplateVersion"])
+    warnings = answer.get("Warning", {}).get("Errors", [])
+    if warnings or made.data != source.data:
+        codes = ", ".join(warning.get("Code", "no code") for warning in warnings)
+        raise AwsRefused(
+            f"{doing}: version {made.version_number} is no faithful copy"
+            + (f": EC2 warned: {codes}" if codes else "")
+        )
+    return made.version_number
+
+
+def delete_versions(
+    client: "EC2Client", template: Template, numbers: Iterable[int]
+) -> tuple[list[int], dict[int, str]]:
+    """Delete those versions; what was deleted, and by number why the others were not."""
+    deleted: list[int] = []
+    kept: dict[int, str] = {}
+    for batch in batches(numbers, DELETED_AT_ONCE):
+        with translated(f"deleting versions of {template.launch_template_id}"):
+            answer = client.delete_launch_template_versions(
+                LaunchTemplateId=template.launch_template_id, Versions=[str(n) for n in batch]
+            )
+        deleted += [
+            gone["VersionNumber"]
+            for gone in answer.get("SuccessfullyDeletedLaunchTemplateVersions", [])
+        ]
+        for failure in answer.get("UnsuccessfullyDeletedLaunchTemplateVersions", []):
+            error = failure.get("ResponseError", {})
+            kept[failure["VersionNumber"]] = f"{error.get('Code')}: {error.get('Message')}"
+    return deleted, kept

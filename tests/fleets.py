@@ -1,0 +1,99 @@
+"""Fleets for the tests of operating: groups, instances, and the command line run in-process."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from moto.autoscaling.models import autoscaling_backends
+from moto.core.responses import BaseResponse
+from typer.testing import CliRunner
+
+from infra.cli import app
+from tests.builders import ACCOUNT, REGION, TEMPLATE
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command printed, and how it ended."""
+
+    stdout: str
+    stderr: str
+    status: int
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+    @property
+    def words(self) -> str:
+        """What was printed for people, however it was folded."""
+        return " ".join(self.stdout.split())
+
+
+def run(*arguments: str, answer: str | None = None) -> Ran:
+    """Run a verb against the embedded AWS at hand."""
+    result = CliRunner().invoke(app, arguments, input=answer, catch_exceptions=False)
+    return Ran(result.stdout, result.stderr, result.exit_code)
+
+
+def a_group(
+    name: str = "web",
+    version: str = "$Default",
+    *,
+    template_id: str = TEMPLATE,
+    instances: dict[str, str] | None = None,
+    **fields: Any,
+) -> dict[str, Any]:
+    """A group; its instances: id to the version that they were launched with."""
+    members = [
+        {"InstanceId": instance_id, "LaunchTemplate": {"Version": number}}
+        for instance_id, number in (instances or {}).items()
+    ]
+    return {
+        "AutoScalingGroupName": name,
+        "LaunchTemplate": {"LaunchTemplateId": template_id, "Version": version},
+        "MaxSize": 9,
+        "DesiredCapacity": len(members),
+        "Instances": members,
+        **fields,
+    }
+
+
+def a_mixed_group(name: str = "web", *overrides: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    specification = {"LaunchTemplateId": TEMPLATE, "Version": "$Default"}
+    mixed = {"LaunchTemplateSpecification": specification, "Overrides": list(overrides)}
+    group = a_group(name, MixedInstancesPolicy={"LaunchTemplate": mixed}, **fields)
+    del group["LaunchTemplate"]
+    return group
+
+
+def start_refresh(group: str, **desired: Any) -> None:
+    """What no request can do here: a refresh of that group is in flight."""
+    refresh = {"InstanceRefreshId": "refresh-1", "Status": "InProgress", "PercentageComplete": 40}
+    if desired:
+        refresh["DesiredConfiguration"] = desired
+    refreshes = vars(autoscaling_backends[ACCOUNT][REGION]).setdefault("instance_refreshes", {})
+    refreshes[group] = [refresh]
+
+
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The operations that the embedded AWS is asked for, from now on."""
+    asked: list[str] = []
+    answer = BaseResponse.call_action
+
+    def recorded(response: BaseResponse) -> Any:
+        asked.append(response._get_action())
+        return answer(response)
+
+    monkeypatch.setattr(BaseResponse, "call_action", recorded)
+    return asked
+
+
+def default_image(session: Any, template_id: str = TEMPLATE) -> str:
+    """The image that new instances launch."""
+    [version] = session.client("ec2").describe_launch_template_versions(
+        LaunchTemplateId=template_id, Versions=["$Default"]
+    )["LaunchTemplateVersions"]
+    image_id: str = version["LaunchTemplateData"]["ImageId"]
+    return image_id

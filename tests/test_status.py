@@ -1,0 +1,305 @@
+"""`ami-reactor status`, on the embedded AWS."""
+
+from typing import Any
+
+import pytest
+
+from tests.builders import (
+    FOLLOWS_INSTANCE,
+    HELD,
+    NEW,
+    NEWER,
+    OLD,
+    OTHER_TEMPLATE,
+    QUARANTINED,
+    TEMPLATE,
+    a_template,
+    a_version,
+    a_world,
+    an_image,
+)
+from tests.fleets import a_group, requests, run, start_refresh
+
+INSTANCES = {f"i-0aaaaaaaaaaaaaaa{n}": image for n, image in enumerate([OLD, OLD, NEW])}
+
+
+def a_fleet(**more: Any) -> dict[str, Any]:
+    """A group of three, of which two run the image in force; a newer image is there."""
+    return a_world(
+        an_image(OLD),
+        an_image(NEW, 1),
+        AutoScalingGroups=[a_group(instances=dict.fromkeys(INSTANCES, "1"))],
+        Instances=[{"InstanceId": id_, "ImageId": image} for id_, image in INSTANCES.items()],
+        **more,
+    )
+
+
+def standing(*arguments: str) -> dict[str, Any]:
+    [line] = run("status", "--json", *arguments).lines
+    return line
+
+
+def test_one_template_with_all_that_matters_about_it(stage_with):
+    stage_with(a_fleet())
+
+    shown = standing()
+
+    assert (shown["account"], shown["region"]) == ("111122223333", "ap-northeast-2")
+    assert (shown["launch_template_name"], shown["default_version"]) == ("web", 1)
+    assert (shown["image_id"], shown["image_created"]) == (OLD, "2026-06-15T12:00:00.000Z")
+    assert shown["instances"] == {OLD: 2, NEW: 1}
+    assert shown["newest_candidate"] == NEW
+    assert (shown["next"]["outcome"], shown["next"]["reason"]) == ("promoted", "newer-image")
+    assert shown["groups"] == [
+        {"name": "web", "instances": 3, "follows": "follows", "findings": []}
+    ]
+
+
+def test_people_read_the_same_in_a_table(stage_with):
+    stage_with(a_fleet())
+
+    shown = run("status")
+
+    assert shown.status == 0
+    assert shown.stdout.startswith("account 111122223333 · Region ap-northeast-2\n")
+    for words in ("└ web follows", OLD, "version 1", "2 of 3 run it", f"1 on {NEW}"):
+        assert words in shown.words
+    assert "promote: newer-image" in shown.words
+
+
+def test_it_works_before_anything_is_deployed(account_with):
+    account_with(a_fleet())
+
+    shown = run("status")
+
+    assert shown.status == 0
+    assert "promote: newer-image" in shown.words
+
+
+def test_without_any_opted_in_template_it_says_how_to_begin(stage_with):
+    stage_with(a_world(templates=[a_template(tags={})]))
+
+    shown = run("status")
+
+    assert shown.status == 0
+    assert "ami-reactor follow --help" in shown.words
+
+
+def test_a_hold_shows_who_why_and_since_when(stage_with):
+    held = {"ami-reactor-state:hold": "jane 2026-06-14T03:00Z: kernel panic"}
+    stage_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | held)]))
+
+    assert "keep: held jane since 2026-06-14 03:00Z: kernel panic" in _column(run("status").stdout)
+    assert standing()["hold"] == {
+        "who": "jane",
+        "since": "2026-06-14T03:00:00Z",
+        "why": "kernel panic",
+    }
+
+
+def test_a_hold_that_somebody_wrote_by_hand_is_shown_as_it_is(stage_with):
+    stage_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)]))
+
+    assert standing()["hold"] == {"who": None, "since": None, "why": "jane: load test"}
+
+
+def test_the_newest_candidate_is_shown_while_the_template_is_held(stage_with):
+    stage_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)]))
+
+    assert standing()["newest_candidate"] == NEW
+
+
+def test_a_quarantined_image_is_no_candidate(stage_with):
+    world = a_fleet()
+    world["Images"] = [an_image(OLD), an_image(NEW, 1), an_image(NEWER, 2, tags=QUARANTINED)]
+    stage_with(world)
+
+    assert standing()["newest_candidate"] == NEW
+
+
+def test_a_group_that_does_not_follow_is_named_with_its_fix(stage_with):
+    stage_with(a_world(AutoScalingGroups=[a_group(version="1")]))
+
+    shown = run("status")
+
+    assert "└ web does not follow" in shown.words
+    assert "web: it launches version 1 for ever" in shown.stdout
+    assert "\n  fix: aws autoscaling update-auto-scaling-group" in shown.stdout
+
+
+def test_a_refresh_in_flight_with_a_version_of_its_own_is_named(stage_with):
+    stage_with(a_fleet())
+    start_refresh("web", LaunchTemplate={"LaunchTemplateId": TEMPLATE, "Version": "1"})
+
+    [group] = standing()["groups"]
+
+    assert group["follows"] == "does not follow"
+    assert "will pin it to version 1" in group["findings"][0]["what"]
+
+
+def test_somebodys_unreleased_version_is_named(stage_with):
+    stage_with(a_fleet(versions=[a_version(), a_version(OLD, 2, InstanceType="m5.large")]))
+
+    assert "web: version 2 is the latest and not the default (1)" in run("status").stdout
+
+
+def test_a_misconfigured_template_is_shown_with_what_is_wrong(stage_with):
+    stage_with(a_fleet(templates=[a_template(tags={"ami-reactor": "yes"})]))
+
+    shown = run("status")
+
+    assert "refuse: misconfigured" in shown.words
+    assert "web: ami-reactor: may be on or observe" in shown.stdout
+
+
+def test_an_image_that_is_gone_is_no_reason_to_show_nothing(stage_with):
+    world = a_fleet()
+    world["Images"] = [an_image(NEW, 1)]
+    stage_with(world)
+
+    shown = standing()
+
+    assert (shown["image_id"], shown["image_created"]) == (OLD, None)
+    assert shown["next"]["reason"] == "current-image-gone"
+
+
+def test_instances_without_a_group_count_for_the_template_they_were_launched_from(stage_with):
+    world = a_fleet()
+    world["Instances"].append(
+        {
+            "InstanceId": "i-0bbbbbbbbbbbbbbb1",
+            "ImageId": OLD,
+            "Tags": [{"Key": "aws:ec2launchtemplate:id", "Value": TEMPLATE}],
+        }
+    )
+    stage_with(world)
+
+    assert standing()["instances"] == {OLD: 3, NEW: 1}
+
+
+def test_outside_text_is_neither_markup_nor_control(stage_with):
+    tags = {"ami-reactor-state:hold": "[bold]x[/bold] \u202ereversed"}
+    stage_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | tags)]))
+
+    shown = run("status")
+
+    assert "[bold]x[/bold] \\u202ereversed" in _column(shown.stdout)
+    assert "\u202e" not in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("operation", "gap", "still"),
+    [
+        ("DescribeInstances", "the role needs ec2:DescribeInstances", "promote: newer-image"),
+        (
+            "DescribeAutoScalingGroups",
+            "the role needs autoscaling:DescribeAutoScalingGroups",
+            "promote: newer-image",
+        ),
+        ("DescribeInstanceRefreshes", "autoscaling:DescribeInstanceRefreshes", "2 of 3 run it"),
+        ("DescribeImages", "ec2:DescribeImages", "└ web follows"),
+    ],
+)
+def test_what_may_not_be_read_is_named_and_the_rest_is_shown(stage_with, operation, gap, still):
+    staged = stage_with(a_fleet())
+    staged.faults.inject(operation, "AccessDenied", times=99)
+
+    shown = run("status")
+
+    assert shown.status == 1
+    assert gap in shown.stderr.replace("\n", "") + shown.stdout.replace("\n", "")
+    assert still in shown.words
+
+
+def test_without_permission_for_the_templates_there_is_one_line(stage_with):
+    staged = stage_with(a_fleet())
+    staged.faults.inject("DescribeLaunchTemplates", "UnauthorizedOperation", times=9)
+
+    shown = run("status")
+
+    assert (shown.status, shown.stdout) == (1, "")
+    assert shown.stderr.count("\n") == 1
+
+
+def test_several_profiles_are_shown_one_after_the_other(stage_with, tmp_path, monkeypatch):
+    stage_with(a_fleet())
+    keys = "aws_access_key_id = x\naws_secret_access_key = x\nregion = ap-northeast-2\n"
+    config = tmp_path / "config"
+    config.write_text(f"[profile blue]\n{keys}[profile green]\n{keys}")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+
+    assert len(run("status", "--json", "--profile", "blue,green").lines) == 2
+    assert run("status", "--profile", "blue,red").status == 2
+
+
+def test_many_templates_take_few_calls(account_with, monkeypatch):
+    """Read one by one, 40 templates would take 160 calls and more."""
+    ids = [f"lt-{n:017x}" for n in range(40)]
+    instances = [f"i-{n:017x}" for n in range(40)]
+    images = [f"ami-{n:017x}" for n in range(80)]
+    account_with(
+        a_world(
+            *[
+                an_image(image, n // 40, SourceInstanceId=instances[n % 40])
+                for n, image in enumerate(images)
+            ],
+            templates=[
+                a_template(
+                    id_,
+                    f"web-{n:02}",
+                    tags={"ami-reactor": "on", "ami-reactor:source-instance": instances[n]},
+                )
+                for n, id_ in enumerate(ids)
+            ],
+            versions=[a_version(images[n], template_id=id_) for n, id_ in enumerate(ids)],
+        )
+    )
+    calls = requests(monkeypatch)
+
+    shown = run("status", "--json").lines
+
+    assert [line["newest_candidate"] for line in shown] == images[40:]
+    assert {line["next"]["reason"] for line in shown} == {"newer-image"}
+    assert len(calls) <= 10, calls
+
+
+def test_versions_between_default_and_latest_are_read_too(account_with):
+    """Read ahead are default and latest alone; here version 2 already has the newer image."""
+    ids = [f"lt-{n:017x}" for n in range(11)]
+    numbered = [(OLD, 1), (NEW, 2), (OLD, 3)]
+    account_with(
+        a_world(
+            templates=[a_template(id_, f"web-{n}") for n, id_ in enumerate(ids)],
+            versions=[
+                a_version(image, number, template_id=id_)
+                for id_ in ids
+                for image, number in numbered
+            ],
+        )
+    )
+
+    assert {line["next"]["to_version"] for line in run("status", "--json").lines} == {2}
+
+
+def test_a_template_of_another_name_is_not_confused_with_the_group_of_that_name(stage_with):
+    stage_with(
+        a_world(
+            templates=[a_template(), a_template(OTHER_TEMPLATE, "api")],
+            versions=[a_version(), a_version(template_id=OTHER_TEMPLATE)],
+            AutoScalingGroups=[a_group("api")],
+        )
+    )
+
+    groups = {
+        line["launch_template_name"]: [group["name"] for group in line["groups"]]
+        for line in run("status", "--json").lines
+    }
+
+    assert groups == {"web": ["api"], "api": []}
+
+
+def _column(table: str) -> str:
+    """The last column of a table, unfolded."""
+    lines = table.splitlines()
+    start = lines[1].index("The reactor would")
+    return " ".join(line[start:].strip() for line in lines[2:] if line[start:].strip())
