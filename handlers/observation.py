@@ -45,14 +45,21 @@ class Observation:
     def selectors(self) -> Selectors | Misconfigured:
         return read_selectors(self.template.tags, self.place)
 
-    def decide(self) -> Decision:
+    def decide(self, *, after_own_move: bool = False) -> Decision:
         """Ask the one question.
+
+        Args:
+            after_own_move: The default is what we have just made it. A newer mark is then another
+                run's, whose default we have overtaken, and no sign of a person.
 
         Raises:
             AwsUnavailable: The current image cannot be seen, and that is no proof that it is gone.
         """
+        selectors = self.selectors
+        if after_own_move and isinstance(selectors, Selectors):
+            selectors = selectors.model_copy(update={"mark": None})
         images = self.images.values()
-        return decide(self.template, self.selectors, self.current(), images, self.clock.now)
+        return decide(self.template, selectors, self.current(), images, self.clock.now)
 
     def current(self) -> Image | None:
         """The image of the default version; None where it is gone, or the version names none."""

@@ -55,7 +55,7 @@ def _promote(ec2: Ec2, before: Observation, decision: Promote) -> TemplateOutcom
     seen, at_least = _with_version(ec2, before, decision.image)
     for _ in range(_TURNS):
         seen = observe_again(ec2, seen, at_least, own_default=moved[1] if moved else None)
-        verdict = seen.decide()
+        verdict = seen.decide(after_own_move=moved is not None)
         if isinstance(verdict, Keep):
             if moved is None:
                 return _keep(ec2, seen, verdict)
@@ -71,7 +71,7 @@ def _promote(ec2: Ec2, before: Observation, decision: Promote) -> TemplateOutcom
             break
     else:
         raise AwsUnavailable(f"{before.template.launch_template_id}: new versions keep appearing")
-    _remember(ec2, seen, moved[0].image)
+    _remember_own_move(ec2, seen, moved[0].image)
     return promoted(before.template, moved[0], moved[1])
 
 
@@ -89,15 +89,28 @@ def _keep(ec2: Ec2, seen: Observation, decision: Keep) -> TemplateOutcome:
     """Nothing moves. A template that follows and is current gets its mark, if it has none."""
     selectors, current = seen.selectors, seen.current()
     if (
-        isinstance(selectors, Selectors)
-        and selectors.mode == "on"
-        and not seen.template.is_held
+        _may_write(seen)
+        and isinstance(selectors, Selectors)
         and current is not None
         and current.state == "available"
         and selectors.match(current)
     ):
         _remember(ec2, seen, current)
     return kept(seen.template, decision)
+
+
+def _may_write(seen: Observation) -> bool:
+    return seen.template.tags.get(OPT_IN_TAG) == "on" and not seen.template.is_held
+
+
+def _remember_own_move(ec2: Ec2, seen: Observation, image: Image) -> None:
+    """A hold that came after the move forbids the mark, and does not undo the move."""
+    try:
+        if _may_write(seen):
+            _remember(ec2, seen, image)
+    except AwsRefused as refusal:
+        if not (refusal.unauthorized and _taken_away(ec2, seen)):
+            raise
 
 
 def _remember(ec2: Ec2, seen: Observation, image: Image) -> None:

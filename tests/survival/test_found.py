@@ -1,0 +1,40 @@
+"""What the search for bad schedules found, and how it is now; on the embedded AWS."""
+
+from tests.builders import HELD, NEW, NEWER, OLD, TEMPLATE, a_world, an_image, at, backup_completed
+
+MARK = "ami-reactor-state:newest-image"
+
+
+def test_a_run_that_overtakes_a_newer_default_mends_it_though_the_mark_is_newer_too(account_with):
+    """The mark was written by the other run: it is no sign that a person moved back."""
+    account = account_with(
+        a_world(an_image(OLD), an_image(NEW, 1), an_image(NEWER, 2, State="pending"))
+    )
+
+    def another_run_promotes(**_):
+        account.set_state(NEWER, "available")
+        account.ec2.create_launch_template_version(
+            LaunchTemplateId=TEMPLATE, SourceVersion="1", LaunchTemplateData={"ImageId": NEWER}
+        )
+        account.make_default(3)
+
+    account.before("ModifyLaunchTemplate", another_run_promotes)
+    account.after(
+        "ModifyLaunchTemplate", lambda **_: account.tag(TEMPLATE, **{MARK: f"{NEWER} {at(2)}"})
+    )
+
+    outcome = account.outcome(backup_completed())
+
+    assert account.image_in_force() == NEWER
+    assert outcome.to_image == NEWER
+
+
+def test_a_hold_that_comes_after_the_move_leaves_it_recorded_as_a_promotion(account_with):
+    account = account_with(a_world())
+    account.after("ModifyLaunchTemplate", lambda **_: account.tag(TEMPLATE, **HELD))
+    account.refuse("CreateTags", "UnauthorizedOperation", status=403)
+
+    outcome = account.outcome(backup_completed())
+
+    assert (outcome.outcome, outcome.to_image, outcome.to_version) == ("promoted", NEW, 2)
+    assert account.image_in_force() == NEW
