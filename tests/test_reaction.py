@@ -173,20 +173,25 @@ def test_an_image_that_is_not_available_is_never_taken(account_with, state):
     assert outcome.skipped_images == {NEW: "not-available"}
 
 
-def test_a_strangers_image_of_the_same_name_and_tags_is_never_taken(account_with):
-    tags = {"Name": "web", "aws:backup:source-resource": f"instance/{INSTANCE}"}
-    lookalike = an_image(STRANGERS_IMAGE, 1, OwnerId=STRANGER, Public=True, tags=tags)
-    account = account_with(a_world(an_image(OLD, tags=tags), lookalike))
+@pytest.mark.parametrize(
+    "tags",
+    [FOLLOWS_INSTANCE, {"ami-reactor": "on", "ami-reactor:image-name": "AwsBackup_*"}],
+    ids=["by instance", "by name"],
+)
+def test_a_strangers_image_of_the_same_name_and_tags_is_never_taken(account_with, tags):
+    proof = {"Name": "web", "aws:backup:source-resource": f"instance/{INSTANCE}"}
+    lookalike = an_image(STRANGERS_IMAGE, 1, OwnerId=STRANGER, Public=True, tags=proof)
+    account = account_with(
+        a_world(an_image(OLD, tags=proof), lookalike, templates=[a_template(tags=tags)])
+    )
 
     for event in (ami_state(STRANGERS_IMAGE), reconcile()):
         account.react(event)
 
         assert account.image_in_force() == OLD
-        assert all(
-            request.get("Owners") == ["self"]
-            for request in account.requests("DescribeImages")
-            if not any(f["Name"] == "image-id" for f in request["Filters"])
-        )
+        owners = [request.get("Owners") for request in account.requests("DescribeImages")]
+        assert owners
+        assert all(owner == ["self"] for owner in owners)
 
 
 def test_a_quarantined_image_is_never_taken(account_with):

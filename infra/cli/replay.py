@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.padding import Padding
 from rich.progress import track
 from rich.table import Table
 from rich.text import Text
@@ -145,14 +146,14 @@ def _print_table(lines: Iterator[Line]) -> list[Line]:
     for line in lines:
         about = " · ".join(filter(None, (line.outcome.detail_type, line.outcome.image_id)))
         out.print(Text.assemble((_title(line.item), "bold"), f"  {about}" if about else ""))
-        out.print(_deeds(line))
+        out.print(Padding(_deeds(line), (0, 0, 1, 2)))
         if line.is_failure:
             failures.append(line)
     return failures
 
 
 def _deeds(line: Line) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=True)
+    table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(min_width=8)
     table.add_column(ratio=1, overflow="fold")
     outcome = line.outcome
@@ -165,7 +166,6 @@ def _deeds(line: Line) -> Table:
         versions = f" version {template.from_version} → {template.to_version}" if moved else ""
         what = _because(template.reason, template.message)
         table.add_row(_verb(template.outcome), Text.assemble((name, "bold"), versions, "  ", what))
-    table.add_row("", "")
     return table
 
 
