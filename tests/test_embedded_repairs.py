@@ -706,6 +706,17 @@ def _(aws: Aws) -> Any:
 
 
 @difference(
+    "a group that was never refreshed has no instance refreshes",
+    "AutoScalingResponse.describe_instance_refreshes",
+    aws=[],
+    moto="NotImplementedError",
+)
+def _(aws: Aws) -> Any:
+    answered = aws.auto_scaling.describe_instance_refreshes(AutoScalingGroupName="web")
+    return answered["InstanceRefreshes"]
+
+
+@difference(
     "a group launches where security groups and snapshots are not part of the world",
     "FakeAutoScalingGroup.replace_autoscaling_group_instances",
     aws=[OLD],
