@@ -95,6 +95,30 @@ def test_a_disabled_rule_selects_nothing(staged):
     assert not staged.delivery.deliver(backup_completed()).is_matched
 
 
+# -- what was captured -----------------------------------------------------------------------------
+
+
+def captured(staged):
+    found = staged.session.client("logs").filter_log_events(logGroupName="/aws/events/ami-reactor")
+    return [json.loads(line["message"]) for line in found["events"]]
+
+
+def test_the_events_that_the_rules_matched_are_kept_as_they_were(staged):
+    staged.delivery.deliver(backup_completed())
+    staged.delivery.deliver(an_event("aws.s3", "Object Created", None))
+
+    assert captured(staged) == [backup_completed()]
+
+
+def test_nothing_is_kept_where_no_policy_lets_eventbridge_write(staged):
+    logs = staged.session.client("logs")
+    logs.delete_resource_policy(policyName="ami-reactor-captured-events")
+
+    staged.delivery.deliver(backup_completed())
+
+    assert captured(staged) == []
+
+
 # -- the function's dead letter --------------------------------------------------------------------
 
 
@@ -216,7 +240,9 @@ def test_an_invocation_of_type_event_goes_through_the_same_queue(staged):
     )
 
     assert answer["StatusCode"] == 202
-    assert len(staged.dead_letters()) == 1
+    [letter] = staged.dead_letters()
+    record = json.loads(letter["Body"])
+    assert record["requestContext"]["requestId"] == answer["ResponseMetadata"]["RequestId"]
 
 
 def test_a_plain_invocation_answers_with_the_outcome(staged):

@@ -7,10 +7,8 @@ Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.ht
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 """
 
-import fnmatch
 import io
 import json
-import time
 import traceback
 import uuid
 from collections import deque
@@ -24,18 +22,20 @@ from unittest import mock
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from moto.awslambda.models import LambdaFunction, lambda_backends
+from moto.awslambda.responses import LambdaResponse
+from moto.core.responses import BaseResponse
 from moto.events.models import Rule, events_backends
-from moto.logs.models import logs_backends
 from moto.sqs.models import sqs_backends
 from moto.utilities.arns import parse_arn
 
 from handlers import reactor
 from infra.embedded.faults import Faults
+from infra.embedded.log_groups import log, log_event
+from infra.embedded.policies import allows
 from models.base import Place, aws_date
 from models.errors import EventRejected
 from models.outcome import rejected
 
-_LOG_STREAM = "embedded"
 _SECONDS_LEFT = 120  # nothing here takes time, so no invocation ever runs short of it
 
 
@@ -110,6 +110,9 @@ class Delivery:
         with (
             mock.patch.object(Rule, "send_to_targets", send_to_targets),
             mock.patch.object(LambdaFunction, "invoke", invoke),
+            mock.patch.object(
+                LambdaResponse, "_enrich_response", staticmethod(_with_its_request_id)
+            ),
         ):
             yield
 
@@ -147,6 +150,8 @@ class Delivery:
                     self._to_function(rule, target, event, receipt)
                 case "sqs":
                     self._message(self._queue(target["Arn"]), event, {})
+                case "logs":
+                    log_event(self.place, rule, target["Arn"].partition("log-group:")[2], event)
 
     def _to_function(
         self, rule: Rule, target: dict[str, Any], event: dict[str, Any], receipt: Receipt
@@ -156,7 +161,7 @@ class Delivery:
         except Undeliverable as failure:
             self._rule_dead_letter(rule, target, event, failure, receipt)
         else:
-            self._run(function, event, receipt)
+            self._run(function, event, receipt, str(uuid.uuid4()))
 
     def _target(self, rule: Rule, arn: str) -> LambdaFunction:
         name = arn.rpartition(":")[2]
@@ -164,8 +169,8 @@ class Delivery:
         if arn not in {f.function_arn for f in functions.list_functions()}:
             raise Undeliverable("NO_RESOURCE", "The target does not exist.")
         function = functions.get_function(name)
-        policy = json.loads(json.loads(function.policy.wire_format())["Policy"])
-        if not _allows(policy, "lambda:InvokeFunction", rule.arn):
+        policy = json.loads(function.policy.wire_format())["Policy"]
+        if not allows(policy, "lambda:InvokeFunction", rule.arn):
             message = "The permissions attached to the target do not allow delivery."
             raise Undeliverable("NO_PERMISSIONS", message)
         if self.faults.take("Invoke"):
@@ -193,8 +198,8 @@ class Delivery:
             attributes["EXHAUSTED_RETRY_CONDITION"] = "MaximumRetryAttempts"
         queue_arn = target.get("DeadLetterConfig", {}).get("Arn")
         queue = self._queue(queue_arn)
-        policy = json.loads(queue.policy or "{}") if queue else {}
-        if not _allows(policy, "sqs:SendMessage", rule.arn):
+        policy = (queue and queue.policy) or "{}"
+        if not allows(policy, "sqs:SendMessage", rule.arn):
             receipt.is_lost = True
             receipt.error += f"; lost: the dead-letter queue's policy does not name {rule.name}"
             return
@@ -205,7 +210,8 @@ class Delivery:
     def _invoke(self, function: LambdaFunction, event: Any, headers: Any, answer: Any) -> str:
         """Lambda's Invoke, for whoever calls it: `Event` goes to the asynchronous queue."""
         if headers.get("X-Amz-Invocation-Type") == "Event":
-            self._later(lambda: self._run(function, event, Receipt()))
+            request_id = answer["x-amzn-requestid"] = str(uuid.uuid4())
+            self._later(lambda: self._run(function, event, Receipt(), request_id))
             return ""
         try:
             return json.dumps(_handle(function, event, str(uuid.uuid4())))
@@ -213,10 +219,9 @@ class Delivery:
             answer["x-amz-function-error"] = "Unhandled"
             return json.dumps(_error_document(error, ""))
 
-    def _run(self, function: LambdaFunction, event: Any, receipt: Receipt) -> None:
-        """Invoke the handler as the asynchronous queue does."""
+    def _run(self, function: LambdaFunction, event: Any, receipt: Receipt, request_id: str) -> None:
+        """Invoke the handler as the asynchronous queue does: one request id for all attempts."""
         config = function.event_invoke_config[-1].config if function.event_invoke_config else {}
-        request_id = str(uuid.uuid4())
         for _ in range(1 + config.get("MaximumRetryAttempts", 2)):
             receipt.attempts += 1
             try:
@@ -276,32 +281,27 @@ class Delivery:
         )
 
 
+def _with_its_request_id(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:
+    """An invocation's id is in Lambda's answer, its logs and its on-failure record alike."""
+    own = {key: value for key, value in headers.items() if key == "x-amzn-requestid"}
+    headers, body = BaseResponse._enrich_response(headers, body)
+    return headers | own, body
+
+
 def _handle(function: LambdaFunction, event: Any, request_id: str) -> dict[str, Any]:
     """Call the real handler, with a copy of the event: three attempts must not share state."""
     handler: Any = reactor.logger.registered_handler
-    log = io.StringIO()  # stdout belongs to the results
-    handler.setStream(log)
+    lines = io.StringIO()  # stdout belongs to the results
+    handler.setStream(lines)
     try:
         outcome: dict[str, Any] = reactor.lambda_handler(
             json.loads(json.dumps(event)), Context(function, request_id)
         )
     finally:
-        _keep(function, log.getvalue())
+        arn = parse_arn(function.function_arn)
+        place = Place(account=arn.account, region=arn.region)
+        log(place, f"/aws/lambda/{function.function_name}", lines.getvalue().splitlines())
     return outcome
-
-
-def _keep(function: LambdaFunction, log: str) -> None:
-    """Put what the handler logged into the function's log group, if it has one."""
-    place = parse_arn(function.function_arn)
-    group = logs_backends[place.account][place.region].groups.get(
-        f"/aws/lambda/{function.function_name}"
-    )
-    if group is not None:
-        if _LOG_STREAM not in group.streams:
-            group.create_log_stream(_LOG_STREAM)
-        now = round(time.time() * 1000)
-        lines = [{"timestamp": now, "message": line} for line in log.splitlines()]
-        group.put_log_events(_LOG_STREAM, lines)
 
 
 def _outcome_of(error: Exception, event: Any) -> dict[str, Any] | None:
@@ -328,33 +328,3 @@ def _as_delivered(event: dict[str, Any], place: Place) -> dict[str, Any]:
         seconds = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     rest = {key: value for key, value in event.items() if key != "ingestion-time"}
     return rest | {"time": seconds, "account": place.account}
-
-
-def _allows(policy: dict[str, Any], action: str, rule_arn: str) -> bool:
-    """Whether a resource's policy lets EventBridge do that for that rule.
-
-    As much of IAM as such policies need: the service as principal, `aws:SourceArn` as condition.
-    """
-    return any(
-        statement["Effect"] == "Allow"
-        and "events.amazonaws.com" in _listed(statement["Principal"].get("Service"))
-        and action in _listed(statement["Action"])
-        and any(fnmatch.fnmatchcase(rule_arn, source) for source in _sources(statement))
-        for statement in policy.get("Statement", [])
-        if isinstance(statement["Principal"], dict)
-    )
-
-
-def _sources(statement: dict[str, Any]) -> list[str]:
-    conditions = list(statement.get("Condition", {}).values())
-    return [
-        arn
-        for condition in conditions or [{"aws:SourceArn": "*"}]
-        for key, arns in condition.items()
-        if key.lower() == "aws:sourcearn"  # condition keys are not case-sensitive
-        for arn in _listed(arns)
-    ]
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
