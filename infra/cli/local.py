@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import err, stop, world_from
-from infra.embedded.server import PortTaken, serve
-from infra.embedded.stage import stage
+from infra.cli.output import err, stop
 
 
 def local(
@@ -31,6 +29,11 @@ def local(
 
     Example: ami-reactor local --port 5000 --world infra/story/world.json
     """
+    # the embedded AWS takes a second to import, which the other verbs need not wait for
+    from infra.cli.worlds import world_from
+    from infra.embedded.server import PortTaken, serve
+    from infra.embedded.stage import stage
+
     signal.signal(signal.SIGTERM, _end)
     start = world_from(world)
     with stage(start, aws_sources=True) as staged:

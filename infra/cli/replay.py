@@ -1,56 +1,14 @@
 """`ami-reactor replay`: captured events through rules, delivery and the real handler, offline."""
 
-import json
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.padding import Padding
-from rich.progress import track
-from rich.table import Table
-from rich.text import Text
 
-from infra.captured import BadInput, Captured, read_events
-from infra.cli.output import err, out, stop, world_from
-from infra.embedded.delivery import Receipt
-from infra.embedded.stage import Stage, stage
-from models.base import printable
-from models.events import Ignored
-from models.outcome import Outcome, Result, rejected, undelivered, unmatched
+from infra.captured import BadInput, read_events
+from infra.cli.output import stop
 
 STORY = Path(__file__).parent.parent / "story"
-_PROGRESS_FROM = 100  # events
-
-_STYLES = {
-    "promoted": "bold green",
-    "kept": "cyan",
-    "refused": "bold yellow",
-    "failed": "bold red",
-    "rejected": "bold red",
-}
-
-
-@dataclass(frozen=True)
-class Line:
-    """One event that was replayed."""
-
-    item: Captured
-    receipt: Receipt
-    outcome: Outcome
-
-    @property
-    def is_failure(self) -> bool:
-        return self.receipt.is_dead_lettered or self.receipt.is_lost
-
-    def as_json(self) -> dict[str, Any]:
-        return self.outcome.model_dump(mode="json") | {
-            "error": self.outcome.error or self.receipt.error,
-            "attempts": self.receipt.attempts,
-            "dead_lettered": self.receipt.is_dead_lettered,
-        }
 
 
 def replay(
@@ -98,128 +56,10 @@ def replay(
         captured = read_events(events or [STORY / "events"])
     except BadInput as error:
         stop(str(error))
+    # the embedded AWS takes a second to import, which the other verbs need not wait for
+    from infra.cli.replaying import run
+    from infra.cli.worlds import world_from
+
     start = world_from(STORY / "world.json" if is_story else world)
-    with stage(start) as staged:
-        show = _print_json if as_json else _print_table
-        failures = show(_replayed(staged, captured))
-        if is_story and not as_json:
-            _scale_out(staged)
-        if world_out is not None:
-            world_out.write_text(json.dumps(staged.world(), indent=2) + "\n")
-    if failures and not as_json:
-        _say_what_next(failures, world_out)
-    raise typer.Exit(1 if failures else 0)
-
-
-def _replayed(staged: Stage, captured: list[Captured]) -> Iterator[Line]:
-    """Replay one event after the other."""
-    is_quick = len(captured) < _PROGRESS_FROM
-    for item in track(captured, "replaying", console=err, disable=is_quick, transient=True):
-        yield _line(staged, item)
-
-
-def _line(staged: Stage, item: Captured) -> Line:
-    if item.payload is None:
-        outcome = rejected({}, "Body: must be an event, or Lambda's record of one")
-        return Line(item, Receipt(is_lost=True), outcome)
-    receipt = staged.delivery.deliver(item.payload)
-    if not receipt.is_matched:
-        return Line(item, receipt, unmatched(item.payload))
-    if receipt.outcome is None:
-        return Line(item, receipt, undelivered(item.payload, receipt.error or "no outcome"))
-    return Line(item, receipt, Outcome.model_validate(receipt.outcome))
-
-
-def _print_json(lines: Iterator[Line]) -> list[Line]:
-    failures = []
-    for line in lines:
-        sys.stdout.write(json.dumps(line.as_json()) + "\n")
-        sys.stdout.flush()
-        if line.is_failure:
-            failures.append(line)
-    return failures
-
-
-def _print_table(lines: Iterator[Line]) -> list[Line]:
-    """Each event as soon as it is done: a long replay is read while it runs."""
-    failures = []
-    for line in lines:
-        about = " · ".join(filter(None, (line.outcome.detail_type, line.outcome.image_id)))
-        out.print(Text.assemble((_title(line.item), "bold"), f"  {about}" if about else ""))
-        out.print(Padding(_deeds(line), (0, 0, 1, 2)))
-        if line.is_failure:
-            failures.append(line)
-    return failures
-
-
-def _deeds(line: Line) -> Table:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(min_width=8)
-    table.add_column(ratio=1, overflow="fold")
-    outcome = line.outcome
-    if not outcome.templates:
-        why = outcome.error or _why_nothing(outcome)
-        table.add_row(_verb(outcome.result), _because(outcome.reason, why))
-    for template in outcome.templates:
-        name = printable(template.launch_template_name)
-        moved = template.outcome == "promoted"
-        versions = f" version {template.from_version} → {template.to_version}" if moved else ""
-        what = _because(template.reason, template.message)
-        table.add_row(_verb(template.outcome), Text.assemble((name, "bold"), versions, "  ", what))
-    return table
-
-
-def _why_nothing(outcome: Outcome) -> str:
-    if isinstance(outcome.reason, Ignored):
-        return outcome.reason.in_words
-    return "no rule selects it" if outcome.result is Result.UNMATCHED else ""
-
-
-def _verb(verb: str) -> Text:
-    return Text(verb, _STYLES.get(verb, "dim"))
-
-
-def _because(reason: str | None, why: str) -> Text:
-    return Text.assemble((f"{reason}: " if reason else "", "italic"), printable(why))
-
-
-def _title(item: Captured) -> str:
-    """Files are named for their story; the number only keeps the order."""
-    words = Path(item.source).name.replace(".json", "").replace("-", " ").replace("_", " ")
-    return printable(words.lstrip("0123456789 ") or words)
-
-
-def _scale_out(staged: Stage) -> None:
-    """The end of the story: the groups ask for one more instance, and it runs the new image."""
-    auto_scaling, ec2 = staged.session.client("autoscaling"), staged.session.client("ec2")
-    before = _instances(ec2)
-    for group in auto_scaling.describe_auto_scaling_groups()["AutoScalingGroups"]:
-        name = group["AutoScalingGroupName"]
-        wanted = group["DesiredCapacity"] + 1
-        auto_scaling.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=wanted)
-        launched = {id_: image for id_, image in _instances(ec2).items() if id_ not in before}
-        for instance_id, image_id in launched.items():
-            out.print(f"Then the group [bold]{name}[/bold] scales out to {wanted}:")
-            out.print(f"{instance_id} starts from [bold green]{image_id}[/bold green].")
-        before |= launched
-
-
-def _instances(ec2: Any) -> dict[str, str]:
-    pages = ec2.get_paginator("describe_instances").paginate()
-    return {
-        instance["InstanceId"]: instance["ImageId"]
-        for page in pages
-        for reservation in page["Reservations"]
-        for instance in reservation["Instances"]
-    }
-
-
-def _say_what_next(failures: list[Line], world_out: Path | None) -> None:
-    dead = sum(line.receipt.is_dead_lettered for line in failures)
-    lost = len(failures) - dead
-    if dead:
-        kept = f"{world_out}, under DeadLetters" if world_out else "nowhere: add --world-out FILE"
-        err.print(f"{dead} dead-lettered; kept in {kept}.", highlight=False)
-    if lost:
-        err.print(f"{lost} lost or unreadable.", highlight=False)
-    err.print("Mend what the last column names, then replay again: it does no harm.")
+    status = run(start, captured, tell_the_end=is_story, world_out=world_out, as_json=as_json)
+    raise typer.Exit(status)
