@@ -6,8 +6,11 @@ dead-lettered, 2 wrong usage or unreadable input, which is said before anything 
 
 import typer
 
+from infra.cli.capture import capture
+from infra.cli.dlq import dlq
 from infra.cli.local import local
 from infra.cli.reconcile import reconcile
+from infra.cli.record import record
 from infra.cli.replay import replay
 from infra.cli.status import status
 
@@ -25,3 +28,6 @@ app.command()(replay)
 app.command()(local)
 app.command()(status)
 app.command()(reconcile)
+app.add_typer(dlq, name="dlq")
+app.command()(record)
+app.command()(capture)

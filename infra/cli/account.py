@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 from handlers.aws import CONFIG
 from handlers.ec2 import Ec2
 from infra.cli.output import err, stop
+from infra.refusals import said
 from models.base import Place, printable
 from models.errors import ReactorError
 
@@ -75,18 +76,6 @@ def account_of(profile: str | None, region: str | None) -> Iterator[Account]:
         stop(printable(str(error)))
     except (ClientError, BotoCoreError, ReactorError) as error:
         stop(said(error), status=1)
-
-
-def said(error: Exception) -> str:
-    """What went wrong, in one line: AWS's code and words, or ours."""
-    if not isinstance(error, ClientError):
-        return printable(str(error))
-    answer = error.response.get("Error", {})
-    code, message = answer.get("Code", "no error code"), answer.get("Message", "")
-    return f"{error.operation_name}: {code}: {printable(message)[:_MESSAGE_CHARACTERS]}"
-
-
-_MESSAGE_CHARACTERS = 300
 
 
 def agreed(account: Account, question: str, *, yes: bool) -> bool:

@@ -1,0 +1,59 @@
+"""`ami-reactor capture`: what the rules matched becomes event files."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from infra.anonymous import Anonymous
+from infra.capture import captured_events
+from infra.cli.account import STACK, Profile, Region, Stack, account_of
+from infra.cli.event_files import KeepAccount, To, event_files
+from infra.cli.output import err, stop
+from infra.event_files import story_of
+from infra.stack_outputs import output_of
+
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+def capture(
+    to: To,
+    since: Annotated[
+        str, typer.Option(metavar="TIME", help="How far back: 7d, 12h or 30m.")
+    ] = "7d",
+    keep_account: KeepAccount = False,
+    log_group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The log group; by default the stack's output tells.",
+            show_default=False,
+        ),
+    ] = None,
+    profile: Profile = None,
+    region: Region = None,
+    stack: Stack = STACK,
+) -> None:
+    """Write the events that the stack's rules matched, one file each, named for its story.
+
+    `ami-reactor replay DIR --world FILE` takes them. Read-only.
+
+    Example: ami-reactor capture --since 7d --to captured
+    """
+    begin = datetime.now(UTC) - _duration(since)
+    with account_of(profile, region) as account, event_files(to) as files:
+        group = log_group or output_of(
+            account.client("cloudformation"), stack, "CapturedEventsLogGroupName", "--log-group"
+        )
+        anonymous = Anonymous(account.place.account)
+        with err.status("reading"):
+            for event in captured_events(account.client("logs"), group, begin):
+                files.write(event if keep_account else anonymous.copy_of(event), story_of(event))
+
+
+def _duration(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,4})([dhm])", text)
+    if not found:
+        stop("--since: must be days, hours or minutes, such as 7d, 12h or 30m")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})

@@ -1,0 +1,122 @@
+"""`ami-reactor dlq redrive`: the function gets the events again."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+
+from infra.cli.account import STACK, Profile, Region, Stack, Yes
+from infra.cli.dlq.list import table_of
+from infra.cli.dlq.opened import WAIT, Ids, Opened, QueueUrl, Wait, Where, opened
+from infra.cli.output import err, out, stop
+from infra.cli.showing import counted, outside
+from infra.dead_letters.groups import Groups
+from infra.dead_letters.redrive import Redriver
+from infra.dead_letters.verdict import Judged, Verdict
+
+RATE = 10.0  # a second
+
+
+@dataclass
+class _Tally:
+    """What became of the letters so far."""
+
+    redriven: int = 0
+    left: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        left = ", ".join(f"{count} {why}" for why, count in self.left.items())
+        return f"redriven {self.redriven} · left {left or 0}"
+
+
+def redrive(
+    ids: Ids = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every letter of the queue.")] = False,
+    verdict: Annotated[
+        list[Verdict] | None,
+        typer.Option(
+            help="With --all, letters of which verdict; may be repeated.",
+            show_default="replayable",
+        ),
+    ] = None,
+    yes: Yes = False,
+    rate: Annotated[float, typer.Option(min=0.1, help="The most invocations in a second.")] = RATE,
+    function: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The function; by default the stack's output tells.",
+            show_default=False,
+        ),
+    ] = None,
+    queue_url: QueueUrl = None,
+    wait: Wait = WAIT,
+    profile: Profile = None,
+    region: Region = None,
+    stack: Stack = STACK,
+) -> None:
+    """Invoke the function again with the events of letters, and remove those that it got.
+
+    Without --yes, only shows which. A letter is removed once Lambda has accepted its event (202),
+    and never before: whatever fails leaves it in the queue, and it may be redriven again.
+
+    Example: ami-reactor dlq redrive --all --yes
+
+    Exit status: 1 if any of the letters is left in the queue.
+    """
+    if bool(ids) == everything:
+        stop("redrive: name letters, or say --all")
+    wanted = set(verdict or [Verdict.REPLAYABLE]) if everything else set(Verdict)
+    with opened(Where(profile, region, stack, queue_url, wait)) as queue:
+        err.print(str(queue.account), highlight=False)
+        if not yes:
+            _rehearse(queue, ids or [], wanted)
+            return
+        name = function or queue.output("FunctionName", "--function")
+        # a retry of botocore's, after an answer that was lost, would invoke twice
+        client = queue.account.client("lambda", retries={"total_max_attempts": 1})
+        redriver = Redriver(client, name, queue.reading, rate)
+        tally = _Tally()
+        try:
+            _redrive(queue, redriver, ids or [], wanted, tally)
+        except KeyboardInterrupt:
+            tally.left["not looked at: interrupted"] += 1
+            if redriver.in_doubt:
+                err.print(f"{redriver.in_doubt}: may have been accepted, and be in the queue still")
+        out.print(str(tally), highlight=False)
+        is_done = not (tally.left or queue.missing or (everything and queue.depth.in_flight))
+        raise typer.Exit(0 if is_done else 1)
+
+
+def _rehearse(queue: Opened, ids: list[str], wanted: set[Verdict]) -> None:
+    letters = (judged for _, judged in queue.letters(ids))
+    groups = Groups(judged for judged in letters if not _reason_to_leave(judged, wanted))
+    if groups.listed():
+        out.print(table_of(groups, queue.now))
+    count = counted(groups.count(*Verdict), "letter")
+    err.print(f"{count} would be redriven; nothing was invoked: add --yes", highlight=False)
+
+
+def _redrive(
+    queue: Opened, redriver: Redriver, ids: list[str], wanted: set[Verdict], tally: _Tally
+) -> None:
+    for message, judged in queue.letters(ids):
+        message_id, event = message["MessageId"], judged.letter.event
+        reason = _reason_to_leave(judged, wanted)
+        if judged.letter.failure.request_id in redriver.accepted:
+            reason = "failed again"
+        if event is None or reason:
+            tally.left[reason or Verdict.UNREADABLE] += 1
+        elif why := redriver.redrive(message_id, event):
+            tally.left["not redriven"] += 1
+            err.print(outside(f"{message_id}: {why}"), soft_wrap=True)
+        else:
+            tally.redriven += 1
+            out.print(outside(f"redriven {message_id}  {judged.about}"), soft_wrap=True)
+
+
+def _reason_to_leave(judged: Judged, wanted: set[Verdict]) -> str | None:
+    if judged.letter.event is None:
+        return Verdict.UNREADABLE
+    return None if judged.verdict in wanted else judged.verdict

@@ -1,0 +1,75 @@
+"""`ami-reactor record`: the account's world, in a file, for replay."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.anonymous import Anonymous
+from infra.cli.account import Account, Profile, Region, account_of
+from infra.cli.event_files import KeepAccount
+from infra.cli.output import out, stop
+from infra.cli.showing import counted, progress
+from infra.embedded.world import BadWorld, read_world
+from infra.files import CannotWrite, write_whole
+from infra.operate.find import find_template
+from infra.operate.reading import Say
+from infra.world_recorder import Described
+from infra.world_recorder import record as record_world
+
+
+def record(
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The file to write.")],
+    template: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|ID",
+            help="Only this launch template; may be repeated. By default, all that opted in.",
+            show_default=False,
+        ),
+    ] = None,
+    keep_account: KeepAccount = False,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Write the account's world: launch templates, versions, images, groups. Read-only.
+
+    `ami-reactor replay EVENTS --world FILE` starts from it. User data is part of a version: look
+    before you share the file.
+
+    Example: ami-reactor record --to world.json
+    """
+    with account_of(profile, region) as account:
+        with progress() as say:
+            world = _record(account, template or [], say)
+        if not keep_account:
+            world = Anonymous(account.place.account).copy_of(world)
+        text = json.dumps(world, indent=2, ensure_ascii=False) + "\n"
+        try:
+            read_world(text, "what was read")
+            write_whole(to, text)
+        except (BadWorld, CannotWrite) as error:
+            stop(str(error), status=1)
+        found = ", ".join(
+            counted(len(world[key]), what)
+            for key, what in (
+                ("LaunchTemplates", "launch template"),
+                ("LaunchTemplateVersions", "version"),
+                ("Images", "image"),
+                ("AutoScalingGroups", "group"),
+            )
+        )
+        out.print(f"{to}: {found}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _record(account: Account, names: list[str], say: Say) -> Described:
+    client = account.client("ec2")
+    if names:
+        templates = [find_template(client, name) for name in names]
+    else:
+        templates = account.ec2.opted_in_templates()
+    if not templates:
+        stop("no launch template has the tag ami-reactor: name one with --template", status=1)
+    ids = list(dict.fromkeys(template.launch_template_id for template in templates))
+    return record_world(client, account.client("autoscaling"), account.place, ids, say)

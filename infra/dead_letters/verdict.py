@@ -1,0 +1,159 @@
+"""Does a dead letter still matter, and what would become of it now?"""
+
+import re
+from enum import StrEnum
+
+from models.base import Value
+from models.dead_letter import DeadLetter, Shape
+from models.decision import Reason
+from models.events import Ignored
+from models.outcome import Outcome, Result, TemplateOutcome
+
+
+class Verdict(StrEnum):
+    """What a letter is good for: the first that is true. Part of the public interface."""
+
+    UNREADABLE = "unreadable"
+    INVALID = "invalid"
+    REPLAYABLE = "replayable"
+    BLOCKED = "blocked"
+    OBSOLETE = "obsolete"
+
+
+class Judged(Value):
+    """A letter, and what the reactor would do about its event now.
+
+    Attributes:
+        cause: Why it became a dead letter, without what differs from one letter to the next.
+        outcome: What `plan` says to its event; None where it has none.
+    """
+
+    letter: DeadLetter
+    verdict: Verdict
+    why: str
+    cause: str
+    outcome: Outcome | None
+
+    @property
+    def about(self) -> str:
+        """What the event says of itself, as far as that can be believed."""
+        if self.outcome is None:
+            return ""
+        return " · ".join(filter(None, (self.outcome.detail_type, self.outcome.image_id)))
+
+    @property
+    def behind(self) -> list[str]:
+        """The names of the templates that wait for the event, or for what blocks it."""
+        if self.outcome is None or self.verdict not in (Verdict.REPLAYABLE, Verdict.BLOCKED):
+            return []
+        templates = self.outcome.templates
+        waiting = list(filter(_moves, templates)) or filter(_is_stuck, templates)
+        return [template.launch_template_name for template in waiting]
+
+
+def judge(letter: DeadLetter, outcome: Outcome | None) -> Judged:
+    """Give the verdict on a letter.
+
+    Args:
+        letter: Any dead letter.
+        outcome: What `plan` says to its event; None where it has none.
+    """
+    verdict, why = _verdict(letter, outcome)
+    return Judged(letter=letter, verdict=verdict, why=why, cause=_cause(letter), outcome=outcome)
+
+
+def _verdict(letter: DeadLetter, outcome: Outcome | None) -> tuple[Verdict, str]:
+    if outcome is None:
+        return Verdict.UNREADABLE, letter.fault or ""
+    if outcome.result is Result.REJECTED:
+        return Verdict.INVALID, outcome.error or ""
+    moving = [template for template in outcome.templates if _moves(template)]
+    refusals = {template.launch_template_id: _refusal(letter, template) for template in moving}
+    if free := [template for template in moving if not refusals[template.launch_template_id]]:
+        return Verdict.REPLAYABLE, "; ".join((*map(_promotion, free), *_to_mend(letter)))
+    if refused := list(filter(None, refusals.values())):
+        return Verdict.BLOCKED, "; ".join(refused)
+    if stuck := [template for template in outcome.templates if _is_stuck(template)]:
+        return Verdict.BLOCKED, "; ".join(map(_described, stuck))
+    if outcome.result is Result.FAILED:
+        return Verdict.BLOCKED, outcome.error or ""
+    return Verdict.OBSOLETE, nothing_left(outcome)
+
+
+def nothing_left(outcome: Outcome) -> str:
+    """Why nothing is left to do, for a letter that is obsolete."""
+    if isinstance(outcome.reason, Ignored):
+        return outcome.reason.in_words
+    return "; ".join(map(_described, outcome.templates))
+
+
+def _moves(template: TemplateOutcome) -> bool:
+    return template.outcome == "promoted"
+
+
+def _is_stuck(template: TemplateOutcome) -> bool:
+    return template.outcome in ("refused", "failed") or template.reason is Reason.HELD
+
+
+def _promotion(template: TemplateOutcome) -> str:
+    name, image = template.launch_template_name, template.to_image
+    return f"{name} would be promoted to {image} ({template.reason})"
+
+
+def _described(template: TemplateOutcome) -> str:
+    return f"{template.launch_template_name}: {template.reason}: {template.message}"
+
+
+# ---- what AWS recorded ---------------------------------------------------------------------------
+
+
+def _refusal(letter: DeadLetter, template: TemplateOutcome) -> str | None:
+    """What AWS refused for good last time, which a plan, writing nothing, would not meet."""
+    recorded = letter.failure.error_message or ""
+    name, template_id = template.launch_template_name, template.launch_template_id
+    _, refused, about = recorded.partition(f"({template_id}): {Reason.AWS_REFUSED}: ")
+    said = about.partition("; ")[0] if refused else recorded
+    needs = _NEEDS.search(said)
+    if needs and (refused or not _TEMPLATES_OUTCOME.search(recorded)):
+        resource = f"launch-template/{template_id}" if needs[1] in _ON_A_TEMPLATE else "*"
+        return f"{name}: the role needs {needs[1]} on {resource}; it was refused last time"
+    return f"{name}: AWS refused last time, for good: {said}" if refused else None
+
+
+def _to_mend(letter: DeadLetter) -> list[str]:
+    """What a redrive does not mend: the next events would end in the queue, too."""
+    mend = _MEND.get(letter.failure.error_code or "") if letter.shape is Shape.RULE_TARGET else None
+    return [mend] if mend else []
+
+
+def _cause(letter: DeadLetter) -> str:
+    if letter.event is None:
+        return (letter.fault or "").partition(":")[0]
+    failure = letter.failure
+    recorded = ": ".join(filter(None, (_code(letter), failure.error_message)))
+    for pattern, instead in _VARYING:
+        recorded = pattern.sub(instead, recorded)
+    return recorded or "no cause was recorded"
+
+
+def _code(letter: DeadLetter) -> str | None:
+    """What the message does not say: not an HTTP status, and not that the reaction failed."""
+    code = letter.failure.error_code or letter.failure.condition
+    tells_nothing = letter.shape is Shape.FUNCTION_DLQ or code == "ReactionFailed"
+    return None if tells_nothing else code
+
+
+_NEEDS = re.compile(r"the role needs ([a-z0-9-]+:[A-Za-z]+)")
+_TEMPLATES_OUTCOME = re.compile(r"\(lt-[0-9a-f]{8,17}\): ")
+_ON_A_TEMPLATE = frozenset(
+    {"ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate", "ec2:CreateTags"}
+)
+_MEND = {
+    "NO_PERMISSIONS": "but mend first: EventBridge may not invoke the function",
+    "NO_RESOURCE": "but mend first: the rule's target does not exist",
+}
+_VARYING = (
+    (re.compile(r"RequestId: [0-9a-f-]{36} (?:Error: )?"), ""),
+    (re.compile(r"\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b"), "…"),
+    (re.compile(r"\bami-[0-9a-f]{8,17}\b"), "ami-…"),
+)
