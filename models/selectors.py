@@ -100,7 +100,7 @@ def read_selectors(tags: Mapping[str, str], place: Place) -> Selectors | Misconf
         },
         image_name=tags.get(IMAGE_NAME),
         copied_images=COPIED_IMAGES in tags,
-        mark=_mark(tags[MARK_TAG]) if MARK_TAG in tags else None,
+        mark=read_mark(tags[MARK_TAG]) if MARK_TAG in tags else None,
         place=place,
     )
 
@@ -116,7 +116,8 @@ def _fault(key: str, value: str) -> str | None:
     return None
 
 
-def _mark(value: str) -> Mark | None:
+def read_mark(value: str) -> Mark | None:
+    """The mark in the tag's value; None where it is malformed."""
     image_id, _, date = value.partition(" ")
     try:
         return Mark(
@@ -140,6 +141,6 @@ _ALLOWED: dict[str, tuple[Callable[[str], object], str]] = {
         "a name with the wildcards * and ?, and at least one other character",
     ),
     COPIED_IMAGES: (lambda value: value == "allow", "allow, or be left out"),
-    MARK_TAG: (_mark, "an image id and its date: ami-... 2026-06-15T17:00:31.000Z"),
+    MARK_TAG: (read_mark, "an image id and its date: ami-... 2026-06-15T17:00:31.000Z"),
 }
 _DECLARED = (SOURCE_INSTANCE, f"{IMAGE_TAG}KEY", IMAGE_NAME, COPIED_IMAGES)

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
 import pytest
 from moto.autoscaling.models import autoscaling_backends
 from moto.core.responses import BaseResponse
@@ -90,10 +91,33 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def default_image(session: Any, template_id: str = TEMPLATE) -> str:
+def default_image(template_id: str = TEMPLATE) -> str:
     """The image that new instances launch."""
-    [version] = session.client("ec2").describe_launch_template_versions(
-        LaunchTemplateId=template_id, Versions=["$Default"]
-    )["LaunchTemplateVersions"]
-    image_id: str = version["LaunchTemplateData"]["ImageId"]
+    number = template_of(template_id)["DefaultVersionNumber"]
+    image_id: str = versions_of(template_id)[number]["ImageId"]
     return image_id
+
+
+def template_of(template_id: str = TEMPLATE) -> dict[str, Any]:
+    answer = _ec2().describe_launch_templates(LaunchTemplateIds=[template_id])
+    found: dict[str, Any] = answer["LaunchTemplates"][0]
+    return found
+
+
+def versions_of(template_id: str = TEMPLATE) -> dict[int, dict[str, Any]]:
+    """The data of each version, by number."""
+    pages = _ec2().get_paginator("describe_launch_template_versions")
+    return {
+        version["VersionNumber"]: version["LaunchTemplateData"]
+        for page in pages.paginate(LaunchTemplateId=template_id)
+        for version in page["LaunchTemplateVersions"]
+    }
+
+
+def tags_of(resource_id: str = TEMPLATE) -> dict[str, str]:
+    found = _ec2().describe_tags(Filters=[{"Name": "resource-id", "Values": [resource_id]}])
+    return {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+
+
+def _ec2() -> Any:
+    return boto3.client("ec2")

@@ -38,28 +38,28 @@ def test_without_yes_it_shows_what_would_be_done_and_writes_nothing(stage_with, 
 
 
 def test_with_yes_the_function_does_it_and_it_is_watched_to_the_end(stage_with):
-    staged = stage_with(a_world())
+    stage_with(a_world())
 
     ran = run("reconcile", "--yes")
 
     assert ran.status == 0
     assert "promoted web version 1 → 2 newer-image:" in ran.words
     assert "account 111122223333 · Region ap-northeast-2: catching up" in ran.stderr
-    assert default_image(staged.session) == NEW
+    assert default_image() == NEW
 
 
 def test_one_template_is_caught_up_and_no_other(stage_with):
-    staged = stage_with(two_templates())
+    stage_with(two_templates())
 
     ran = run("reconcile", "api", "--yes", "--json")
 
     assert [line["launch_template_name"] for line in ran.lines] == ["api"]
-    assert default_image(staged.session, OTHER_TEMPLATE) == NEW
-    assert default_image(staged.session) == OLD
+    assert default_image(OTHER_TEMPLATE) == NEW
+    assert default_image() == OLD
 
 
 def test_all_templates_are_caught_up_and_a_held_one_is_not(stage_with):
-    staged = stage_with(two_templates(**HELD))
+    stage_with(two_templates(**HELD))
 
     ran = run("reconcile", "--yes", "--json")
 
@@ -67,7 +67,7 @@ def test_all_templates_are_caught_up_and_a_held_one_is_not(stage_with):
         ("api", "kept"),
         ("web", "promoted"),
     ]
-    assert default_image(staged.session, OTHER_TEMPLATE) == OLD
+    assert default_image(OTHER_TEMPLATE) == OLD
 
 
 def test_where_nothing_is_to_be_done_nothing_is_asked_of_the_function(stage_with, monkeypatch):

@@ -39,8 +39,8 @@ def standing(*arguments: str) -> dict[str, Any]:
     return line
 
 
-def test_one_template_with_all_that_matters_about_it(stage_with):
-    stage_with(a_fleet())
+def test_one_template_with_all_that_matters_about_it(account_with):
+    account_with(a_fleet())
 
     shown = standing()
 
@@ -55,8 +55,8 @@ def test_one_template_with_all_that_matters_about_it(stage_with):
     ]
 
 
-def test_people_read_the_same_in_a_table(stage_with):
-    stage_with(a_fleet())
+def test_people_read_the_same_in_a_table(account_with):
+    account_with(a_fleet())
 
     shown = run("status")
 
@@ -74,10 +74,18 @@ def test_it_works_before_anything_is_deployed(account_with):
 
     assert shown.status == 0
     assert "promote: newer-image" in shown.words
+    assert "dead letters: looking for the stack ami-reactor" in shown.stderr
 
 
-def test_without_any_opted_in_template_it_says_how_to_begin(stage_with):
-    stage_with(a_world(templates=[a_template(tags={})]))
+def test_dead_letters_are_counted(stage_with):
+    letter = {"Body": "{}", "MessageAttributes": {}}
+    stage_with(a_fleet(DeadLetters=[letter, letter]))
+
+    assert "2 dead letters: ami-reactor dlq list" in run("status").stdout
+
+
+def test_without_any_opted_in_template_it_says_how_to_begin(account_with):
+    account_with(a_world(templates=[a_template(tags={})]))
 
     shown = run("status")
 
@@ -85,9 +93,9 @@ def test_without_any_opted_in_template_it_says_how_to_begin(stage_with):
     assert "ami-reactor follow --help" in shown.words
 
 
-def test_a_hold_shows_who_why_and_since_when(stage_with):
+def test_a_hold_shows_who_why_and_since_when(account_with):
     held = {"ami-reactor-state:hold": "jane 2026-06-14T03:00Z: kernel panic"}
-    stage_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | held)]))
+    account_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | held)]))
 
     assert "keep: held jane since 2026-06-14 03:00Z: kernel panic" in _column(run("status").stdout)
     assert standing()["hold"] == {
@@ -97,28 +105,28 @@ def test_a_hold_shows_who_why_and_since_when(stage_with):
     }
 
 
-def test_a_hold_that_somebody_wrote_by_hand_is_shown_as_it_is(stage_with):
-    stage_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)]))
+def test_a_hold_that_somebody_wrote_by_hand_is_shown_as_it_is(account_with):
+    account_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)]))
 
     assert standing()["hold"] == {"who": None, "since": None, "why": "jane: load test"}
 
 
-def test_the_newest_candidate_is_shown_while_the_template_is_held(stage_with):
-    stage_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)]))
+def test_the_newest_candidate_is_shown_while_the_template_is_held(account_with):
+    account_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)]))
 
     assert standing()["newest_candidate"] == NEW
 
 
-def test_a_quarantined_image_is_no_candidate(stage_with):
+def test_a_quarantined_image_is_no_candidate(account_with):
     world = a_fleet()
     world["Images"] = [an_image(OLD), an_image(NEW, 1), an_image(NEWER, 2, tags=QUARANTINED)]
-    stage_with(world)
+    account_with(world)
 
     assert standing()["newest_candidate"] == NEW
 
 
-def test_a_group_that_does_not_follow_is_named_with_its_fix(stage_with):
-    stage_with(a_world(AutoScalingGroups=[a_group(version="1")]))
+def test_a_group_that_does_not_follow_is_named_with_its_fix(account_with):
+    account_with(a_world(AutoScalingGroups=[a_group(version="1")]))
 
     shown = run("status")
 
@@ -127,8 +135,8 @@ def test_a_group_that_does_not_follow_is_named_with_its_fix(stage_with):
     assert "\n  fix: aws autoscaling update-auto-scaling-group" in shown.stdout
 
 
-def test_a_refresh_in_flight_with_a_version_of_its_own_is_named(stage_with):
-    stage_with(a_fleet())
+def test_a_refresh_in_flight_with_a_version_of_its_own_is_named(account_with):
+    account_with(a_fleet())
     start_refresh("web", LaunchTemplate={"LaunchTemplateId": TEMPLATE, "Version": "1"})
 
     [group] = standing()["groups"]
@@ -137,14 +145,14 @@ def test_a_refresh_in_flight_with_a_version_of_its_own_is_named(stage_with):
     assert "will pin it to version 1" in group["findings"][0]["what"]
 
 
-def test_somebodys_unreleased_version_is_named(stage_with):
-    stage_with(a_fleet(versions=[a_version(), a_version(OLD, 2, InstanceType="m5.large")]))
+def test_somebodys_unreleased_version_is_named(account_with):
+    account_with(a_fleet(versions=[a_version(), a_version(OLD, 2, InstanceType="m5.large")]))
 
     assert "web: version 2 is the latest and not the default (1)" in run("status").stdout
 
 
-def test_a_misconfigured_template_is_shown_with_what_is_wrong(stage_with):
-    stage_with(a_fleet(templates=[a_template(tags={"ami-reactor": "yes"})]))
+def test_a_misconfigured_template_is_shown_with_what_is_wrong(account_with):
+    account_with(a_fleet(templates=[a_template(tags={"ami-reactor": "yes"})]))
 
     shown = run("status")
 
@@ -152,10 +160,10 @@ def test_a_misconfigured_template_is_shown_with_what_is_wrong(stage_with):
     assert "web: ami-reactor: may be on or observe" in shown.stdout
 
 
-def test_an_image_that_is_gone_is_no_reason_to_show_nothing(stage_with):
+def test_an_image_that_is_gone_is_no_reason_to_show_nothing(account_with):
     world = a_fleet()
     world["Images"] = [an_image(NEW, 1)]
-    stage_with(world)
+    account_with(world)
 
     shown = standing()
 
@@ -163,7 +171,7 @@ def test_an_image_that_is_gone_is_no_reason_to_show_nothing(stage_with):
     assert shown["next"]["reason"] == "current-image-gone"
 
 
-def test_instances_without_a_group_count_for_the_template_they_were_launched_from(stage_with):
+def test_instances_without_a_group_count_for_the_template_they_were_launched_from(account_with):
     world = a_fleet()
     world["Instances"].append(
         {
@@ -172,14 +180,14 @@ def test_instances_without_a_group_count_for_the_template_they_were_launched_fro
             "Tags": [{"Key": "aws:ec2launchtemplate:id", "Value": TEMPLATE}],
         }
     )
-    stage_with(world)
+    account_with(world)
 
     assert standing()["instances"] == {OLD: 3, NEW: 1}
 
 
-def test_outside_text_is_neither_markup_nor_control(stage_with):
+def test_outside_text_is_neither_markup_nor_control(account_with):
     tags = {"ami-reactor-state:hold": "[bold]x[/bold] \u202ereversed"}
-    stage_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | tags)]))
+    account_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | tags)]))
 
     shown = run("status")
 
@@ -198,6 +206,8 @@ def test_outside_text_is_neither_markup_nor_control(stage_with):
         ),
         ("DescribeInstanceRefreshes", "autoscaling:DescribeInstanceRefreshes", "2 of 3 run it"),
         ("DescribeImages", "ec2:DescribeImages", "└ web follows"),
+        ("DescribeStacks", "cloudformation:DescribeStacks", "promote: newer-image"),
+        ("GetQueueAttributes", "sqs:GetQueueAttributes", "promote: newer-image"),
     ],
 )
 def test_what_may_not_be_read_is_named_and_the_rest_is_shown(stage_with, operation, gap, still):
@@ -221,8 +231,8 @@ def test_without_permission_for_the_templates_there_is_one_line(stage_with):
     assert shown.stderr.count("\n") == 1
 
 
-def test_several_profiles_are_shown_one_after_the_other(stage_with, tmp_path, monkeypatch):
-    stage_with(a_fleet())
+def test_several_profiles_are_shown_one_after_the_other(account_with, tmp_path, monkeypatch):
+    account_with(a_fleet())
     keys = "aws_access_key_id = x\naws_secret_access_key = x\nregion = ap-northeast-2\n"
     config = tmp_path / "config"
     config.write_text(f"[profile blue]\n{keys}[profile green]\n{keys}")
@@ -281,8 +291,8 @@ def test_versions_between_default_and_latest_are_read_too(account_with):
     assert {line["next"]["to_version"] for line in run("status", "--json").lines} == {2}
 
 
-def test_a_template_of_another_name_is_not_confused_with_the_group_of_that_name(stage_with):
-    stage_with(
+def test_a_template_of_another_name_is_not_confused_with_the_group_of_that_name(account_with):
+    account_with(
         a_world(
             templates=[a_template(), a_template(OTHER_TEMPLATE, "api")],
             versions=[a_version(), a_version(template_id=OTHER_TEMPLATE)],

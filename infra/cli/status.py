@@ -9,13 +9,17 @@ from rich.console import Group as Stacked
 from rich.table import Table
 from rich.text import Text
 
+from handlers.aws import translated
 from infra.cli.account import STACK, Account, Region, Stack, account_of
-from infra.cli.output import out
-from infra.cli.showing import WOULD, ago, outside, print_json, progress, say_gaps
+from infra.cli.output import err, out
+from infra.cli.showing import WOULD, ago, counted, outside, print_json, progress, say_gaps
+from infra.dead_letters.queue import Reading
 from infra.operate.fleet import Clients, Fleet, Standing, read_fleet
 from infra.operate.groups import Follows, verdict
 from infra.operate.holds import read_stamp
+from infra.stack_outputs import output_of
 from models.base import aws_date
+from models.errors import AwsRefused, AwsUnavailable
 from models.template import HOLD_TAG
 
 _FOLLOWS = {
@@ -53,8 +57,9 @@ def status(
                     print_json(standing_as_json(fleet, standing))
             else:
                 _show(account, fleet)
-            say_gaps(fleet.gaps)
-            gaps += fleet.gaps
+            found = [*fleet.gaps, *_dead_letters(account, stack, as_json=as_json)]
+            say_gaps(found)
+            gaps += found
     raise typer.Exit(1 if gaps else 0)
 
 
@@ -82,6 +87,25 @@ def _show(account: Account, fleet: Fleet) -> None:
     out.print(table)
     for line in to_mend(fleet):
         out.print(line, soft_wrap=True)
+
+
+def _dead_letters(account: Account, stack: str, *, as_json: bool) -> list[str]:
+    """Say how many there are; where that may not be asked, the gap."""
+    try:
+        cloudformation = account.client("cloudformation")
+        url = output_of(cloudformation, stack, "DeadLetterQueueUrl", "--stack")
+        with translated("counting dead letters", service="sqs"):
+            depth = Reading(account.client("sqs"), url).depth()
+    except (AwsRefused, AwsUnavailable) as error:
+        if isinstance(error, AwsUnavailable) or error.unauthorized:
+            return [str(error)]
+        err.print(outside(f"dead letters: {error}"), soft_wrap=True)
+        return []
+    count = depth.visible + depth.in_flight
+    if count:
+        say = err if as_json else out
+        say.print(Text(f"{counted(count, 'dead letter')}: ami-reactor dlq list", "bold red"))
+    return []
 
 
 def _who(standing: Standing) -> Stacked:

@@ -96,3 +96,13 @@ def _instances(
         for reservation in each(client, "describe_instances", "Reservations", Filters=filters):
             for instance in reservation["Instances"]:
                 yield instance, {t["Key"]: t["Value"] for t in instance.get("Tags", [])}
+
+
+def count_running(client: "EC2Client", image_id: str) -> int:
+    """How many instances run that image, whatever launched them."""
+    filters = [
+        {"Name": "image-id", "Values": [image_id]},
+        {"Name": "instance-state-name", "Values": ["pending", "running"]},
+    ]
+    found = each(client, "describe_instances", "Reservations", Filters=filters)
+    return sum(len(reservation["Instances"]) for reservation in found)

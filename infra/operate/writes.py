@@ -31,8 +31,10 @@ def untag(client: "EC2Client", resource_ids: Iterable[str], keys: Iterable[str])
         client.delete_tags(Resources=listed, Tags=[{"Key": key} for key in keys])
 
 
-def copy_version(client: "EC2Client", template: Template, source: Version, description: str) -> int:
-    """Make a new version that equals an older one, and return its number.
+def copy_version(
+    client: "EC2Client", template: Template, source: Version, description: str
+) -> Version:
+    """Make a new version that equals an older one.
 
     The snapshots of its block devices are named anew: EC2 drops those that are inherited.
 
@@ -58,7 +60,7 @@ def copy_version(client: "EC2Client", template: Template, source: Version, descr
             f"{doing}: version {made.version_number} is no faithful copy"
             + (f": EC2 warned: {codes}" if codes else "")
         )
-    return made.version_number
+    return made
 
 
 def delete_versions(

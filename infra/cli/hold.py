@@ -1,0 +1,106 @@
+"""`ami-reactor hold` and `resume`: nothing moves the template meanwhile."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from infra.cli.account import STACK, Account, Profile, Region, Stack, Yes, account_of, agreed
+from infra.cli.output import out
+from infra.cli.reconcile import WAIT, Wait, carry_out, catch_up_of
+from infra.cli.showing import outside, print_json, progress, show_outcomes
+from infra.operate import writes
+from infra.operate.find import find_template
+from infra.operate.holds import read_stamp, stamp
+from models.base import printable
+from models.template import HOLD_TAG, Template
+
+Named = Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its name or id.")]
+
+
+def hold(
+    template: Named,
+    reason: Annotated[str, typer.Option(help="Why, for whoever finds it held.")],
+    yes: Yes = False,
+    profile: Profile = None,
+    region: Region = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+) -> None:
+    """Hold a launch template: nothing moves it until it is resumed.
+
+    Writes the tag ami-reactor-state:hold, which the function's role cannot get past.
+
+    Example: ami-reactor hold web --reason "load test until Friday" --yes
+    """
+    with account_of(profile, region) as account:
+        client = account.client("ec2")
+        found = find_template(client, template)
+        value = found.tags.get(HOLD_TAG)
+        if value is None:
+            name = printable(found.launch_template_name)
+            if not agreed(account, f"Hold {name} until somebody resumes it?", yes=yes):
+                raise typer.Exit(1)
+            value = stamp(who_am_i(account), reason, datetime.now(UTC))
+            writes.tag(client, found.launch_template_id, {HOLD_TAG: value})
+        _show(found, value, as_json=as_json)
+
+
+def resume(
+    template: Named,
+    yes: Yes = False,
+    wait: Wait = WAIT,
+    profile: Profile = None,
+    region: Region = None,
+    stack: Stack = STACK,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+) -> None:
+    """End the hold of a launch template, and catch up at once with what was missed.
+
+    Shows before what the reactor would do then.
+
+    Example: ami-reactor resume web --yes
+
+    Exit status: 1 if the template is refused or failed, or is not done in time.
+    """
+    with account_of(profile, region) as account:
+        catch_up = catch_up_of(account, stack)
+        found = find_template(catch_up.ec2, template)
+        if not found.is_held:
+            _show(found, None, as_json=as_json)
+            return
+        tags = {key: value for key, value in found.tags.items() if key != HOLD_TAG}
+        with progress() as say:
+            planned = catch_up.foresee([found.model_copy(update={"tags": tags})], say)
+        wanted = [outcome for outcome in planned if outcome.outcome == "promoted"]
+        if not as_json:
+            _show(found, found.tags[HOLD_TAG], as_json=False)
+        if not (as_json and wanted):  # one object: what was done
+            show_outcomes(planned, is_done=False, as_json=as_json)
+        if not agreed(account, "End the hold, so that this is done?", yes=yes):
+            raise typer.Exit(1)
+        writes.untag(catch_up.ec2, [found.launch_template_id], [HOLD_TAG])
+        is_well = not wanted or carry_out(account, catch_up, wanted, wait, as_json=as_json)
+        raise typer.Exit(0 if is_well else 1)
+
+
+def _show(template: Template, value: str | None, *, as_json: bool) -> None:
+    held = read_stamp(value) if value is not None else None
+    if as_json:
+        print_json(
+            {
+                "launch_template_id": template.launch_template_id,
+                "launch_template_name": template.launch_template_name,
+                "hold": held and held.model_dump(mode="json"),
+            }
+        )
+        return
+    name = outside(template.launch_template_name, "bold")
+    out.print(Text.assemble(name, " is held: " if held else " is not held", str(held or "")))
+
+
+def who_am_i(account: Account) -> str:
+    """The name of the user or the session, for others to ask."""
+    arn = account.client("sts").get_caller_identity()["Arn"]
+    return re.split("[/:]", arn)[-1]
