@@ -1,0 +1,237 @@
+"""What must hold at every step and at every rest, and the holes that are known.
+
+A hole is known where `promotion.md` names it, or where it is the same in kind: somebody else wrote
+between a run's last look and its write, which EC2's missing compare-and-set cannot prevent. Each
+is recognised by what happened on the way, never by its effect alone.
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+from tests.survival.tiny_ec2 import MARK, QUARANTINE, Template, Version, World, is_read
+
+DEAD_STATES = frozenset({"deregistered", "disabled", "failed", "invalid", "error"})
+
+
+class Invariant(StrEnum):
+    ENDS_AT_NEWEST = "the final default is the newest candidate unless a person said otherwise"
+    NEVER_BACKWARDS = "no step but healing makes the default older"
+    ONE_VERSION = "at most one version per image and source"
+    MOVE_BACK_STANDS = "a person's move back is not undone by an event for the same image"
+    NOT_A_PERSONS = "no version of a person's own making becomes the default"
+    LAUNCHABLE = "no image that is gone or quarantined becomes the default"
+    MARK_RISES = "the mark never moves down"
+    IS_HEALED = "a default whose image is gone is replaced where anything can replace it"
+    HOLD_STANDS = "a template that is held, or no longer on, is not written"
+    SETTLED = "a second catch-up finds nothing to do"
+    NOTHING_RAISED = "a reaction ends with an outcome"
+    NOTHING_LOST = "without a fault no event is dead-lettered"
+
+
+class Hole(StrEnum):
+    LATE_WRITE = "a write in flight when the function died lands late"
+    NO_MARK_YET = "moved back by hand before the mark was written: overridden once"
+    SAME_SECOND = "a person's change between a run's last look and its write is overtaken"
+    OVERLAP_DEATH = "two runs at once: the one that made it older dies before it looks again"
+    STALE_IMAGE = "an image that an event or another run's version names cannot be seen yet"
+    OVERLAP = "two runs at once: older for a moment, until the run that did it looks again"
+    MARK_LATE = "two runs at once: a mark is written late over a newer one"
+    IMAGE_SAME_SECOND = "an image lost or quarantined between a run's look and its write"
+    STALE_LIST = "a list of images lags behind the event: the next event finds the image"
+    HEALED_FORWARD = "moved back by hand, then the older image is lost: healed to the newer one"
+
+
+OVERLAPPING = frozenset({Hole.OVERLAP, Hole.OVERLAP_DEATH, Hole.STALE_IMAGE, Hole.MARK_LATE})
+"""No excuse where one run at a time is at work."""
+
+
+class Behind:
+    """What others changed since a run last looked: bits, for a search counts each step."""
+
+    PERSON = 1
+    OTHER_RUN = 2
+    IMAGES = 4
+    ALL = PERSON | OTHER_RUN | IMAGES
+    LATE = 8  # its run is dead, and it is only the write that lands
+
+
+class MoveBack(NamedTuple):
+    """A person made an older image the default.
+
+    Attributes:
+        is_marked: The mark tells of it, or some run had every chance to write one.
+    """
+
+    number: int
+    from_date: str
+    is_marked: bool
+
+
+class Ghost(NamedTuple):
+    """What the world itself does not remember.
+
+    Attributes:
+        settings: Those that a person released last.
+    """
+
+    settings: str
+    moved_back: MoveBack | None = None
+    holes: frozenset[Hole] = frozenset()
+
+
+class Seen(NamedTuple):
+    """In what circumstances a write was made."""
+
+    ghost: Ghost
+    behind: int
+    dates: "Dates"
+
+    def hole(self, by: int, hole: Hole) -> Hole | None:
+        if self.behind & Behind.LATE:
+            return Hole.LATE_WRITE
+        return hole if self.behind & by else None
+
+
+class Finding(NamedTuple):
+    invariant: Invariant
+    hole: Hole | None = None
+    detail: str = ""
+
+
+class Dates(dict[str, str]):
+    """When each image was made; also of those that are gone."""
+
+    def __missing__(self, image_id: str) -> str:
+        return ""
+
+
+def is_gone(world: World, image_id: str) -> bool:
+    image = world.image(image_id)
+    return image is None or image["State"] in DEAD_STATES
+
+
+def is_candidate(world: World, image_id: str) -> bool:
+    image = world.image(image_id)
+    tags = {tag["Key"] for tag in image.get("Tags", [])} if image else set()
+    return image is not None and image["State"] == "available" and QUARANTINE not in tags
+
+
+def newest_candidate(world: World, dates: Dates) -> str:
+    """The date of the newest image that may be launched: all images of these worlds match."""
+    return max((dates[i] for i in dates if is_candidate(world, i)), default="")
+
+
+def mark_date(template: Template) -> str:
+    return (template.tag(MARK) or "").rpartition(" ")[2]
+
+
+# -- a step of the reactor -------------------------------------------------------------------------
+
+
+def after_write(before: World, after: World, seen: Seen) -> Iterator[Finding]:
+    """What one write of the reactor broke."""
+    for old, new in zip(before.templates, after.templates, strict=True):
+        if old.default != new.default:
+            yield from _after_move(before, old, new, seen)
+        if mark_date(new) < mark_date(old):
+            yield Finding(Invariant.MARK_RISES, seen.hole(Behind.OTHER_RUN, Hole.MARK_LATE))
+        if len(new.versions) > len(old.versions) and _is_repeated(old, new.versions[-1]):
+            yield Finding(Invariant.ONE_VERSION)
+
+
+def _after_move(world: World, old: Template, new: Template, seen: Seen) -> Iterator[Finding]:
+    left, taken, dates = old.in_force, new.in_force, seen.dates
+    is_healing = is_gone(world, left.image)
+    same_second = seen.hole(Behind.PERSON, Hole.SAME_SECOND)
+    if dates[taken.image] < dates[left.image] and not is_healing:
+        overlap = seen.hole(Behind.OTHER_RUN, Hole.OVERLAP)
+        yield Finding(Invariant.NEVER_BACKWARDS, overlap or same_second)
+    back = seen.ghost.moved_back
+    if back and back.number == left.number and dates[taken.image] <= back.from_date:
+        if not is_healing:
+            yield Finding(Invariant.MOVE_BACK_STANDS, _no_mark(back, seen.ghost) or same_second)
+        elif dates[taken.image] > dates[left.image]:
+            yield Finding(Invariant.MOVE_BACK_STANDS, Hole.HEALED_FORWARD)
+    if taken.settings not in (left.settings, seen.ghost.settings):
+        yield Finding(Invariant.NOT_A_PERSONS, same_second)
+    if not is_candidate(world, taken.image):
+        yield Finding(Invariant.LAUNCHABLE, seen.hole(Behind.IMAGES, Hole.IMAGE_SAME_SECOND))
+
+
+def _no_mark(back: MoveBack, ghost: Ghost) -> Hole | None:
+    if Hole.MARK_LATE in ghost.holes:
+        return Hole.MARK_LATE
+    return None if back.is_marked else Hole.NO_MARK_YET
+
+
+def _is_repeated(before: Template, made: Version) -> bool:
+    return any(
+        (v.maker, v.source, v.image) == (made.maker, made.source, made.image)
+        for v in before.versions
+    )
+
+
+def after_refusal(operation: str, behind: int) -> Iterator[Finding]:
+    """IAM stopped a write: that is no harm, if the run could not know of the hold."""
+    if not is_read(operation) and not behind & (Behind.PERSON | Behind.LATE):
+        yield Finding(Invariant.HOLD_STANDS)
+
+
+# -- a step of somebody else -----------------------------------------------------------------------
+
+
+def remembered(before: World, after: World, ghost: Ghost, dates: Dates, *, person: bool) -> Ghost:
+    """What is to be remembered of a step."""
+    old, new = before.templates[0], after.templates[0]
+    if old.default == new.default:
+        return ghost
+    left, taken = old.in_force, new.in_force
+    if person:
+        ghost = ghost._replace(settings=taken.settings)
+    if person and dates[taken.image] < dates[left.image]:
+        back = MoveBack(taken.number, dates[left.image], mark_date(old) >= dates[left.image])
+        return ghost._replace(moved_back=back)
+    return ghost._replace(moved_back=None)
+
+
+# -- at rest ---------------------------------------------------------------------------------------
+
+
+def at_rest(world: World, ghost: Ghost, dates: Dates) -> Iterator[Finding]:
+    """What is wrong with a world in which nothing is going to happen any more."""
+    template = world.templates[0]
+    if template.tag("ami-reactor-state:hold") is not None or template.tag("ami-reactor") != "on":
+        return
+    newest, in_force = newest_candidate(world, dates), dates[template.in_force.image]
+    back = ghost.moved_back
+    if is_gone(world, template.in_force.image):
+        if newest:
+            hole = Hole.IMAGE_SAME_SECOND
+            yield Finding(Invariant.IS_HEALED, hole if hole in ghost.holes else None)
+    elif back and back.number == template.default:
+        if newest > back.from_date:
+            detail = f"moved back from {back.from_date}, though {newest} is there"
+            yield Finding(Invariant.ENDS_AT_NEWEST, _why_older(ghost), detail)
+    elif in_force < newest:
+        detail = f"{in_force} is in force, not {newest}"
+        yield Finding(Invariant.ENDS_AT_NEWEST, _why_older(ghost), detail)
+
+
+def _why_older(ghost: Ghost) -> Hole | None:
+    lasting = (
+        Hole.LATE_WRITE,
+        Hole.OVERLAP_DEATH,
+        Hole.SAME_SECOND,
+        Hole.STALE_LIST,
+        Hole.STALE_IMAGE,
+    )
+    return next((hole for hole in lasting if hole in ghost.holes), None)
+
+
+def after_catch_up(ghost: Ghost) -> Ghost:
+    """The holes that a catch-up mends are no excuse any more."""
+    mended = {Hole.IMAGE_SAME_SECOND, Hole.STALE_LIST}
+    if Hole.OVERLAP not in ghost.holes:
+        mended.add(Hole.STALE_IMAGE)
+    return ghost._replace(holes=ghost.holes - mended)

@@ -1,0 +1,260 @@
+"""What may happen, from two events for one image to three runs that people and faults meet."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from tests.builders import (
+    HELD,
+    NEW,
+    NEWER,
+    OLD,
+    QUARANTINED,
+    TEMPLATE,
+    a_world,
+    ami_state,
+    an_image,
+    backup_completed,
+    tag_list,
+    tags_changed,
+    template_arn,
+)
+from tests.survival.invariants import Dates
+from tests.survival.scheduler import NOW, Action, Occasion, Scenario
+from tests.survival.tiny_ec2 import HOLD, World, parsed, world_of
+
+OLDER = "ami-00000000000000001"
+IMAGES = {
+    OLDER: an_image(OLDER, -1),
+    OLD: an_image(OLD),
+    NEW: an_image(NEW, 1),
+    NEWER: an_image(NEWER, 2),
+}
+DATES = Dates({id_: image["CreationDate"] for id_, image in IMAGES.items()})
+
+
+def a_start(*image_ids: str) -> World:
+    """The template is on OLD and has no mark yet."""
+    return world_of(a_world(*(IMAGES[id_] for id_ in image_ids or (OLD,))))
+
+
+# -- nature ----------------------------------------------------------------------------------------
+
+
+def born(image_id: str, after: str | None = None) -> Action:
+    name = f"{image_id[-4:]} appears"
+    return Action(
+        name, lambda w: [(name, w.with_image(IMAGES[image_id]))], after=after, of_images=True
+    )
+
+
+def vanishes(image_id: str, after: str | None = None) -> Action:
+    name = f"{image_id[-4:]} vanishes"
+    return Action(name, lambda w: [(name, w.without_image(image_id))], after=after, of_images=True)
+
+
+def is_disabled(image_id: str) -> Action:
+    name = f"{image_id[-4:]} is disabled"
+
+    def does(world: World) -> Iterator[tuple[str, World]]:
+        if image := world.image(image_id):
+            yield name, world.with_image({**image, "State": "disabled"})
+
+    return Action(name, does, of_images=True)
+
+
+FORGETS = Action(
+    "EC2 forgets the tokens", lambda w: [("EC2 forgets the tokens", w._replace(tokens=()))], True
+)
+
+
+# -- people ----------------------------------------------------------------------------------------
+
+
+def _moves_back(world: World) -> Iterator[tuple[str, World]]:
+    template = world.templates[0]
+    date = DATES[template.in_force.image]
+    for version in template.versions:
+        if DATES[version.image] < date and world.image(version.image):
+            name = f"a person makes {version.number} the default"
+            yield name, world.with_template(template._replace(default=version.number))
+
+
+def _releases(world: World) -> Iterator[tuple[str, World]]:
+    template = world.templates[0]
+    data = {**parsed(template.in_force.data), "KeyName": "changed"}
+    with_own = template.plus(data, world.now)
+    yield (
+        "a person releases a version",
+        world.with_template(with_own._replace(default=with_own.latest)),
+    )
+
+
+def _drafts(world: World) -> Iterator[tuple[str, World]]:
+    for image_id in (OLD, NEW, NEWER):
+        if world.image(image_id):
+            data = {**parsed(world.templates[0].in_force.data), "KeyName": "draft"}
+            drafted = world.templates[0].plus({**data, "ImageId": image_id}, world.now)
+            yield f"a person drafts {image_id[-4:]}", world.with_template(drafted)
+
+
+def _tags(name: str, **tags: str) -> Action:
+    return Action(
+        name, lambda w: [(name, w.with_template(w.templates[0].tagged(**tags)))], person=True
+    )
+
+
+def _untags(name: str, key: str, after: str) -> Action:
+    return Action(
+        name, lambda w: [(name, w.with_template(w.templates[0].untagged(key)))], True, after
+    )
+
+
+def quarantines(image_id: str) -> Action:
+    name = f"a person quarantines {image_id[-4:]}"
+
+    def does(world: World) -> Iterator[tuple[str, World]]:
+        if image := world.image(image_id):
+            yield name, world.with_image({**image, "Tags": tag_list(QUARANTINED)})
+
+    return Action(name, does, person=True, of_images=True)
+
+
+MOVES_BACK = Action("a person moves back", _moves_back, person=True)
+RELEASES = Action("a person releases", _releases, person=True)
+DRAFTS = Action("a person drafts", _drafts, person=True)
+HOLDS = _tags("a person holds", **HELD)
+MOVES_BACK_HELD = replace(MOVES_BACK, after="a person holds")
+RESUMES = _untags("a person resumes", HOLD, after="a person holds")
+OBSERVES = _tags("a person only observes", **{"ami-reactor": "observe"})
+
+
+# -- events ----------------------------------------------------------------------------------------
+
+
+def _now(event: dict[str, Any]) -> dict[str, Any]:
+    return {**event, "time": NOW.isoformat()}
+
+
+def heard(image_id: str) -> Occasion:
+    return Occasion(_now(ami_state(image_id)), f"{image_id[-4:]} appears")
+
+
+def backed_up(image_id: str) -> Occasion:
+    return Occasion(_now(backup_completed(image_id)), f"{image_id[-4:]} appears")
+
+
+def lost(image_id: str, how: str = "vanishes", state: str = "deregistered") -> Occasion:
+    return Occasion(_now(ami_state(image_id, state)), f"{image_id[-4:]} {how}")
+
+
+RESUMED = Occasion(tags_changed(template_arn(TEMPLATE), HOLD), "a person resumes")
+
+BIRTHS = (born(NEW), born(NEWER))
+BOTH = (heard(NEW), heard(NEWER))
+TWICE = (heard(NEW), backed_up(NEW))
+
+
+def a_scenario(
+    name: str, occasions: tuple[Occasion, ...], *actions: Action, **how: Any
+) -> Scenario:
+    how.setdefault("world", a_start())
+    return Scenario(name, occasions=occasions, actions=actions, dates=DATES, **how)
+
+
+TWO_RUNS = (
+    a_scenario("two images, a crash anywhere", BOTH, *BIRTHS, crashes=1),
+    a_scenario("one image, two events, two crashes", TWICE, born(NEW), crashes=2),
+    a_scenario("two images, events lost", (), *BIRTHS, is_lossy=True),
+    a_scenario(
+        "two images, one event lost, a crash", (heard(NEW),), *BIRTHS, crashes=1, is_lossy=True
+    ),
+    a_scenario("two images, a stale read", BOTH, *BIRTHS, stale=1),
+    a_scenario("two images, a person moves back", BOTH, *BIRTHS, MOVES_BACK),
+    a_scenario("one image, a person moves back, a crash", TWICE, born(NEW), MOVES_BACK, crashes=1),
+    a_scenario("two images, a person holds and moves back", BOTH, *BIRTHS, HOLDS, MOVES_BACK_HELD),
+    a_scenario("one image, a hold comes and goes", (*TWICE, RESUMED), born(NEW), HOLDS, RESUMES),
+    a_scenario("one image, a person only observes", TWICE, born(NEW), OBSERVES, crashes=1),
+    a_scenario("one image, a person releases", TWICE, born(NEW), RELEASES),
+    a_scenario("one image, a person drafts", TWICE, born(NEW), DRAFTS),
+    a_scenario(
+        "one image, a person holds, moves back and resumes",
+        (heard(NEW), RESUMED),
+        born(NEW),
+        HOLDS,
+        MOVES_BACK_HELD,
+        RESUMES,
+    ),
+    a_scenario(
+        "the image in force is quarantined, an older one appears",
+        (heard(OLDER),),
+        born(OLDER),
+        quarantines(OLD),
+    ),
+    a_scenario(
+        "two images, a person moves back, the older one vanishes",
+        (heard(NEW), lost(OLD)),
+        born(NEW),
+        MOVES_BACK,
+        vanishes(OLD),
+    ),
+    a_scenario("two images, the newer one is quarantined", BOTH, *BIRTHS, quarantines(NEWER)),
+    a_scenario(
+        "the image in force vanishes, another appears",
+        (heard(NEW), lost(OLD)),
+        born(NEW),
+        vanishes(OLD),
+        world=a_start(OLDER, OLD),
+    ),
+    a_scenario(
+        "the image in force is disabled, a crash",
+        (lost(OLD, "is disabled", "disabled"),),
+        is_disabled(OLD),
+        world=a_start(OLDER, OLD),
+        crashes=1,
+    ),
+    a_scenario(
+        "a new image vanishes again",
+        (heard(NEW), lost(NEW)),
+        born(NEW),
+        vanishes(NEW, after=f"{NEW[-4:]} appears"),
+    ),
+    a_scenario("two images, a write lands late", BOTH, *BIRTHS, crashes=1, late=1),
+)
+
+ONE_WRITER = (
+    *(
+        replace(scenario, name=f"one writer: {scenario.name}", one_writer=True)
+        for scenario in TWO_RUNS
+        if not scenario.late
+    ),
+    a_scenario(
+        "one writer: one image, two events, tokens forgotten",
+        TWICE,
+        born(NEW),
+        FORGETS,
+        crashes=2,
+        one_writer=True,
+    ),
+)
+
+THRICE = (*TWICE, heard(NEWER))
+
+LONG = (
+    a_scenario("two images, a person releases", BOTH, *BIRTHS, RELEASES),
+    a_scenario("two images, a person drafts", BOTH, *BIRTHS, DRAFTS),
+    a_scenario("two images, a person moves back, a crash", BOTH, *BIRTHS, MOVES_BACK, crashes=1),
+    a_scenario("two images, a person moves back, a stale read", BOTH, *BIRTHS, MOVES_BACK, stale=1),
+    a_scenario("two images, two crashes, two writes land late", BOTH, *BIRTHS, crashes=2, late=2),
+    a_scenario("two images, two stale reads", BOTH, *BIRTHS, stale=2),
+    a_scenario("three runs, two images", THRICE, *BIRTHS),
+    a_scenario("three runs, one image, a crash", (*TWICE, heard(NEW)), born(NEW), crashes=1),
+    a_scenario(
+        "three runs, two images, a crash",
+        (Occasion(heard(NEW).event), Occasion(backed_up(NEW).event), heard(NEWER)),
+        born(NEWER),
+        world=a_start(OLD, NEW),
+        crashes=1,
+    ),
+    a_scenario("three runs, two images, a person moves back", THRICE, *BIRTHS, MOVES_BACK),
+)
