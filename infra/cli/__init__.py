@@ -8,10 +8,13 @@ import typer
 
 from infra.cli.capture import capture
 from infra.cli.dlq import dlq
+from infra.cli.explain import explain
+from infra.cli.hold import hold, resume
 from infra.cli.local import local
 from infra.cli.reconcile import reconcile
 from infra.cli.record import record
 from infra.cli.replay import replay
+from infra.cli.rollback import release, rollback
 from infra.cli.status import status
 
 app = typer.Typer(
@@ -27,7 +30,10 @@ app = typer.Typer(
 app.command()(replay)
 app.command()(local)
 app.command()(status)
+app.command()(explain)
 app.command()(reconcile)
+for verb in (hold, resume, rollback, release):
+    app.command()(verb)
 app.add_typer(dlq, name="dlq")
 app.command()(record)
 app.command()(capture)

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from infra.operate.groups import Group
 from infra.operate.reading import each
 from models.base import printable
 from models.errors import AwsRefused
 from models.template import Template
 
 if TYPE_CHECKING:
+    from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_ec2 import EC2Client
 
 _TEMPLATE_ID = re.compile(r"lt-[0-9a-f]{8,17}")
@@ -53,6 +55,25 @@ def templates_like(client: "EC2Client", name: str) -> dict[str, Template]:
     found = each(client, "describe_launch_templates", "LaunchTemplates", Filters=[named])
     templates = (Template.model_validate(described) for described in found)
     return {template.launch_template_name: template for template in templates}
+
+
+def find_group(client: "AutoScalingClient", name: str) -> Group | None:
+    """The Auto Scaling group with exactly that name."""
+    found = each(
+        client, "describe_auto_scaling_groups", "AutoScalingGroups", AutoScalingGroupNames=[name]
+    )
+    return next(map(Group.of, found), None)
+
+
+def find_instance(client: "EC2Client", instance_id: str) -> dict[str, Any]:
+    """An instance, as DescribeInstances reports it.
+
+    Raises:
+        AwsRefused: There is none.
+    """
+    found = each(client, "describe_instances", "Reservations", InstanceIds=[instance_id])
+    instance: dict[str, Any] = next(found)["Instances"][0]
+    return instance
 
 
 def did_you_mean(names: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from infra.operate.groups import Finding, Group, findings
 from infra.operate.members import read_groups, read_running
 from infra.operate.reading import Gaps, Say
 from models.base import Place
-from models.decision import sift
+from models.decision import Skip, sift
 from models.errors import AwsRefused, AwsUnavailable
 from models.image import Image
 from models.outcome import TemplateOutcome
@@ -37,6 +37,7 @@ class Standing:
         running: Image id to the number of instances that run it now.
         images: All that were read for it, by id.
         candidates: What it may be moved to, newest first; a hold and the mark not considered.
+        skipped: Why the other images that its tags select are no candidates.
     """
 
     template: Template
@@ -45,6 +46,7 @@ class Standing:
     running: Counter[str]
     images: dict[str, Image] = field(default_factory=dict)
     candidates: tuple[Image, ...] = ()
+    skipped: dict[str, Skip] = field(default_factory=dict)
 
     @property
     def image_id(self) -> str | None:
@@ -146,17 +148,17 @@ def read_fleet(
     for template in sorted(wanted, key=lambda template: template.launch_template_name):
         id_ = template.launch_template_id
         counts = running.get(id_, Counter())
-        read, images, candidates = _seen(ahead, template, counts, clock)
+        read, images, candidates, skipped = _seen(ahead, template, counts, clock)
         standings.append(
-            Standing(read, outcomes[id_], tuple(groups[id_]), counts, images, tuple(candidates))
+            Standing(read, outcomes[id_], tuple(groups[id_]), counts, images, candidates, skipped)
         )
     return Fleet(place, tuple(standings), tuple(gaps))
 
 
 def _seen(
     ahead: ReadAhead, template: Template, running: Counter[str], clock: Clock
-) -> tuple[Template, dict[str, Image], list[Image]]:
-    """The template with its versions, the images that matter to it, and its candidates.
+) -> tuple[Template, dict[str, Image], tuple[Image, ...], dict[str, Skip]]:
+    """The template with its versions, the images that matter to it, candidates and others.
 
     What cannot be read is left out here: what the reactor would do says why.
     """
@@ -166,12 +168,12 @@ def _seen(
         named = {i for i in (template.default.image_id, *running) if i and i.startswith("ami-")}
         images = {image.image_id: image for image in ahead.images(named)}
         if not isinstance(selectors, Selectors):
-            return template, images, []
+            return template, images, (), {}
         seen = observe(ahead, template, selectors, clock, None)
     except (AwsRefused, AwsUnavailable):
-        return template, {}, []
+        return template, {}, (), {}
     current = images.get(template.default.image_id or "")
     alive = None if current is None or current.is_dead else current
-    candidates, _ = sift(selectors, alive, seen.images.values(), clock.now)
+    candidates, skipped = sift(selectors, alive, seen.images.values(), clock.now)
     candidates.sort(key=lambda image: (image.creation_date, image.image_id), reverse=True)
-    return template, seen.images | images, candidates
+    return template, seen.images | images, tuple(candidates), skipped

@@ -1,0 +1,172 @@
+"""`ami-reactor explain`: why a template, group, instance or image is where it is."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich.tree import Tree
+
+from infra.cli.account import STACK, Account, Profile, Region, Stack, account_of
+from infra.cli.output import out, stop
+from infra.cli.showing import outside, print_json, progress, say_gaps
+from infra.cli.status import clients_of
+from infra.operate.explain import (
+    Line,
+    explain_group,
+    explain_image,
+    explain_instance,
+    explain_template,
+)
+from infra.operate.find import NotFound, find_group, find_instance, find_template
+from infra.operate.fleet import Fleet, Standing, read_fleet
+from infra.operate.members import GROUP_TAG, TEMPLATE_TAG, count_running
+from infra.operate.outcomes import Logged, log_group_of, read_outcomes
+from infra.operate.reading import Gaps
+from infra.operate.versions import Made, read_made
+from models.selectors import read_selectors
+from models.template import Template
+
+_STYLES = {"good": "green", "warn": "yellow", "bad": "bold red", "": ""}
+_LOGGED_WITHIN = timedelta(days=1)
+"""An outcome is logged shortly after its version was made, but for a version that was there."""
+
+
+def explain(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="TEMPLATE|GROUP|INSTANCE|IMAGE", help="A name, or an id: lt-…, i-…, ami-…."
+        ),
+    ],
+    profile: Profile = None,
+    region: Region = None,
+    stack: Stack = STACK,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+) -> None:
+    """Explain why something launches or runs the image that it does, image by image.
+
+    Read-only.
+
+    Example: ami-reactor explain web
+
+    Exit status: 1 if there is no such thing, or something could not be read.
+    """
+    with account_of(profile, region) as account:
+        explained = Explained(account, stack, Gaps())
+        for line in explained.lines(what):
+            if as_json:
+                print_json(line.as_json())
+            else:
+                out.print(_tree(line))
+        say_gaps(explained.gaps)
+        raise typer.Exit(1 if explained.gaps else 0)
+
+
+def _tree(line: Line) -> Tree:
+    tree = Tree(outside(line.what, "bold"))
+    _grow(tree, line)
+    return tree
+
+
+def _grow(tree: Tree, line: Line) -> None:
+    for below in line.below:
+        _grow(tree.add(outside(below.what, _STYLES[below.mood])), below)
+
+
+@dataclass
+class Explained:
+    """What is read to explain something."""
+
+    account: Account
+    stack: str
+    gaps: Gaps
+
+    def lines(self, what: str) -> Iterator[Line]:
+        if re.fullmatch(r"ami-[0-9a-f]{8,17}", what):
+            yield self._image(what)
+        elif re.fullmatch(r"i-[0-9a-f]{8,17}", what):
+            yield from self._instance(what)
+        else:
+            yield from self._named(what)
+
+    def _named(self, name: str) -> Iterator[Line]:
+        """A template; else a group, and the templates that it launches from."""
+        try:
+            yield self._template(find_template(self.account.client("ec2"), name))
+        except NotFound as nothing:
+            group = find_group(self.account.client("autoscaling"), name)
+            if group is None:
+                stop(f"{nothing}, and no such group", status=1)
+            for template_id in dict.fromkeys(s.launch_template_id for s in group.specifications):
+                template = self._of(template_id)
+                [standing] = self._fleet([template]).standings
+                known = (one for one in standing.groups if one.name == name)
+                yield explain_group(next(known, group), standing)
+                yield self._template(template)
+
+    def _of(self, template_id: str) -> Template:
+        return find_template(self.account.client("ec2"), template_id)
+
+    def _template(self, template: Template) -> Line:
+        [standing] = self._fleet([template]).standings
+        selectors = read_selectors(template.tags, self.account.place)
+        made: list[Made] = []
+        promoted: list[Logged] = []
+        self.gaps.unless(lambda: made.extend(self._made(standing)))
+        if made:
+            self.gaps.unless(lambda: promoted.extend(self._promoted(made[0], template)))
+        return explain_template(
+            standing, selectors, made[0] if made else None, promoted[-1] if promoted else None
+        )
+
+    def _made(self, standing: Standing) -> Iterator[Made]:
+        template = standing.template
+        number = str(template.default_version_number)
+        client = self.account.client("ec2")
+        return read_made(client, template.launch_template_id, Versions=[number])
+
+    def _promoted(self, made: Made, template: Template) -> Iterator[Logged]:
+        """The outcomes that made that version the default."""
+        client = self.account.client("logs")
+        since = made.create_time - _LOGGED_WITHIN
+        about = template.launch_template_id
+        for logged in read_outcomes(client, log_group_of(self.stack), since, about):
+            for one in logged.outcome.templates:
+                is_it = one.launch_template_id == about and one.outcome == "promoted"
+                if is_it and one.to_version == made.version_number:
+                    yield logged
+
+    def _instance(self, instance_id: str) -> Iterator[Line]:
+        instance = find_instance(self.account.client("ec2"), instance_id)
+        tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+        template_id = tags.get(TEMPLATE_TAG)
+        if name := tags.get(GROUP_TAG):
+            group = find_group(self.account.client("autoscaling"), name)
+            named = next(group.specifications, None) if group else None
+            template_id = named.launch_template_id if named else template_id
+        if template_id is None:
+            yield explain_instance(instance, None)
+            return
+        template = self._of(template_id)
+        [standing] = self._fleet([template]).standings
+        yield explain_instance(instance, standing)
+        yield self._template(template)
+
+    def _image(self, image_id: str) -> Line:
+        found = self.account.ec2.images([image_id])
+        if not found:
+            stop(f"{image_id}: there is no such image", status=1)
+        fleet = self._fleet(None)
+        running: list[int] = []
+        client = self.account.client("ec2")
+        self.gaps.unless(lambda: running.append(count_running(client, image_id)))
+        return explain_image(found[0], fleet.standings, running[0] if running else None)
+
+    def _fleet(self, templates: list[Template] | None) -> Fleet:
+        with progress() as say:
+            fleet = read_fleet(clients_of(self.account), self.account.place, say, templates)
+        self.gaps.extend(fleet.gaps)
+        return fleet

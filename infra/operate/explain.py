@@ -1,0 +1,215 @@
+"""Why a template is on what it is on, and why the next image will, or will not, be taken."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.operate.fleet import Standing
+from infra.operate.groups import Follows, Group, findings, verdict
+from infra.operate.holds import read_stamp
+from infra.operate.members import GROUP_TAG, TEMPLATE_TAG
+from infra.operate.outcomes import Logged
+from infra.operate.versions import Made
+from models.base import aws_date, printable
+from models.image import QUARANTINE_TAG, Image
+from models.selectors import Misconfigured, Selectors
+from models.template import HOLD_TAG, MARK_TAG
+
+IMAGES_SHOWN = 20
+VERSION_TAG = "aws:ec2launchtemplate:version"
+
+
+@dataclass
+class Line:
+    """One statement, and below it what it rests on.
+
+    Attributes:
+        mood: `good`, `bad` or `warn`; empty for plain facts.
+    """
+
+    what: str
+    mood: str = ""
+    below: list["Line"] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"what": self.what, "mood": self.mood, "below": [b.as_json() for b in self.below]}
+
+
+def explain_template(
+    standing: Standing,
+    selectors: Selectors | Misconfigured,
+    made: Made | None,
+    promoted: Logged | None,
+) -> Line:
+    """The whole reasoning about one template.
+
+    Args:
+        standing: As `status` has it.
+        selectors: What its tags say.
+        made: Its default version.
+        promoted: The outcome that made that version the default, where the function's log has it.
+    """
+    template = standing.template
+    following = standing.next
+    moods = {"promoted": "good", "kept": "", "refused": "bad", "failed": "bad"}
+    would = {"promoted": "promote it", "kept": "keep it", "refused": "refuse", "failed": "fail"}
+    name = f"{template.launch_template_name} ({template.launch_template_id})"
+    return Line(
+        printable(name),
+        below=[
+            Line(_followed(selectors), "bad" if isinstance(selectors, Misconfigured) else ""),
+            *_held(standing),
+            Line(_in_force(standing), below=list(_since(made, promoted))),
+            *_mark(standing),
+            *_images(standing),
+            *(explain_group(group, standing) for group in standing.groups),
+            Line(
+                f"so the reactor would {would[following.outcome]}: {following.reason}:"
+                f" {printable(following.message)}",
+                moods[following.outcome],
+            ),
+        ],
+    )
+
+
+def _followed(selectors: Selectors | Misconfigured) -> str:
+    if isinstance(selectors, Misconfigured):
+        return selectors.message
+    asked = []
+    if selectors.source_instances:
+        asked.append(f"made from {' or '.join(sorted(selectors.source_instances))}")
+    asked += [f"tagged {printable(f'{k}={v}')}" for k, v in sorted(selectors.image_tags.items())]
+    if selectors.image_name is not None:
+        asked.append(f"named {printable(selectors.image_name)}")
+    copies = "" if selectors.copied_images else ", no copies"
+    watches = " (observe: it never writes)" if selectors.mode == "observe" else ""
+    return f"follows images {' and '.join(asked)}{copies}{watches}"
+
+
+def _held(standing: Standing) -> Iterator[Line]:
+    value = standing.template.tags.get(HOLD_TAG)
+    if value is not None:
+        yield Line(f"held: {read_stamp(value)}", "warn")
+
+
+def _in_force(standing: Standing) -> str:
+    number = standing.template.default_version_number
+    image = standing.image
+    made = f" of {aws_date(image.creation_date)}" if image else ", which cannot be seen"
+    return (
+        f"new instances launch {printable(standing.image_id or 'no image')}{made}: version {number}"
+    )
+
+
+def _since(made: Made | None, promoted: Logged | None) -> Iterator[Line]:
+    if made is not None:
+        who = printable(made.created_by.rpartition(":")[2]) or "somebody"
+        yield Line(f"that version was made on {aws_date(made.create_time)} by {who}")
+    if promoted is not None:
+        event = promoted.outcome
+        yield Line(
+            f"made the default on {aws_date(promoted.at)}"
+            f" by the event {event.detail_type} {event.event_id}"
+        )
+    elif made is not None and made.rolled_back:
+        yield Line(f"made the default by a rollback of version {made.rolled_back[0]}")
+    elif made is not None:
+        yield Line("made the default by somebody, or longer ago than the function's log goes back")
+
+
+def _mark(standing: Standing) -> Iterator[Line]:
+    if mark := standing.template.tags.get(MARK_TAG):
+        yield Line(f"the newest image it was ever on: {printable(mark)}")
+
+
+def _images(standing: Standing) -> Iterator[Line]:
+    """Each image that the tags select, newest first, and what speaks for it or against it."""
+    candidates = {image.image_id for image in standing.candidates}
+    selected = [
+        image
+        for id_, image in standing.images.items()
+        if id_ in candidates or id_ in standing.skipped
+    ]
+    selected.sort(key=lambda image: (image.creation_date, image.image_id), reverse=True)
+    lines = [explain_image_for(standing, image) for image in selected[:IMAGES_SHOWN]]
+    if len(selected) > IMAGES_SHOWN:
+        lines.append(Line(f"and {len(selected) - IMAGES_SHOWN} older ones"))
+    what = f"images that its tags select: {len(selected)}, of which may be taken: {len(candidates)}"
+    yield Line(what, below=lines)
+
+
+def explain_image_for(standing: Standing, image: Image) -> Line:
+    """What speaks for one image, or against it, for one template."""
+    dated = f"{image.image_id} of {aws_date(image.creation_date)}"
+    current = standing.image
+    if image.image_id == standing.image_id:
+        return Line(f"{dated}: in force", "good")
+    if (skip := standing.skipped.get(image.image_id)) is not None:
+        why = image.tags.get(QUARANTINE_TAG)
+        by = f": {read_stamp(why)}" if why is not None else ""
+        return Line(f"{dated}: {skip}{by}", "warn")
+    if image not in standing.candidates:
+        return Line(f"{dated}: not selected by the tags")
+    if current and not image.is_newer_than(current):
+        return Line(f"{dated}: not newer than the one in force")
+    if image != standing.candidates[0]:
+        return Line(f"{dated}: newer than the one in force, but not the newest")
+    if standing.next.to_image == image.image_id:
+        return Line(f"{dated}: the newest, and it would be taken", "good")
+    return Line(f"{dated}: the newest, and it is kept from it: {standing.next.reason}", "warn")
+
+
+def explain_group(group: Group, standing: Standing) -> Line:
+    """Whether the group launches what the template's default names."""
+    found = findings(group, standing.template)
+    follows = verdict(found)
+    mood = {Follows.YES: "good", Follows.PARTLY: "warn", Follows.NO: "bad"}[follows]
+    return Line(
+        f"the group {printable(group.name)} {follows}; its instances: {group.size}",
+        mood,
+        [Line(finding.what, below=[Line(f"fix: {finding.fix}")]) for finding in found],
+    )
+
+
+def explain_image(image: Image, standings: Iterable[Standing], running: int | None) -> Line:
+    """What an image is, and what it means to each template that it concerns."""
+    lines = [Line(f"made on {aws_date(image.creation_date)}, state {printable(image.state)}")]
+    if image.source_instances:
+        lines.append(Line(f"made from {', '.join(sorted(map(printable, image.source_instances)))}"))
+    if (why := image.tags.get(QUARANTINE_TAG)) is not None:
+        lines.append(Line(f"quarantined: {read_stamp(why)}", "warn"))
+    if running is not None:
+        lines.append(Line(f"instances that run it: {running}"))
+    concerned = [
+        standing
+        for standing in standings
+        if image.image_id == standing.image_id
+        or image.image_id in standing.skipped
+        or image in standing.candidates
+    ]
+    for standing in concerned:
+        line = explain_image_for(standing, image)
+        name = printable(standing.template.launch_template_name)
+        lines.append(Line(f"{name}: {line.what.partition(': ')[2]}", line.mood))
+    if not concerned:
+        lines.append(Line("no followed template selects it"))
+    return Line(printable(f"{image.image_id} {image.name}"), below=lines)
+
+
+def explain_instance(instance: dict[str, Any], standing: Standing | None) -> Line:
+    """What an instance runs, and what would be launched in its place."""
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    image_id = instance["ImageId"]
+    lines = [Line(f"launched on {aws_date(instance['LaunchTime'])}")]
+    if (number := tags.get(VERSION_TAG)) is not None:
+        lines.append(Line(f"from version {printable(number)} of {printable(tags[TEMPLATE_TAG])}"))
+    if (group := tags.get(GROUP_TAG)) is not None:
+        lines.append(Line(f"by the group {printable(group)}"))
+    if standing is None:
+        lines.append(Line("no followed template launched it"))
+    elif image_id == standing.image_id:
+        lines.append(Line("a new instance would launch the same image", "good"))
+    else:
+        would = printable(standing.image_id or "no image")
+        lines.append(Line(f"a new instance would launch {would} instead", "warn"))
+    return Line(f"{instance['InstanceId']} runs {image_id}", below=lines)

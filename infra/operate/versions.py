@@ -1,0 +1,53 @@
+"""The versions of a template, with who made them and why."""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import AliasPath, Field
+from pydantic.alias_generators import to_pascal
+
+from infra.operate.reading import each
+from models.base import Timestamp, Value
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+_PROMOTION = re.compile(r"ami-reactor: \S+ -> (ami-[0-9a-f]{8,17})")
+_ROLLBACK = re.compile(r"ami-reactor: rollback of version (\d+) to (\d+)")
+
+
+class Made(Value, alias_generator=to_pascal):
+    """A version of a launch template: when, by whom and for what it was made."""
+
+    version_number: int
+    create_time: Timestamp
+    created_by: str = ""
+    version_description: str = ""
+    image_id: str | None = Field(
+        default=None, validation_alias=AliasPath("LaunchTemplateData", "ImageId")
+    )
+
+    @property
+    def is_promotion(self) -> bool:
+        """Made by the function, as its description says, which names the image that it has."""
+        found = _PROMOTION.fullmatch(self.version_description)
+        return found is not None and found[1] == self.image_id
+
+    @property
+    def rolled_back(self) -> tuple[int, int] | None:
+        """Made by `rollback`: from which version, and of which it is a copy."""
+        found = _ROLLBACK.fullmatch(self.version_description)
+        return (int(found[1]), int(found[2])) if found else None
+
+
+def read_made(client: "EC2Client", template_id: str, **which: object) -> Iterator[Made]:
+    """The versions, a page at a time; EC2 shows the newest first."""
+    for described in each(
+        client,
+        "describe_launch_template_versions",
+        "LaunchTemplateVersions",
+        LaunchTemplateId=template_id,
+        **which,
+    ):
+        yield Made.model_validate(described)
