@@ -9,6 +9,7 @@ import typer
 from infra.cli.capture import capture
 from infra.cli.dlq import dlq
 from infra.cli.explain import explain
+from infra.cli.follow import follow
 from infra.cli.hold import hold, resume
 from infra.cli.local import local
 from infra.cli.reconcile import reconcile
@@ -31,6 +32,7 @@ app.command()(replay)
 app.command()(local)
 app.command()(status)
 app.command()(explain)
+app.command()(follow)
 app.command()(reconcile)
 for verb in (hold, resume, rollback, release):
     app.command()(verb)

@@ -1,0 +1,123 @@
+"""`ami-reactor follow`: say which images a launch template follows."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from infra.cli.account import STACK, Account, Profile, Region, Stack, Yes, account_of
+from infra.cli.hold import Named
+from infra.cli.output import err, out, stop
+from infra.cli.reconcile import WAIT, Wait, carry_out, catch_up_of
+from infra.cli.showing import counted, outside, print_json, progress, say_gaps, show_outcomes
+from infra.cli.status import clients_of
+from infra.operate import writes
+from infra.operate.find import find_template
+from infra.operate.fleet import Standing, read_fleet
+from infra.operate.follow import as_cloudformation, as_hcl, declared, obsolete
+from models.selectors import Misconfigured, read_selectors
+from models.template import Template
+
+
+def follow(
+    template: Named,
+    source_instance: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Images made from this instance, or one of these."),
+    ] = None,
+    image_tag: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Images with this tag.")
+    ] = None,
+    image_name: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="Images of such a name: * and ? are wild.")
+    ] = None,
+    copied_images: Annotated[
+        bool, typer.Option("--copied-images", help="Images made by CopyImage count too.")
+    ] = False,
+    observe: Annotated[
+        bool, typer.Option("--observe", help="Decide and report only, never write.")
+    ] = False,
+    hcl: Annotated[bool, typer.Option("--hcl", help="Print it as Terraform.")] = False,
+    cloudformation: Annotated[
+        bool, typer.Option("--cloudformation", help="Print it as CloudFormation.")
+    ] = False,
+    yes: Yes = False,
+    wait: Wait = WAIT,
+    profile: Profile = None,
+    region: Region = None,
+    stack: Stack = STACK,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+) -> None:
+    """Have a launch template follow images: shows what that would match and move.
+
+    With --yes the tags are written, in place of what it followed before, and it catches up.
+
+    Example: ami-reactor follow web --source-instance i-0b2e25be910fac823 --yes
+    """
+    tags = declared(
+        mode="observe" if observe else "on",
+        source_instances=source_instance or [],
+        image_tags=dict(map(_pair, image_tag or [])),
+        image_name=image_name,
+        copied_images=copied_images,
+    )
+    with account_of(profile, region) as account:
+        found = find_template(account.client("ec2"), template)
+        old = obsolete(found.tags, tags)
+        rest = {key: value for key, value in found.tags.items() if key not in old}
+        standing = _suppose(account, found.model_copy(update={"tags": rest | tags}))
+        if hcl or cloudformation:
+            name = found.launch_template_name
+            sys.stdout.write(as_hcl(name, tags) if hcl else as_cloudformation(tags))
+        elif as_json:
+            print_json({"tags": tags, "remove": old} | _counts(standing))
+        else:
+            _show(standing, tags, old)
+        if not yes:
+            err.print("nothing was written: add --yes")
+            return
+        err.print(str(account), highlight=False)
+        writes.tag(account.client("ec2"), found.launch_template_id, tags)
+        if old:  # afterwards: between the two it follows less, never more
+            writes.untag(account.client("ec2"), [found.launch_template_id], old)
+        if standing.next.outcome == "promoted":
+            catch_up = catch_up_of(account, stack)
+            is_well = carry_out(account, catch_up, [standing.next], wait, as_json=as_json)
+            raise typer.Exit(0 if is_well else 1)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        stop(f"--image-tag: must be KEY=VALUE, not {text}")
+    return key, value
+
+
+def _suppose(account: Account, template: Template) -> Standing:
+    """How the template would stand with those tags; wrong ones end the command."""
+    selectors = read_selectors(template.tags, account.place)
+    if isinstance(selectors, Misconfigured):
+        stop(selectors.message)
+    with progress() as say:
+        fleet = read_fleet(clients_of(account), account.place, say, [template])
+    say_gaps(fleet.gaps)
+    return fleet.standings[0]
+
+
+def _counts(standing: Standing) -> dict[str, object]:
+    return {
+        "images": len(standing.candidates) + len(standing.skipped),
+        "candidates": len(standing.candidates),
+        "next": standing.next.model_dump(mode="json"),
+    }
+
+
+def _show(standing: Standing, tags: dict[str, str], old: list[str]) -> None:
+    for key, value in tags.items():
+        out.print(Text.assemble("  + ", outside(f"{key} = {value}", "green")))
+    for key in old:
+        out.print(Text.assemble("  - ", outside(key, "red")))
+    total = counted(len(standing.candidates) + len(standing.skipped), "image")
+    out.print(f"{total} selected, of which {len(standing.candidates)} may be taken")
+    show_outcomes([standing.next], is_done=False, as_json=False)
