@@ -1,0 +1,101 @@
+"""`ami-reactor package`: the archive that the stack deploys."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from infra.cli.output import err, out, stop
+from infra.cli.showing import print_json
+from infra.package import (
+    ARCHIVE,
+    Archive,
+    BadTarget,
+    PackagingFailed,
+    target_named,
+)
+from infra.package import package as make
+
+_TARGET = "python3.13-arm64"  # what the stack's parameters default to
+_LARGEST = 10
+_MIB = 1 << 20
+
+
+def package(
+    to: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE.zip",
+            help="The archive to write; without it, the one that infra/template.yaml deploys.",
+            show_default=False,
+        ),
+    ] = ARCHIVE,
+    target: Annotated[
+        str,
+        typer.Option(help="The runtime and the processor it is for; host: this machine's own."),
+    ] = _TARGET,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+) -> None:
+    """Make the archive that Lambda runs: models/, handlers/ and their pinned requirements.
+
+    Every download is checked against the hash in handlers/requirements.txt. The same inputs make
+    the same bytes. Compiled ahead where the target's own Python is on the PATH.
+
+    Example: ami-reactor package --to build/reactor.zip --target host
+
+    Exit status: 1 if no archive could be made.
+    """
+    try:
+        wanted = target_named(target)
+    except BadTarget as error:
+        stop(f"--target {target}: {error}")
+    if to.is_dir():
+        stop(f"--to {to}: is a folder; name the archive")
+    try:
+        with err.status("packaging") as status:
+            archive = make(wanted, to, status.update)
+    except PackagingFailed as error:
+        stop(f"package: {error}", status=1)
+    if as_json:
+        print_json(_as_json(archive))
+    else:
+        _show(archive)
+    if archive.compiled_by is None:
+        err.print(
+            f"Not compiled ahead: python{wanted.python} is not on the PATH. It works, but each cold"
+            " start compiles everything anew and takes about twice as long.",
+            style="yellow",
+        )
+
+
+def _as_json(archive: Archive) -> dict[str, Any]:
+    return {
+        "path": str(archive.path),
+        "target": archive.target.name,
+        "bytes": archive.size,
+        "unpacked_bytes": archive.unpacked,
+        "code_sha256": archive.sha256,
+        "is_compiled": archive.compiled_by is not None,
+        "parts": [
+            {"part": part, "bytes": zipped, "unpacked_bytes": unpacked}
+            for part, (zipped, unpacked) in archive.parts.items()
+        ],
+    }
+
+
+def _show(archive: Archive) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("largest parts")
+    table.add_column("MiB zipped", justify="right")
+    table.add_column("unpacked", justify="right")
+    for part, (zipped, unpacked) in list(archive.parts.items())[:_LARGEST]:
+        table.add_row(part, _mib(zipped), _mib(unpacked))
+    table.add_row("the whole", _mib(archive.size), _mib(archive.unpacked), style="bold")
+    out.print(table)
+    out.print(f"\n{archive.path}", soft_wrap=True, highlight=False)
+    out.print(f"for {archive.target.name} · CodeSha256 {archive.sha256}", highlight=False)
+
+
+def _mib(size: int) -> str:
+    return f"{size / _MIB:.2f}"
