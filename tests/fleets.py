@@ -1,6 +1,7 @@
 """Fleets for the tests of operating: groups, instances, and the command line run in-process."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +90,19 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(BaseResponse, "call_action", recorded)
     return asked
+
+
+def before(monkeypatch: pytest.MonkeyPatch, operation: str, action: Callable[[], Any]) -> None:
+    """Do something just before the embedded AWS answers the next call of that operation."""
+    answer = BaseResponse.call_action
+    waiting = [action]
+
+    def call_action(response: BaseResponse) -> Any:
+        if response._get_action() == operation and waiting:
+            waiting.pop()()
+        return answer(response)
+
+    monkeypatch.setattr(BaseResponse, "call_action", call_action)
 
 
 def default_image(template_id: str = TEMPLATE) -> str:

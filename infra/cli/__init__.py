@@ -12,7 +12,7 @@ from infra.cli.explain import explain
 from infra.cli.follow import follow
 from infra.cli.hold import hold, resume
 from infra.cli.local import local
-from infra.cli.package import package
+from infra.cli.prune import prune
 from infra.cli.reconcile import reconcile
 from infra.cli.record import record
 from infra.cli.replay import replay
@@ -35,9 +35,8 @@ app.command()(status)
 app.command()(explain)
 app.command()(follow)
 app.command()(reconcile)
-for verb in (hold, resume, rollback, release):
+for verb in (hold, resume, rollback, release, prune):
     app.command()(verb)
-app.command()(package)
 app.add_typer(dlq, name="dlq")
 app.command()(record)
 app.command()(capture)

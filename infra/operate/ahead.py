@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from handlers.ec2 import Ec2
-from infra.operate.reading import Say, batches, each
+from infra.operate.reading import PAGE_OF_VERSIONS, Say, batches, each
 from models.base import Place
 from models.image import BACKUP_SOURCE_TAG, Image
 from models.selectors import Selectors, read_selectors
@@ -96,7 +96,7 @@ class ReadAhead(Ec2):
             "describe_launch_template_versions",
             "LaunchTemplateVersions",
             Versions=["$Default", "$Latest"],
-            PaginationConfig={"PageSize": 200},
+            PaginationConfig={"PageSize": PAGE_OF_VERSIONS},
         ):
             if described["LaunchTemplateId"] in concerned:
                 version = Version.model_validate(described)

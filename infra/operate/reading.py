@@ -11,6 +11,9 @@ T = TypeVar("T")
 Say = Callable[[str], None]
 """Takes what is being read, for whoever waits for it."""
 
+PAGE_OF_VERSIONS = 200
+"""The most that DescribeLaunchTemplateVersions gives at once."""
+
 FILTER_VALUES = 200
 """The most values that EC2 takes in one filter."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from handlers.ec2 import Ec2
 from infra.operate import writes
-from infra.operate.reading import each
+from infra.operate.reading import PAGE_OF_VERSIONS, each
 from models.base import Place, printable
 from models.errors import AwsRefused
 from models.image import QUARANTINE_TAG, Image
@@ -19,8 +19,6 @@ from models.template import HOLD_TAG, MARK_TAG, Template, Version
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
-
-_WINDOW = 200  # versions; what one page holds
 
 
 @dataclass(frozen=True)
@@ -136,18 +134,20 @@ def _why_not(image: Image) -> str | None:
 
 def _below_default(client: "EC2Client", template: Template) -> Iterator[list[Version]]:
     """All versions below the default, highest first, a page at a time."""
-    for upper in range(template.default_version_number - 1, 0, -_WINDOW):
+    for upper in range(template.default_version_number - 1, 0, -PAGE_OF_VERSIONS):
         found = each(
             client,
             "describe_launch_template_versions",
             "LaunchTemplateVersions",
             LaunchTemplateId=template.launch_template_id,
             # "after which", says the API: ask for one more
-            MinVersion=str(max(1, upper - _WINDOW)),
+            MinVersion=str(max(1, upper - PAGE_OF_VERSIONS)),
             MaxVersion=str(upper),
         )
         versions = (Version.model_validate(described) for described in found)
-        wanted = [version for version in versions if version.version_number > upper - _WINDOW]
+        wanted = [
+            version for version in versions if version.version_number > upper - PAGE_OF_VERSIONS
+        ]
         yield sorted(wanted, key=lambda version: version.version_number, reverse=True)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import AliasPath, Field
 from pydantic.alias_generators import to_pascal
 
-from infra.operate.reading import each
+from infra.operate.reading import PAGE_OF_VERSIONS, each
 from models.base import Timestamp, Value
 
 if TYPE_CHECKING:
@@ -49,5 +49,7 @@ def read_made(client: "EC2Client", template_id: str, **which: object) -> Iterato
         "LaunchTemplateVersions",
         LaunchTemplateId=template_id,
         **which,
+        # EC2 takes no page size beside numbers
+        **({} if which else {"PaginationConfig": {"PageSize": PAGE_OF_VERSIONS}}),
     ):
         yield Made.model_validate(described)

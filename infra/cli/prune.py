@@ -1,0 +1,117 @@
+"""`ami-reactor prune`: delete the versions that nobody needs any more."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from infra.cli.account import Account, Profile, Region, Yes, account_of
+from infra.cli.output import err, out, stop
+from infra.cli.showing import counted, outside, print_json, progress
+from infra.operate.find import find_template
+from infra.operate.members import read_groups
+from infra.operate.prune import Pruning, choose, needed_versions
+from infra.operate.reading import Gaps
+from infra.operate.versions import read_made
+from infra.operate.writes import delete_versions
+from models.template import Template
+
+
+def prune(
+    template: Annotated[
+        str | None,
+        typer.Argument(metavar="[TEMPLATE]", help="Its name or id.", show_default=False),
+    ] = None,
+    everywhere: Annotated[bool, typer.Option("--all", help="All that opted in.")] = False,
+    keep: Annotated[
+        int, typer.Option(metavar="N", min=0, help="How many of the reactor's versions stay.")
+    ] = 20,
+    yes: Yes = False,
+    profile: Profile = None,
+    region: Region = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object a template.")] = False,
+) -> None:
+    """Delete old versions of a launch template that the reactor made, beyond the newest N.
+
+    Never the default, the latest, the rollback target, a number that a group names, or anything
+    younger than a week. Never images, never snapshots. A dry run, unless --yes.
+
+    Example: ami-reactor prune web --keep 20 --yes
+
+    Exit status: 1 if something could not be deleted.
+    """
+    if (template is None) != everywhere:
+        stop("prune: name one template, or say --all")
+    with account_of(profile, region) as account:
+        if yes:
+            err.print(str(account), highlight=False)
+        is_well = True
+        for pruning in _planned(account, template, keep):
+            is_well &= _carry_out(account, pruning, yes=yes, as_json=as_json)
+        if not yes:
+            err.print("nothing was deleted: add --yes")
+        raise typer.Exit(0 if is_well else 1)
+
+
+def _planned(account: Account, name: str | None, keep: int) -> list[Pruning]:
+    client = account.client("ec2")
+    templates = [find_template(client, name)] if name else account.ec2.opted_in_templates()
+    gaps = Gaps()
+    with progress() as say:
+        groups = read_groups(account.client("autoscaling"), templates, gaps, say)
+        if gaps:
+            stop(f"{gaps[0]}: without the groups nobody knows which versions they name", status=1)
+        planned = []
+        for template in sorted(templates, key=lambda template: template.launch_template_name):
+            say(f"the versions of {template.launch_template_name}")
+            needed = needed_versions(
+                client, account.place, template, groups[template.launch_template_id]
+            )
+            made = read_made(client, template.launch_template_id)
+            planned.append(choose(template, made, needed, keep, datetime.now(UTC)))
+    return planned
+
+
+def _carry_out(account: Account, pruning: Pruning, *, yes: bool, as_json: bool) -> bool:
+    """Delete what is to be deleted, if that is wanted, and say so; whether all went well."""
+    deleted, failed = (
+        delete_versions(account.client("ec2"), pruning.template, pruning.delete)
+        if yes
+        else ([], {})
+    )
+    if as_json:
+        print_json(_as_json(pruning.template, pruning, deleted, failed))
+    else:
+        _show(pruning, yes=yes, deleted=len(deleted), failed=failed)
+    return not failed
+
+
+def _as_json(
+    template: Template, pruning: Pruning, deleted: list[int], failed: dict[int, str]
+) -> dict[str, object]:
+    return {
+        "launch_template_id": template.launch_template_id,
+        "launch_template_name": template.launch_template_name,
+        "to_delete": pruning.delete,
+        "kept": pruning.kept,
+        "deleted": deleted,
+        "failed": failed,
+    }
+
+
+def _show(pruning: Pruning, *, yes: bool, deleted: int, failed: dict[int, str]) -> None:
+    name = outside(pruning.template.launch_template_name, "bold")
+    what = f"{counted(deleted, 'version')} deleted" if yes else _would(pruning)
+    out.print(Text.assemble(name, f": {what}"))
+    for why, count in pruning.kept.items():
+        out.print(Text.assemble(f"  {count:>6} stay: {why}"))
+    for number, why in failed.items():
+        out.print(outside(f"  version {number} could not be deleted: {why}", "bold red"))
+
+
+def _would(pruning: Pruning) -> str:
+    if not pruning.delete:
+        return "nothing to delete"
+    span = f"versions {pruning.delete[0]} to {pruning.delete[-1]}"
+    return f"{counted(len(pruning.delete), 'version')} would be deleted, of {span}"
