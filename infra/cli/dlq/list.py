@@ -91,7 +91,7 @@ def table_of(groups: Groups, now: datetime) -> Table:
     table.add_column("count", justify="right")
     table.add_column("oldest", no_wrap=True)
     table.add_column("cause", ratio=1, overflow="fold")
-    table.add_column("templates behind", overflow="fold")
+    table.add_column("templates\nbehind", overflow="fold")
     for group in groups.listed():
         table.add_row(
             Text(group.verdict, STYLES[group.verdict]),
