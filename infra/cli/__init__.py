@@ -10,6 +10,7 @@ from infra.cli.capture import capture
 from infra.cli.dlq import dlq
 from infra.cli.explain import explain
 from infra.cli.follow import follow
+from infra.cli.history import history
 from infra.cli.hold import hold, resume
 from infra.cli.local import local
 from infra.cli.prune import prune
@@ -35,7 +36,7 @@ app.command()(status)
 app.command()(explain)
 app.command()(follow)
 app.command()(reconcile)
-for verb in (hold, resume, rollback, release, prune):
+for verb in (hold, resume, rollback, release, history, prune):
     app.command()(verb)
 app.add_typer(dlq, name="dlq")
 app.command()(record)

@@ -1,0 +1,148 @@
+"""`ami-reactor history`: what a launch template was on, since when, and who moved it."""
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.console import Group as Stacked
+from rich.table import Table
+from rich.text import Text
+
+from infra.cli.account import STACK, Account, Profile, Region, Stack, account_of
+from infra.cli.output import err, out, stop
+from infra.cli.showing import ago, outside, print_json, progress, say_gaps
+from infra.operate.find import NotFound, find_group, find_template
+from infra.operate.history import Chapter, Promotion, promotions_of, read_chapters
+from infra.operate.holds import read_stamp
+from infra.operate.outcomes import log_group_of, read_outcomes
+from infra.operate.reading import Gaps
+from models.base import aws_date
+from models.template import HOLD_TAG, Template
+
+_SVG_COLUMNS = 120
+
+
+def history(
+    name: Annotated[
+        str, typer.Argument(metavar="TEMPLATE|GROUP", help="A name, or a template's id.")
+    ],
+    last: Annotated[
+        int, typer.Option("--last", metavar="N", min=1, help="How many versions.")
+    ] = 20,
+    svg: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw it into a file, too.", show_default=False),
+    ] = None,
+    profile: Profile = None,
+    region: Region = None,
+    stack: Stack = STACK,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one object a version.")] = False,
+) -> None:
+    """Show the versions of a launch template as a timeline, the newest first.
+
+    Which event promoted a version is read from the function's log.
+
+    Example: ami-reactor history web --last 5
+
+    Exit status: 1 if there is no such thing, or something could not be read.
+    """
+    if svg is not None and not svg.parent.is_dir():
+        stop(f"{svg}: there is no such folder")
+    with account_of(profile, region) as account:
+        template = _template(account, name)
+        gaps = Gaps()
+        with progress() as say:
+            say("the function's log")
+            promotions: list[Promotion] = []
+            gaps.unless(lambda: promotions.extend(_promotions(account, stack, template)))
+            say("versions")
+            chapters = read_chapters(account.client("ec2"), account.ec2, template, last, promotions)
+        if as_json:
+            for chapter in chapters:
+                print_json(_as_json(chapter))
+        else:
+            _show(out, template, chapters)
+        if svg is not None:
+            _draw(svg, template, chapters)
+        say_gaps(gaps)
+        raise typer.Exit(1 if gaps else 0)
+
+
+def _template(account: Account, name: str) -> Template:
+    """The template of that name; else the one that the group of that name launches from."""
+    client = account.client("ec2")
+    try:
+        return find_template(client, name)
+    except NotFound as nothing:
+        group = find_group(account.client("autoscaling"), name)
+        named = next(group.specifications, None) if group else None
+        if named is None:
+            stop(f"{nothing}, and no such group", status=1)
+        return find_template(client, named.launch_template_id)
+
+
+def _promotions(account: Account, stack: str, template: Template) -> list[Promotion]:
+    """As far back as the function's log goes."""
+    since = datetime.fromtimestamp(0, UTC)
+    about = template.launch_template_id
+    logged = read_outcomes(account.client("logs"), log_group_of(stack), since, about)
+    return promotions_of(template, logged)
+
+
+def _show(console: Console, template: Template, chapters: list[Chapter]) -> None:
+    held = template.tags.get(HOLD_TAG)
+    name = outside(template.launch_template_name, "bold")
+    state = Text.assemble(", held: ", (str(read_stamp(held)), "yellow")) if held else Text("")
+    console.print(Text.assemble(name, state))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
+    table.add_column("Version", justify="right", min_width=7)
+    table.add_column("What new instances launched", min_width=31)
+    table.add_column("How it came", overflow="fold", ratio=1)
+    now = datetime.now(UTC)
+    for chapter in chapters:
+        arrow = "→ " if chapter.is_in_force else ""
+        number = f"{arrow}{chapter.made.version_number}"
+        style = "bold green" if chapter.is_in_force else ""
+        table.add_row(number, _image(chapter, now), _how(chapter), style=style)
+    console.print(table)
+
+
+def _image(chapter: Chapter, now: datetime) -> Stacked:
+    made = chapter.made
+    age = "not there any more"
+    if chapter.image:
+        born = chapter.image.creation_date
+        age = f"then {ago(born, made.create_time)} old, now {ago(born, now)}"
+    return Stacked(outside(made.image_id or "no image"), Text(age))
+
+
+def _how(chapter: Chapter) -> Stacked:
+    made = f"made {chapter.made.create_time:%Y-%m-%d %H:%M}Z"
+    return Stacked(Text(made), *map(outside, chapter.how))
+
+
+def _draw(file: Path, template: Template, chapters: list[Chapter]) -> None:
+    console = Console(record=True, file=io.StringIO(), width=_SVG_COLUMNS)
+    _show(console, template, chapters)
+    try:
+        console.save_svg(str(file), title=f"ami-reactor history {template.launch_template_name}")
+    except OSError as error:
+        stop(f"{file}: {error.strerror}", status=1)
+    err.print(outside(f"drawn: {file}"))
+
+
+def _as_json(chapter: Chapter) -> dict[str, object]:
+    made, image = chapter.made, chapter.image
+    return {
+        "version": made.version_number,
+        "made": aws_date(made.create_time),
+        "created_by": made.created_by,
+        "description": made.version_description,
+        "image_id": made.image_id,
+        "image_created": aws_date(image.creation_date) if image else None,
+        "in_force": chapter.is_in_force,
+        "how": chapter.how,
+    }
