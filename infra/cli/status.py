@@ -22,6 +22,8 @@ from models.base import aws_date
 from models.errors import AwsRefused, AwsUnavailable
 from models.template import HOLD_TAG
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print one object a line.")]
+
 _FOLLOWS = {
     Follows.YES: ("follows", "green"),
     Follows.PARTLY: ("follows partly", "yellow"),
@@ -38,7 +40,7 @@ def status(
     ] = None,
     region: Region = None,
     stack: Stack = STACK,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one object a line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show every followed launch template: what it launches, what runs, what would happen next.
 
@@ -89,19 +91,28 @@ def _show(account: Account, fleet: Fleet) -> None:
         out.print(line, soft_wrap=True)
 
 
+def count_dead_letters(account: Account, stack: str) -> int:
+    """How many wait, those among them that somebody is just looking at.
+
+    Raises:
+        AwsRefused: There is no such stack, or it may not be asked.
+        AwsUnavailable: AWS does not answer now.
+    """
+    url = output_of(account.client("cloudformation"), stack, "DeadLetterQueueUrl", "--stack")
+    with translated("counting dead letters", service="sqs"):
+        depth = Reading(account.client("sqs"), url).depth()
+    return depth.visible + depth.in_flight
+
+
 def _dead_letters(account: Account, stack: str, *, as_json: bool) -> list[str]:
     """Say how many there are; where that may not be asked, the gap."""
     try:
-        cloudformation = account.client("cloudformation")
-        url = output_of(cloudformation, stack, "DeadLetterQueueUrl", "--stack")
-        with translated("counting dead letters", service="sqs"):
-            depth = Reading(account.client("sqs"), url).depth()
+        count = count_dead_letters(account, stack)
     except (AwsRefused, AwsUnavailable) as error:
         if isinstance(error, AwsUnavailable) or error.unauthorized:
             return [str(error)]
         err.print(outside(f"dead letters: {error}"), soft_wrap=True)
         return []
-    count = depth.visible + depth.in_flight
     if count:
         say = err if as_json else out
         say.print(Text(f"{counted(count, 'dead letter')}: ami-reactor dlq list", "bold red"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.cloudformation.models import cloudformation_backends
 from moto.cloudformation.parsing import ResourceMap, clean_json, get_model_map
+from moto.iam.models import Role
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
@@ -67,6 +68,9 @@ def deploy(session: "boto3.Session", world: World, template: Path = TEMPLATE) ->
         Capabilities=["CAPABILITY_IAM"],
     )
     stack = cloudformation_backends[world.account][world.region].get_stack(STACK_NAME)
+    for resource in stack.resource_map.values():
+        if isinstance(resource, Role):
+            _write_policies_as_json(resource)
     for resource in resources.values():
         if resource["Type"] in _BY_HAND:
             _BY_HAND[resource["Type"]](session, _resolved(resource, stack.resource_map))
@@ -83,6 +87,12 @@ def _supported() -> set[str]:
 def _resolved(resource: dict[str, Any], resource_map: ResourceMap) -> dict[str, Any]:
     properties: dict[str, Any] = clean_json(resource["Properties"], resource_map)
     return properties
+
+
+def _write_policies_as_json(role: Role) -> None:
+    """As GetRolePolicy shows them; moto's CloudFormation keeps them as Python prints them."""
+    for name, document in role.policies.items():
+        role.policies[name] = json.dumps(document)
 
 
 def _put_queue_policy(session: "boto3.Session", properties: dict[str, Any]) -> None:

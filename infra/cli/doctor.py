@@ -1,0 +1,93 @@
+"""`ami-reactor doctor`: is everything there for events to become versions?"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from infra.cli.account import STACK, Account, Profile, Region, Stack, account_of
+from infra.cli.output import out
+from infra.cli.showing import outside, print_json
+from infra.cli.status import AsJson, count_dead_letters, fleet_of
+from infra.operate import doctor as examining
+from infra.operate.doctor import Check, Deployment, State, examined
+from infra.operate.outcomes import log_group_of, read_outcomes
+
+_STYLES = {
+    State.WELL: "green",
+    State.LOOK: "yellow",
+    State.BAD: "bold red",
+    State.UNKNOWN: "bold yellow",
+}
+
+
+def doctor(
+    profile: Profile = None,
+    region: Region = None,
+    stack: Stack = STACK,
+    as_json: AsJson = False,
+) -> None:
+    """Examine the stack, the events and every followed template; say how to mend what is wrong.
+
+    Read-only. The role is judged by its own policies alone.
+
+    Example: ami-reactor doctor
+
+    Exit status: 1 if something is bad, or may not be looked at.
+    """
+    with account_of(profile, region) as account:
+        if not as_json:
+            out.print(Text(str(account), "bold"))
+        is_well = True
+        for check in _checks(account, stack):
+            is_well &= check.state in (State.WELL, State.LOOK)
+            if as_json:
+                print_json(check.model_dump(mode="json"))
+            else:
+                out.print(_line(check))
+        raise typer.Exit(0 if is_well else 1)
+
+
+def _line(check: Check) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(min_width=7)
+    table.add_column(overflow="fold")
+    table.add_row(Text(check.state, _STYLES[check.state]), outside(check.what))
+    if check.fix:
+        table.add_row("", outside(f"fix: {check.fix}", "italic"))
+    return table
+
+
+def _checks(account: Account, stack: str) -> Iterator[Check]:
+    deployment = Deployment(
+        stack,
+        account.client("cloudformation"),
+        account.client("events"),
+        account.client("lambda"),
+        account.client("iam"),
+    )
+    yield from examined(deployment.stack_is_there, "the stack")
+    yield from examined(deployment.rules_are_enabled, "the rules")
+    yield from examined(deployment.function_may_act, "the function")
+    yield from examined(lambda: _queue(account, stack), "the dead-letter queue")
+    yield from examined(lambda: _events(account, stack), "the function's log")
+    yield from examined(lambda: _fleet(account), "the templates")
+
+
+def _queue(account: Account, stack: str) -> Iterator[Check]:
+    return examining.queue_is_empty(count_dead_letters(account, stack))
+
+
+def _events(account: Account, stack: str) -> Iterator[Check]:
+    since = datetime.now(UTC) - examining.EVENTS_WITHIN
+    logged = read_outcomes(account.client("logs"), log_group_of(stack), since)
+    return examining.events_arrive(logged)
+
+
+def _fleet(account: Account) -> Iterator[Check]:
+    fleet = fleet_of(account)
+    yield from examining.fleet_is_sound(fleet)
+    for gap in fleet.gaps:
+        yield Check(state=State.UNKNOWN, what=gap)
