@@ -28,6 +28,10 @@ def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _text_or_empty(value: object) -> str:
+    return _text_or_none(value) or ""
+
+
 def _count_or_none(value: object) -> int | None:
     try:
         return int(value) if isinstance(value, int | str) else None
@@ -171,7 +175,9 @@ def _strings(attributes: object) -> dict[str, str]:
 class _Message(Value):
     """An SQS message, as ReceiveMessage answers it or, in camelCase, a Lambda batch has it."""
 
-    message_id: str = Field(default="", validation_alias=AliasChoices("MessageId", "messageId"))
+    message_id: Annotated[str, BeforeValidator(_text_or_empty)] = Field(
+        default="", validation_alias=AliasChoices("MessageId", "messageId")
+    )
     body: str = Field(validation_alias=AliasChoices("Body", "body"))
     sent: Annotated[datetime | None, BeforeValidator(_moment)] = _attribute("SentTimestamp")
     receive_count: _Count = _attribute("ApproximateReceiveCount")
