@@ -1,0 +1,373 @@
+"""What the function's role may do: what the code really asks for, and nothing beside."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+from botocore import xform_name
+
+from handlers import reactor
+from infra.embedded.stack import transformed
+from infra.embedded.stage import stage
+from infra.embedded.world import read_world
+from tests.builders import (
+    ACCOUNT,
+    HELD,
+    NEW,
+    OLD,
+    REGION,
+    a_world,
+    ami_state,
+    backup_completed,
+    reconcile,
+    tags_changed,
+    template_arn,
+)
+from tests.builders import TEMPLATE as TEMPLATE_ID
+
+HERE = Path(__file__).parent
+MARK = "ami-reactor-state:newest-image"
+TEMPLATES = f"arn:aws:ec2:{REGION}:{ACCOUNT}:launch-template"
+BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus"
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:ami-reactor-dead-letters"
+LOG = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/ami-reactor"
+
+LAMBDAS_OWN = {"logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
+"""What Lambda itself does with the role: it logs, and it hands on what the handler failed on."""
+
+
+@pytest.fixture(scope="module")
+def staged():
+    with stage(read_world(json.dumps(a_world()), "world")) as raised:
+        yield raised
+
+
+@pytest.fixture(scope="module")
+def policy(staged):
+    """The role's policy, as IAM has it."""
+    iam = staged.session.client("iam")
+    [role] = iam.list_roles()["Roles"]
+    [name] = iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
+    assert iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"] == []
+    return document
+
+
+# -- none missing, none unused ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def called(staged):
+    """The actions that the handler really calls, recorded from botocore."""
+    calls = set()
+
+    def record(model, **_):
+        calls.add(f"{model.service_model.service_name}:{model.name}")
+
+    clients = [reactor._client(service, REGION).meta.events for service in ("ec2", "events")]
+    for client in clients:
+        client.register("before-call", record)
+    for event in (
+        backup_completed(),
+        ami_state(OLD, "deregistered"),
+        tags_changed(template_arn(TEMPLATE_ID), "ami-reactor"),
+        reconcile(),
+    ):
+        staged.delivery.deliver(event)
+    for client in clients:
+        client.unregister("before-call", record)
+    return calls
+
+
+def test_the_recording_has_every_call_that_the_code_can_make(called):
+    source = "".join(path.read_text() for path in (HERE.parent / "handlers").glob("*.py"))
+    written = set(re.findall(r'(?:_client(?:\(\))?\.|_pages\(")([a-z_]+)', source))
+
+    assert {xform_name(call.split(":")[1]) for call in called} == written - {"get_paginator"}
+
+
+def faults(policy, called):
+    """What is wrong with the role, each in a few words; nothing where it is sound."""
+    statements = policy["Statement"]
+    allowed = {action for statement in statements for action in _listed(statement["Action"])}
+    yield from (f"may not {call}" for call in sorted(called | LAMBDAS_OWN) if call not in allowed)
+    yield from (f"needs no {action}" for action in sorted(allowed - called - LAMBDAS_OWN))
+    for statement in statements:
+        for action in _listed(statement["Action"]):
+            yield from _beyond(action, statement)
+
+
+def _beyond(action, statement):
+    service, _, operation = action.partition(":")
+    if action in LAMBDAS_OWN:
+        wanted = {"logs": LOG, "sqs": QUEUE}[service]
+    elif service == "events":
+        wanted = f"{BUS}/default"
+    elif operation.startswith("Describe"):
+        wanted = "*"
+    else:
+        wanted = f"{TEMPLATES}/*"
+        condition = statement.get("Condition", {})
+        if condition.get("StringEquals") != {"aws:ResourceTag/ami-reactor": "on"}:
+            yield f"{action}: templates that do not follow"
+        if condition.get("Null", {}).get("aws:ResourceTag/ami-reactor-state:hold") != "true":
+            yield f"{action}: templates that are held"
+    if statement["Resource"] != wanted:
+        yield f"{action}: more than {wanted}"
+    yield from _beyond_its_words(action, statement.get("Condition", {}))
+
+
+def _beyond_its_words(action, condition):
+    if action == "ec2:CreateTags":
+        if condition.get("ForAllValues:StringEquals") != {"aws:TagKeys": [MARK]}:
+            yield f"{action}: other tags than the mark"
+        if condition.get("Null", {}).get("aws:TagKeys") != "false":
+            yield f"{action}: no tag named at all"
+    if action == "events:PutEvents":
+        if condition.get("ForAllValues:StringEquals") != {"events:source": ["ami-reactor"]}:
+            yield f"{action}: in the name of others"
+        if condition.get("Null") != {"events:source": "false"}:
+            yield f"{action}: in nobody's name"
+
+
+def _listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def test_the_role_has_what_the_code_calls_and_nothing_beside(policy, called):
+    assert list(faults(policy, called)) == []
+
+
+# -- each statement removed, each widened ----------------------------------------------------------
+
+
+def _statements():
+    [policy] = transformed()["Resources"]["Role"]["Properties"]["Policies"]
+    return policy["PolicyDocument"]["Statement"]
+
+
+def damages():
+    """Each statement removed, widened to every action or resource, and without each condition."""
+    for number, statement in enumerate(_statements()):
+        sid = statement["Sid"]
+        yield pytest.param(number, None, id=f"{sid} removed")
+        yield pytest.param(number, {"Action": "*"}, id=f"{sid}: any action")
+        service = _listed(statement["Action"])[0].partition(":")[0]
+        yield pytest.param(number, {"Action": f"{service}:*"}, id=f"{sid}: any of {service}")
+        if statement["Resource"] != "*":
+            yield pytest.param(number, {"Resource": "*"}, id=f"{sid}: any resource")
+        for operator, keys in statement.get("Condition", {}).items():
+            for key in keys:
+                rest = deepcopy(statement["Condition"])
+                del rest[operator][key]
+                rest = {op: keys for op, keys in rest.items() if keys}
+                yield pytest.param(number, {"Condition": rest}, id=f"{sid}: without {key}")
+
+
+def damaged(policy, number, change):
+    statements = policy["Statement"]
+    changed = [statements[number] | change] if change else []
+    return policy | {"Statement": [*statements[:number], *changed, *statements[number + 1 :]]}
+
+
+@pytest.mark.parametrize(("number", "change"), list(damages()))
+def test_a_role_with_a_statement_removed_or_widened_is_noticed(policy, called, number, change):
+    assert list(faults(damaged(policy, number, change), called))
+
+
+# -- as an IAM engine decides that somebody else wrote ---------------------------------------------
+
+FOLLOWS = {"aws:ResourceTag/ami-reactor": "on"}
+HOLD = {f"aws:ResourceTag/{key}": value for key, value in HELD.items()}
+TAGS_THE_MARK = {"aws:TagKeys": [MARK], f"aws:RequestTag/{MARK}": "ami-1 2026"}
+OURS = f"{TEMPLATES}/{TEMPLATE_ID}"
+ANOTHER_ACCOUNTS = OURS.replace(ACCOUNT, "999988887777")
+IMAGE = f"arn:aws:ec2:{REGION}::image/{NEW}"
+INSTANCE = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/i-0123456789abcdef0"
+
+WRITES = [
+    ("ec2:CreateLaunchTemplateVersion", {}),
+    ("ec2:ModifyLaunchTemplate", {}),
+    ("ec2:CreateTags", TAGS_THE_MARK),
+]
+ALLOWED = [
+    *((action, OURS, FOLLOWS | context) for action, context in WRITES),
+    *((action, "*", {}) for action in _statements()[0]["Action"]),
+    ("events:PutEvents", f"{BUS}/default", {"events:source": ["ami-reactor"]}),
+    ("sqs:SendMessage", QUEUE, {}),
+    ("logs:CreateLogStream", f"{LOG}:log-stream:s", {}),
+    ("logs:PutLogEvents", f"{LOG}:log-stream:s", {}),
+]
+TEMPLATES_THAT_STAY = {
+    "observed": (OURS, {"aws:ResourceTag/ami-reactor": "observe"}),
+    "held": (OURS, FOLLOWS | HOLD),
+    "held for no reason": (OURS, FOLLOWS | dict.fromkeys(HOLD, "")),
+    "untagged": (OURS, {}),
+    "tagged On": (OURS, {"aws:ResourceTag/ami-reactor": "On"}),
+    "another account's": (ANOTHER_ACCOUNTS, FOLLOWS),
+    "another Region's": (OURS.replace(REGION, "us-east-1"), FOLLOWS),
+}
+DENIED = [
+    *(
+        (action, arn, tags | context)
+        for action, context in WRITES
+        for arn, tags in TEMPLATES_THAT_STAY.values()
+    ),
+    ("ec2:CreateTags", OURS, FOLLOWS | {"aws:TagKeys": ["ami-reactor"]}),
+    ("ec2:CreateTags", OURS, FOLLOWS | {"aws:TagKeys": ["ami-reactor-state:hold"]}),
+    ("ec2:CreateTags", OURS, FOLLOWS | {"aws:TagKeys": [MARK, "Name"]}),
+    ("ec2:CreateTags", OURS, FOLLOWS),
+    ("ec2:CreateTags", IMAGE, FOLLOWS | TAGS_THE_MARK),
+    ("ec2:CreateTags", INSTANCE, FOLLOWS | TAGS_THE_MARK),
+    ("ec2:DeleteTags", OURS, FOLLOWS | TAGS_THE_MARK),
+    ("ec2:DeleteLaunchTemplate", OURS, FOLLOWS),
+    ("ec2:DeleteLaunchTemplateVersions", OURS, FOLLOWS),
+    ("ec2:CreateLaunchTemplate", OURS, FOLLOWS),
+    ("ec2:RunInstances", INSTANCE, {}),
+    ("ec2:DeregisterImage", IMAGE, {}),
+    ("ec2:ModifyImageAttribute", IMAGE, {}),
+    ("ec2:DescribeInstances", "*", {}),
+    ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/admin", {}),
+    ("events:PutEvents", f"{BUS}/default", {"events:source": ["somebody.else"]}),
+    ("events:PutEvents", f"{BUS}/default", {"events:source": ["ami-reactor", "somebody.else"]}),
+    ("events:PutEvents", f"{BUS}/default", {}),
+    ("events:PutEvents", f"{BUS}/another", {"events:source": ["ami-reactor"]}),
+    ("events:PutRule", f"arn:aws:events:{REGION}:{ACCOUNT}:rule/r", {}),
+    ("sqs:SendMessage", f"{QUEUE}-of-somebody-else", {}),
+    ("sqs:ReceiveMessage", QUEUE, {}),
+    ("logs:PutLogEvents", f"{LOG}-of-somebody-else:log-stream:s", {}),
+    ("logs:DeleteLogStream", f"{LOG}:log-stream:s", {}),
+    ("s3:GetObject", "arn:aws:s3:::bucket/key", {}),
+]
+
+
+def a_case(action, arn, context, principal=f"arn:aws:iam::{ACCOUNT}:role/reactor"):
+    return {
+        "principal": principal,
+        "action": action,
+        "arn": arn,
+        "account": arn.split(":")[4] if arn.count(":") > 3 and arn.split(":")[4] else ACCOUNT,
+        "context": context,
+    }
+
+
+CASES = [a_case(*case) for case in ALLOWED + DENIED]
+MAY = [True] * len(ALLOWED) + [False] * len(DENIED)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    """Ask it: whether each case of each question is allowed."""
+    node, folder = shutil.which("node"), os.environ.get("IAM_ENGINE")
+    if node is None or folder is None:
+        pytest.skip("needs Node, and IAM_ENGINE: a folder with the engine; .ci/infra has both")
+
+    def ask(*questions):
+        done = subprocess.run(
+            [node, str(HERE / "iam" / "simulate.mjs"), folder],
+            input=json.dumps(questions),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return [[answer == "Allowed" for answer in answers] for answers in json.loads(done.stdout)]
+
+    return ask
+
+
+def in_the_account(policy):
+    """moto's ARN of a log group lacks the `:*` that AWS puts at its end."""
+    return json.loads(json.dumps(policy).replace(f'"{LOG}"', f'"{LOG}:*"'))
+
+
+def asked(policy):
+    return {"identity": in_the_account(policy), "resource": None, "cases": CASES}
+
+
+def test_the_role_may_write_to_templates_that_follow_and_are_not_held_and_no_more(engine, policy):
+    [may] = engine(asked(policy))
+
+    wrong = [c for c, is_, should in zip(CASES, may, MAY, strict=True) if is_ is not should]
+    assert wrong == []
+
+
+def test_the_engine_notices_each_statement_removed_or_widened(engine, policy):
+    params = list(damages())
+
+    answers = engine(*(asked(damaged(policy, *param.values)) for param in params))
+
+    unnoticed = {p.id for p, may in zip(params, answers, strict=True) if may == MAY}
+    # no other action on a bus knows the key `events:source`, so that its condition holds them off
+    assert unnoticed == {"SayWhatWasDone: any action", "SayWhatWasDone: any of events"}
+
+
+def test_the_queue_takes_letters_from_the_rules_and_the_function_alone(engine, staged):
+    attributes = staged.session.client("sqs").get_queue_attributes(
+        QueueUrl=staged.stack.queue_url, AttributeNames=["Policy"]
+    )["Attributes"]
+    role = staged.session.client("iam").list_roles()["Roles"][0]["Arn"]
+    admin = f"arn:aws:iam::{ACCOUNT}:role/admin"
+    own, foreign = (
+        {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"}
+        for name in ("ami-reactor-backup-completed", "of-somebody-else")
+    )
+    tls, plain = {"aws:SecureTransport": "true"}, {"aws:SecureTransport": "false"}
+    cases = [
+        (own | tls, "events.amazonaws.com", True),
+        (foreign | tls, "events.amazonaws.com", False),
+        (own | plain, "events.amazonaws.com", False),
+        ({"aws:PrincipalArn": role} | tls, role, True),
+        ({"aws:PrincipalArn": admin} | tls, admin, False),
+    ]
+    anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+    [may] = engine(
+        {
+            "identity": {"Version": "2012-10-17", "Statement": [anything]},
+            "resource": json.loads(attributes["Policy"]),
+            "cases": [a_case("sqs:SendMessage", QUEUE, context, who) for context, who, _ in cases],
+        }
+    )
+
+    assert may == [should for *_, should in cases]
+
+
+# -- the other roles -------------------------------------------------------------------------------
+
+
+def test_lambda_alone_may_take_the_role():
+    trust = transformed()["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"]
+
+    [statement] = trust["Statement"]
+    assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+@pytest.mark.parametrize(
+    ("role", "service", "bus"),
+    [
+        ("CatchUpRole", "scheduler.amazonaws.com", "event-bus/default"),
+        ("ForwardRole", "events.amazonaws.com", "CentralBusArn"),
+    ],
+)
+def test_the_roles_that_parameters_bring_put_events_on_one_bus(role, service, bus):
+    properties = transformed()["Resources"][role]["Properties"]
+
+    [trust] = properties["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": service}
+    assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    [policy] = properties["Policies"]
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "events:PutEvents"
+    assert bus in str(statement["Resource"])
+
+
+def test_no_other_role_is_made():
+    roles = {n for n, r in transformed()["Resources"].items() if r["Type"] == "AWS::IAM::Role"}
+
+    assert roles == {"Role", "CatchUpRole", "ForwardRole"}
