@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from botocore import exceptions
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     HTTPClientError,
     IncompleteReadError,
     ResponseStreamingError,
@@ -41,6 +43,13 @@ _TRANSIENT = frozenset(
     }
 )
 _UNAUTHORIZED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
+_NO_ANSWER = (
+    exceptions.ConnectionError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
 _SERVER_ERROR = 500  # HTTP status
 _MESSAGE_CHARACTERS = 300
 
@@ -57,7 +66,7 @@ def translated(doing: str, *, service: str = "ec2") -> Iterator[None]:
         yield
     except ClientError as error:
         raise _from_aws(doing, service, error) from error
-    except (HTTPClientError, IncompleteReadError, ResponseStreamingError) as error:
+    except _NO_ANSWER as error:
         raise AwsUnavailable(f"{doing}: no answer ({type(error).__name__})") from error
     except (ResponseParserError, ValidationError, KeyError, TypeError) as error:
         raise AwsUnavailable(f"{doing}: AWS's answer made no sense") from error

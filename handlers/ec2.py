@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _PAGE = 200  # the most that DescribeLaunchTemplates and DescribeLaunchTemplateVersions give at once
 _IMAGES_PAGE = 500
+_VALUES = 200  # the most that EC2 takes for one filter
+_VALUE_CHARACTERS = 255  # of one value of a filter
 
 
 class Ec2:
@@ -88,7 +90,7 @@ class Ec2:
                 LaunchTemplateId=template.launch_template_id,
                 SourceVersion=str(source.version_number),
                 LaunchTemplateData={"ImageId": image.image_id},
-                VersionDescription=f"ami-reactor: {source.image_id} -> {image.image_id}",
+                VersionDescription=description(source, image),
                 ClientToken=_client_token(template, image),
             )
             created = Version.model_validate(answer["LaunchTemplateVersion"])
@@ -134,7 +136,9 @@ class Ec2:
 
         For images that templates name already: the first one is often a vendor's.
         """
-        return self._images([{"Name": "image-id", "Values": sorted(image_ids)}])
+        wanted = sorted(image_ids)
+        chunks = [wanted[start : start + _VALUES] for start in range(0, len(wanted), _VALUES)]
+        return [i for ids in chunks for i in self._images([{"Name": "image-id", "Values": ids}])]
 
     def matching_images(self, selectors: Selectors) -> list[Image]:
         """Every image of this account that the selectors may match, in no order.
@@ -142,10 +146,7 @@ class Ec2:
         One call for each way in which a source instance is proved, for filters are and-ed. States
         and proofs are judged by the caller, who wants to know of the near misses too.
         """
-        filters = [
-            {"Name": f"tag:{key}", "Values": [_literally(value)]}
-            for key, value in selectors.image_tags.items()
-        ]
+        filters = [_tag_filter(key, value) for key, value in selectors.image_tags.items()]
         if selectors.image_name is not None:
             filters.append({"Name": "name", "Values": [selectors.image_name.replace("\\", r"\\")]})
         if not selectors.source_instances:
@@ -160,7 +161,9 @@ class Ec2:
         return list({image.image_id: image for image in found}.values())
 
     def _images(self, filters: list[dict[str, Any]], **owners: Any) -> list[Image]:
-        which = {"Filters": filters, "IncludeDisabled": True, **owners}
+        # EC2 hides other owners' deprecated images, from which templates may well launch
+        hidden = {"IncludeDisabled": True, "IncludeDeprecated": True}
+        which = {"Filters": filters, **hidden, **owners}
         found = self._pages("describe_images", "Images", _IMAGES_PAGE, which)
         with translated("listing images"):
             return [Image.model_validate(image) for image in found]
@@ -179,6 +182,11 @@ def _number(version: Version) -> int:
     return version.version_number
 
 
+def description(source: Version, image: Image) -> str:
+    """What a version made here says of itself; the same for the same wish."""
+    return f"ami-reactor: {source.image_id or 'no image'} -> {image.image_id}"
+
+
 def _client_token(template: Template, image: Image) -> str:
     """64 ASCII characters, the most that EC2 documents; the same for the same wish."""
     source = template.default_version_number
@@ -186,6 +194,12 @@ def _client_token(template: Template, image: Image) -> str:
     return hashlib.sha256(wish.encode()).hexdigest()
 
 
-def _literally(value: str) -> str:
-    """A filter's value that matches nothing but itself: EC2 reads * and ? as wildcards."""
-    return value.replace("\\", r"\\").replace("*", r"\*").replace("?", r"\?")
+def _tag_filter(key: str, value: str) -> dict[str, Any]:
+    """Images with that very tag: EC2 reads * and ? as wildcards, so they are escaped.
+
+    A value that grows too long by that is left to the caller, who looks at the tags again.
+    """
+    literal = value.replace("\\", r"\\").replace("*", r"\*").replace("?", r"\?")
+    if len(literal) > _VALUE_CHARACTERS:
+        return {"Name": "tag-key", "Values": [key]}
+    return {"Name": f"tag:{key}", "Values": [literal]}

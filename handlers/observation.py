@@ -16,7 +16,7 @@ from models.template import Template, Version
 _ABSENCE_IS_BELIEVED_AFTER = timedelta(hours=1)
 """EC2's reads are eventually consistent: an image younger than this may just not be visible yet."""
 
-_WAITS = (0.1, 0.2, 0.4, 0.8, 1.6)  # seconds between reads until a new version is visible
+_WAITS = (0, 0.1, 0.2, 0.4, 0.8, 1.6)  # seconds before each read until a version is visible
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ class Observation:
 
     def plus(self, version: Version) -> "Observation":
         """The same with a version that an answer of EC2 has just described."""
-        versions = (*self.template.versions, version)
+        others = [v for v in self.template.versions if v.version_number != version.version_number]
+        versions = (*others, version)
         return replace(self, template=self.template.model_copy(update={"versions": versions}))
 
     def version_with(self, image: Image) -> Version | None:
@@ -121,6 +122,8 @@ def observe_again(
         AwsUnavailable: Still not visible after some seconds.
     """
     for wait in _WAITS:
+        if wait:
+            seen.clock.sleep(wait)
         template = ec2.template(seen.template.launch_template_id)
         if template.latest_version_number >= at_least:
             if own_default is not None:
@@ -131,16 +134,15 @@ def observe_again(
                 added = [v for v in template.versions if v not in seen.template.versions]
                 images = seen.images | _images(ec2, _named(added))
                 return replace(seen, template=template, images=images)
-        seen.clock.sleep(wait)
     raise AwsUnavailable(f"{template.launch_template_id}: version {at_least} is not visible yet")
 
 
 def _with_versions(ec2: Ec2, template: Template, read: tuple[Version, ...]) -> Template:
     """The template with its versions, read again only where the ones that were read miss any."""
-    known = {version.version_number: version for version in read}
-    wanted = range(template.default_version_number, template.latest_version_number + 1)
-    if all(number in known for number in wanted):
-        versions = tuple(known[number] for number in wanted)
+    numbers = [version.version_number for version in read]
+    default = template.default_version_number
+    if default in numbers and template.latest_version_number <= max(numbers):
+        versions = tuple(version for version in read if version.version_number >= default)
     else:
         versions = ec2.versions(template)
     return template.model_copy(update={"versions": versions})

@@ -5,39 +5,65 @@ old reading; the answer of the own write is believed, never a read after it; who
 that he did not know chooses again.
 """
 
-from handlers.ec2 import Ec2
+from datetime import timedelta
+from typing import NamedTuple
+
+from handlers.ec2 import Ec2, description
 from handlers.observation import Observation, observe_again
 from models.base import printable
-from models.decision import Keep, Promote, Reason
+from models.decision import Decision, Keep, Promote, Reason
 from models.errors import AwsRefused, AwsUnavailable
 from models.image import Image
-from models.outcome import TemplateOutcome, kept, promoted
+from models.outcome import TemplateOutcome, failed_after, kept, promoted
 from models.selectors import Mark, Selectors
-from models.template import HOLD_TAG, OPT_IN_TAG
+from models.template import HOLD_TAG, OPT_IN_TAG, Template, Version
 
 _TURNS = 10
 """More than versions are made at one time: a loop that goes on is an error, and is tried again."""
 
+_TOKEN_IS_FRESH_FOR = timedelta(hours=1)
+"""EC2 does not say for how long it remembers a ClientToken; Lambda's retries end far sooner."""
+
 _SECONDS_FOR_A_WRITE = 30
 """A write that Lambda cuts off may still land, after the retry has looked."""
+
+
+class Move(NamedTuple):
+    """What this run has made the default."""
+
+    decision: Promote
+    version_number: int
 
 
 def carry_out(ec2: Ec2, seen: Observation) -> TemplateOutcome:
     """Decide about the template that was observed, and do what was decided.
 
     Raises:
-        AwsRefused: AWS refuses a read or a write for good.
-        AwsUnavailable: AWS does not answer, or time is too short for a write.
+        AwsRefused: AWS refuses a read or a write for good, and nothing was moved.
+        AwsUnavailable: AWS does not answer, or time is too short for a write; likewise.
     """
+    moves: list[Move] = []
     try:
         decision = seen.decide()
         if isinstance(decision, Promote):
-            return _promote(ec2, seen, decision)
+            return _promote(ec2, seen, decision, moves)
         return _keep(ec2, seen, decision)
-    except AwsRefused as refusal:
-        if refusal.unauthorized and (why := _taken_away(ec2, seen)):
-            return kept(seen.template, Keep(reason=Reason.HELD, message=why))
-        raise
+    except (AwsRefused, AwsUnavailable) as error:
+        return _stopped(ec2, seen, moves, error)
+
+
+def _stopped(
+    ec2: Ec2, before: Observation, moves: list[Move], error: AwsRefused | AwsUnavailable
+) -> TemplateOutcome:
+    """A hold that came meanwhile is no failure; what was moved before is said in any case."""
+    why = _taken_away(ec2, before) if isinstance(error, AwsRefused) and error.unauthorized else None
+    if not moves:
+        if why is None:
+            raise error
+        return kept(before.template, Keep(reason=Reason.HELD, message=why))
+    if why is None:
+        return failed_after(before.template, *moves[-1], error)
+    return promoted(before.template, *moves[-1])
 
 
 def foresee(_ec2: Ec2, seen: Observation) -> TemplateOutcome:
@@ -50,14 +76,15 @@ def foresee(_ec2: Ec2, seen: Observation) -> TemplateOutcome:
     return promoted(seen.template, decision, number)
 
 
-def _promote(ec2: Ec2, before: Observation, decision: Promote) -> TemplateOutcome:
-    moved: tuple[Promote, int] | None = None
+def _promote(
+    ec2: Ec2, before: Observation, decision: Promote, moves: list[Move]
+) -> TemplateOutcome:
     seen, at_least = _with_version(ec2, before, decision.image)
     for _ in range(_TURNS):
-        seen = observe_again(ec2, seen, at_least, own_default=moved[1] if moved else None)
-        verdict = seen.decide(after_own_move=moved is not None)
+        seen = observe_again(ec2, seen, at_least, moves[-1].version_number if moves else None)
+        verdict = _verdict(seen, has_moved=bool(moves))
         if isinstance(verdict, Keep):
-            if moved is None:
+            if not moves:
                 return _keep(ec2, seen, verdict)
             break
         version = seen.version_with(verdict.image)
@@ -66,23 +93,40 @@ def _promote(ec2: Ec2, before: Observation, decision: Promote) -> TemplateOutcom
             continue
         _check_time(seen)
         at_least = ec2.set_default(seen.template, version)
-        moved = (verdict, version.version_number)
+        moves.append(Move(verdict, version.version_number))
         if at_least <= seen.template.latest_seen:
             break
     else:
         raise AwsUnavailable(f"{before.template.launch_template_id}: new versions keep appearing")
-    _remember_own_move(ec2, seen, moved[0].image)
-    return promoted(before.template, moved[0], moved[1])
+    if _may_write(seen):
+        _remember(ec2, seen, moves[-1].decision.image)
+    return promoted(before.template, *moves[-1])
+
+
+def _verdict(seen: Observation, *, has_moved: bool) -> Decision:
+    """Whether to go on, after the world was read again."""
+    if not _may_write(seen):
+        return Keep(reason=Reason.HELD, message=_why_not(seen.template))
+    return seen.decide(after_own_move=has_moved)
 
 
 def _with_version(ec2: Ec2, seen: Observation, image: Image) -> tuple[Observation, int]:
     """An eligible version with that image: one that is there, or a new one; and its number."""
     version = seen.version_with(image)
-    if version is None:
+    if version is None or _may_carry_a_warning(seen, version, image):
         _check_time(seen)
         version = ec2.create_version(seen.template, image)
         seen = seen.plus(version)
     return seen, version.version_number
+
+
+def _may_carry_a_warning(seen: Observation, version: Version, image: Image) -> bool:
+    """A version of ours, so young that the run which made it may have failed on EC2's warning.
+
+    Asked for it again, EC2 gives the same answer and makes no other: its ClientToken is fresh.
+    """
+    is_ours = version.version_description == description(seen.template.default, image)
+    return is_ours and seen.clock.now - version.create_time < _TOKEN_IS_FRESH_FOR
 
 
 def _keep(ec2: Ec2, seen: Observation, decision: Keep) -> TemplateOutcome:
@@ -101,16 +145,6 @@ def _keep(ec2: Ec2, seen: Observation, decision: Keep) -> TemplateOutcome:
 
 def _may_write(seen: Observation) -> bool:
     return seen.template.tags.get(OPT_IN_TAG) == "on" and not seen.template.is_held
-
-
-def _remember_own_move(ec2: Ec2, seen: Observation, image: Image) -> None:
-    """A hold that came after the move forbids the mark, and does not undo the move."""
-    try:
-        if _may_write(seen):
-            _remember(ec2, seen, image)
-    except AwsRefused as refusal:
-        if not (refusal.unauthorized and _taken_away(ec2, seen)):
-            raise
 
 
 def _remember(ec2: Ec2, seen: Observation, image: Image) -> None:
@@ -132,8 +166,12 @@ def _check_time(seen: Observation) -> None:
 def _taken_away(ec2: Ec2, seen: Observation) -> str | None:
     """Why the role lost its permission for this template, if its tags tell."""
     template = ec2.template(seen.template.launch_template_id)
+    if template.is_held or template.tags.get(OPT_IN_TAG) != "on":
+        return _why_not(template)
+    return None
+
+
+def _why_not(template: Template) -> str:
     if template.is_held:
         return f"held meanwhile: {printable(template.tags[HOLD_TAG])}"
-    if template.tags.get(OPT_IN_TAG) != "on":
-        return f"{OPT_IN_TAG} is no longer on"
-    return None
+    return f"{OPT_IN_TAG} is no longer on"

@@ -12,7 +12,7 @@ from handlers.ec2 import Ec2
 from handlers.observation import Loss, Observation, observe
 from handlers.promotion import carry_out, foresee
 from models.base import printable
-from models.decision import Keep, Reason, settle
+from models.decision import Keep, settle
 from models.errors import AwsRefused, AwsUnavailable, EventRejected
 from models.events import (
     AmiStateChange,
@@ -23,7 +23,7 @@ from models.events import (
     elsewhere,
     parse_event,
 )
-from models.outcome import Outcome, Result, TemplateOutcome, failed, kept, rejected
+from models.outcome import Outcome, Result, TemplateOutcome, failed, kept, reason_of, rejected
 from models.selectors import Misconfigured, Selectors, read_selectors
 from models.template import Template
 
@@ -73,16 +73,14 @@ def _reaction(raw: object, ec2: Ec2, clock: Clock, act: Act, bus: Bus | None) ->
         opted_in = _opted_in(ec2)
         woken = _woken(event, opted_in, ec2, clock)
     except (AwsRefused, AwsUnavailable) as error:
-        return _outcome(event, Result.FAILED, reason=_reason(error), error=str(error))
+        return _outcome(event, Result.FAILED, reason=reason_of(error), error=str(error))
     misconfigured = [f for f in opted_in if isinstance(f.selectors, Misconfigured)]
+    settle_one = partial(_settle, ec2, clock, act, _loss(event, clock))
     if isinstance(woken, Ignored):
-        if not misconfigured:
-            return _outcome(event, Result.IGNORED, reason=woken)
-        woken = []
+        listed = tuple(settle_one(follower) for follower in misconfigured)
+        return _outcome(event, Result.IGNORED, reason=woken, templates=listed)
     concerned = [*woken, *(follower for follower in misconfigured if follower not in woken)]
-    return _settle_all(
-        event, concerned, partial(_settle, ec2, clock, act, _loss(event, clock)), clock, bus
-    )
+    return _settle_all(event, concerned, settle_one, clock, bus)
 
 
 def _opted_in(ec2: Ec2) -> list[Follower]:
@@ -159,10 +157,13 @@ def _settle_all(
 ) -> Outcome:
     outcomes: list[TemplateOutcome] = []
     handed_on: list[str] = []
+    has_tried = False
     for follower in concerned:
+        is_work = isinstance(follower.selectors, Selectors)
         # the first is always tried here: handing on alone would go round for ever
-        is_short = bool(outcomes) and clock.seconds_left() < _SECONDS_FOR_A_TEMPLATE
-        if bus is None or not is_short:
+        is_late = is_work and has_tried and clock.seconds_left() < _SECONDS_FOR_A_TEMPLATE
+        has_tried = has_tried or is_work
+        if bus is None or not is_late:
             outcomes.append(settle_one(follower))
         elif refusal := _hand_on(follower, bus):
             outcomes.append(refusal)
@@ -191,19 +192,15 @@ def _settle(
             case Selectors() as selectors:
                 return act(ec2, observe(ec2, template, selectors, clock, loss))
     except (AwsRefused, AwsUnavailable) as error:
-        return failed(template, _reason(error), str(error))
+        return failed(template, error)
 
 
 def _hand_on(follower: Follower, bus: Bus) -> TemplateOutcome | None:
     try:
         bus.request_reconcile(follower.template.launch_template_id)
     except (AwsRefused, AwsUnavailable) as error:
-        return failed(follower.template, _reason(error), str(error))
+        return failed(follower.template, error)
     return None
-
-
-def _reason(error: AwsRefused | AwsUnavailable) -> Reason:
-    return Reason.AWS_REFUSED if isinstance(error, AwsRefused) else Reason.AWS_UNAVAILABLE
 
 
 def _described(outcome: TemplateOutcome) -> str:
@@ -216,6 +213,7 @@ def _outcome(event: Event, result: Result, **rest: Any) -> Outcome:
         event_id=event.id,
         detail_type=event.detail_type,
         image_id=event.image_id,
+        replay_name=event.replay_name,
         result=result,
         **rest,
     )

@@ -67,8 +67,10 @@ def _items(file: Path, text: bytes) -> list[Any]:
     if isinstance(whole, dict):
         for key in ("Messages", "Records"):  # ReceiveMessage's answer, Lambda's batch
             if isinstance(whole.get(key), list):
-                return list(whole[key])
-        return [whole]
+                whole = whole[key]
+                break
+        else:
+            return [whole]
     if not isinstance(whole, list) or not whole:
         raise BadInput(f"{file}: must be an event or an array of events")
     return whole

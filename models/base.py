@@ -52,6 +52,7 @@ _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:")
 ImageId = Annotated[str, StringConstraints(pattern=r"^ami-[0-9a-f]{8,17}$")]
 InstanceId = Annotated[str, StringConstraints(pattern=r"^i-[0-9a-f]{8,17}$")]
 TemplateId = Annotated[str, StringConstraints(pattern=r"^lt-[0-9a-f]{8,17}$")]
+ReplayName = Annotated[str, StringConstraints(pattern=r"^[._A-Za-z0-9-]{1,64}$")]
 EventId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_iso_8601)]
 

@@ -178,7 +178,7 @@ def _veto(template: Template, selectors: Selectors, decision: Decision) -> Decis
     if lost := template.default.snapshots_lost_with(decision.image):
         message = (
             f"instances would start without the data of {', '.join(map(printable, lost))}:"
-            f" {decision.image.image_id} does not map it, and EC2 drops inherited snapshots"
+            f" {decision.image.image_id} has no snapshot for it, and EC2 drops inherited snapshots"
         )
         return Keep(reason=Reason.SNAPSHOT_WOULD_BE_LOST, message=message)
     if selectors.mode == "observe":

@@ -13,10 +13,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BeforeValidator, FailFast, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.alias_generators import to_camel, to_pascal
 
-from models.base import EventId, ImageId, Place, TemplateId, Value, date_or_none
+from models.base import EventId, ImageId, Place, ReplayName, TemplateId, Value, date_or_none
 from models.errors import EventRejected
 
 
@@ -55,15 +55,15 @@ class Envelope(Value):
     Attributes:
         time: None where it is no date, as in AWS's own samples. No decision rests on it; it only
             tells how long to wait for an image that cannot be seen yet.
-        replay_name: Set where an archive was replayed.
+        replay_name: Set where an archive was replayed; such an event is handled like any other.
     """
 
     id: EventId
     account: str
     region: str
     time: Annotated[datetime | None, BeforeValidator(date_or_none)]
-    resources: tuple[str, ...] = ()
-    replay_name: str | None = Field(default=None, alias="replay-name")
+    resources: Annotated[tuple[str, ...], FailFast()] = ()  # one fault, not one for each item
+    replay_name: ReplayName | None = Field(default=None, alias="replay-name")
 
     @property
     def image_id(self) -> str | None:
@@ -193,6 +193,7 @@ class ReconcileRequested(Envelope):
 Event = BackupJobStateChange | AmiStateChange | TagChange | ReconcileRequested
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="detail_type")])
+_FAULTS = 5  # as many as an engineer reads, and a dead letter has room for
 DETAIL_TYPES = (
     "Backup Job State Change",
     "EC2 AMI State Change",
@@ -214,7 +215,8 @@ def parse_event(raw: object) -> Event:
         return _EVENT.validate_python(raw)
     except ValidationError as error:
         faults = [_fault(fault) for fault in error.errors(include_url=False, include_input=False)]
-        raise EventRejected("; ".join(faults)) from None
+        more = [f"and {len(faults) - _FAULTS} more"] if len(faults) > _FAULTS else []
+        raise EventRejected("; ".join([*faults[:_FAULTS], *more])) from None
 
 
 def _fault(fault: Any) -> str:

@@ -16,9 +16,13 @@ QUARANTINE_TAG = "ami-reactor-state:quarantine"
 _DEAD = frozenset({"deregistered", "disabled", "failed", "invalid", "error"})
 
 
-def _device_names(mappings: object) -> object:
+def _with_snapshot(mappings: object) -> object:
     if isinstance(mappings, list):
-        return frozenset(m["DeviceName"] for m in mappings if m.get("DeviceName"))
+        return frozenset(
+            m["DeviceName"]
+            for m in mappings
+            if m.get("DeviceName") and m.get("Ebs", {}).get("SnapshotId")
+        )
     return mappings
 
 
@@ -40,7 +44,7 @@ class Image(Value, alias_generator=to_pascal):
     source_instance_id: str | None = None
     source_image_id: str | None = None
     source_image_region: str | None = None
-    devices: Annotated[frozenset[str], BeforeValidator(_device_names)] = Field(
+    snapshot_devices: Annotated[frozenset[str], BeforeValidator(_with_snapshot)] = Field(
         default=frozenset(), alias="BlockDeviceMappings"
     )
     tags: Tags = {}

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from models.base import ImageId, TemplateId, Timestamp, Value
 from models.decision import REFUSALS, Keep, Promote, Reason, Skip
+from models.errors import AwsRefused, AwsUnavailable
 from models.events import Ignored, claimed_image
 from models.template import Template
 
@@ -63,6 +64,7 @@ class Outcome(Value):
         image_id: The image that the event spoke of; not always the one that was chosen.
         reason: Why an event was ignored, or failed before any template was looked at.
         error: One line for an engineer, where `result` is `rejected` or `failed`.
+        replay_name: The replay of an archive that the event came from.
         handed_on: Templates for which time was too short; each got a `Reconcile Requested`.
     """
 
@@ -74,6 +76,7 @@ class Outcome(Value):
     templates: tuple[TemplateOutcome, ...] = ()
     error: str | None = None
     handed_on: tuple[TemplateId, ...] = ()
+    replay_name: str | None = None
 
 
 def rejected(raw: object, error: str) -> Outcome:
@@ -111,9 +114,27 @@ def kept(template: Template, keep: Keep) -> TemplateOutcome:
     return _record(template, outcome, keep.reason, keep.message, skipped_images=keep.skipped)
 
 
-def failed(template: Template, reason: Reason, message: str) -> TemplateOutcome:
+def failed(template: Template, error: AwsRefused | AwsUnavailable) -> TemplateOutcome:
     """The outcome for a template that AWS would not, or could not, let us see or move."""
-    return _record(template, "failed", reason, message)
+    return _record(template, "failed", reason_of(error), str(error))
+
+
+def failed_after(
+    before: Template, decision: Promote, version_number: int, error: AwsRefused | AwsUnavailable
+) -> TemplateOutcome:
+    """The outcome for a template that was moved, before AWS failed what comes after."""
+    return _record(
+        before,
+        "failed",
+        reason_of(error),
+        f"moved, but {error}",
+        to_image=decision.image.image_id,
+        to_version=version_number,
+    )
+
+
+def reason_of(error: AwsRefused | AwsUnavailable) -> Reason:
+    return Reason.AWS_REFUSED if isinstance(error, AwsRefused) else Reason.AWS_UNAVAILABLE
 
 
 def promoted(before: Template, decision: Promote, version_number: int) -> TemplateOutcome:

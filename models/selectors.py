@@ -22,6 +22,7 @@ IMAGE_NAME = "ami-reactor:image-name"
 COPIED_IMAGES = "ami-reactor:copied-images"
 
 _SELECTORS = frozenset({SOURCE_INSTANCE, IMAGE_NAME})
+_MARK_DATE = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
 _INSTANCE_IDS = re.compile(r"i-[0-9a-f]{8,17}( +i-[0-9a-f]{8,17})*")
 _TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
 _IMAGE_ID: TypeAdapter[str] = TypeAdapter(ImageId)
@@ -119,6 +120,8 @@ def _fault(key: str, value: str) -> str | None:
 def read_mark(value: str) -> Mark | None:
     """The mark in the tag's value; None where it is malformed."""
     image_id, _, date = value.partition(" ")
+    if not _MARK_DATE.fullmatch(date):
+        return None
     try:
         return Mark(
             image_id=_IMAGE_ID.validate_python(image_id),

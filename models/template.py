@@ -18,6 +18,7 @@ class Version(Value, alias_generator=to_pascal):
 
     version_number: int
     create_time: Timestamp
+    version_description: str = ""
     data: dict[str, Any] = Field(alias="LaunchTemplateData")
 
     @property
@@ -25,23 +26,22 @@ class Version(Value, alias_generator=to_pascal):
         """An AMI id, `resolve:ssm:...`, or None where the version names no image."""
         return self.data.get("ImageId")
 
-    def differs_in_image_alone(self, other: "Version") -> bool:
-        """Whether instances of both versions differ in nothing but the image they start from."""
-        return _settings(self.data) == _settings(other.data)
+    def differs_in_image_alone(self, source: "Version") -> bool:
+        """Whether this could be a copy of that version, made with another image.
+
+        A copy lacks the snapshots that EC2 drops; it has none that its source has not.
+        """
+        alike = _settings(self.data) == _settings(source.data)
+        return alike and _snapshots(self.data) <= _snapshots(source.data)
 
     def snapshots_lost_with(self, image: Image) -> list[str]:
         """The devices whose data instances would start without, if this version got that image.
 
         CreateLaunchTemplateVersion ignores the snapshots of inherited block device mappings; a
-        device that the image maps itself gets the image's snapshot instead.
+        device for which the image has a snapshot gets that one instead.
         Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplateVersion.html
         """
-        return [
-            mapping["DeviceName"]
-            for mapping in self.data.get("BlockDeviceMappings", [])
-            if mapping.get("Ebs", {}).get("SnapshotId")
-            and mapping["DeviceName"] not in image.devices
-        ]
+        return sorted({device for device, _ in _snapshots(self.data)} - image.snapshot_devices)
 
 
 class Template(Value, alias_generator=to_pascal):
@@ -84,6 +84,15 @@ def _settings(data: dict[str, Any]) -> dict[str, Any]:
     if "BlockDeviceMappings" in rest:
         rest["BlockDeviceMappings"] = [_without_snapshot(m) for m in rest["BlockDeviceMappings"]]
     return rest
+
+
+def _snapshots(data: dict[str, Any]) -> set[tuple[str, str]]:
+    """Device and snapshot of each block device mapping that has one."""
+    return {
+        (mapping.get("DeviceName", "a device without a name"), mapping["Ebs"]["SnapshotId"])
+        for mapping in data.get("BlockDeviceMappings", [])
+        if mapping.get("Ebs", {}).get("SnapshotId")
+    }
 
 
 def _without_snapshot(mapping: dict[str, Any]) -> dict[str, Any]:

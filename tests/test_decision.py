@@ -209,9 +209,20 @@ def test_a_promotion_that_would_lose_a_data_volumes_snapshot_is_refused(current)
 
 
 def test_a_snapshot_that_the_image_maps_itself_is_not_lost():
-    mapped = image(NEW, 1, BlockDeviceMappings=[{"DeviceName": "/dev/sdf"}])
+    mapped = image(NEW, 1, BlockDeviceMappings=[{**SNAPSHOT, "Ebs": {"SnapshotId": "snap-1"}}])
 
     assert isinstance(asked(mapped, current=CURRENT, BlockDeviceMappings=[SNAPSHOT]), Promote)
+
+
+@pytest.mark.parametrize(
+    "mapping", [{"VirtualName": "ephemeral0"}, {"Ebs": {"VolumeSize": 10}}, {"NoDevice": ""}]
+)
+def test_a_device_that_the_image_maps_without_a_snapshot_has_no_data(mapping):
+    bare = image(NEW, 1, BlockDeviceMappings=[{"DeviceName": "/dev/sdf", **mapping}])
+
+    decision = asked(bare, current=CURRENT, BlockDeviceMappings=[SNAPSHOT])
+
+    assert decision.reason is Reason.SNAPSHOT_WOULD_BE_LOST
 
 
 def test_of_images_made_at_one_moment_the_greatest_id_is_the_newest():
@@ -246,6 +257,10 @@ def test_the_order_of_the_images_does_not_matter():
         ({"ami-reactor:\x1b[31mred": "x"}, r"ami-reactor:\x1b[31mred: no such tag"),
         ({"ami-reactor-state:newest-image": "yesterday"}, "an image id and its date"),
         ({"ami-reactor-state:newest-image": f"{NEW} 1781544300"}, "an image id and its date"),
+        (
+            {"ami-reactor-state:newest-image": f"{NEW} 9999-12-31T23:59:59-14:00"},
+            "an image id and its date",
+        ),
     ],
 )
 def test_tags_that_make_no_selectors_are_named(tags, named):

@@ -21,6 +21,7 @@ from moto import mock_aws
 from moto.ec2.models import amis, ec2_backends
 
 from infra.embedded import repairs
+from infra.embedded.repairs import images
 
 ACCOUNT, REGION = "111122223333", "ap-northeast-2"
 OLD, NEW = "ami-0123456789abcdef0", "ami-0123456789abcdef1"
@@ -618,6 +619,27 @@ def _(aws: Aws) -> Any:
         aws.image("one")
     aws.image("two")
     return aws.names(Filters=[{"Name": "creation-date", "Values": ["2026-06-15T17:*.125Z"]}])
+
+
+@difference(
+    "a deprecated image of another owner is shown to who asks for it",
+    "AmisResponse.describe_images",
+    aws=[[], ["vendors"]],
+    moto=[["vendors"], ["vendors"]],
+)
+def _(aws: Aws) -> Any:
+    image_id = aws.image("vendors")
+    ami = aws.backend.amis[image_id]
+    ami.owner_id = "999988887777"
+    images.describe(
+        ami,
+        {
+            **images.described(ami),
+            "OwnerId": ami.owner_id,
+            "DeprecationTime": "2026-06-15T17:00:00.000Z",
+        },
+    )
+    return [aws.names(), aws.names(IncludeDeprecated=True)]
 
 
 @difference(

@@ -154,7 +154,17 @@ def test_injected_errors_dead_letter_an_event_and_can_be_cleared(server):
     assert "the role needs ec2:DescribeLaunchTemplates" in letter["Body"]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"not json", {"operation": 1, "code": "x"}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"not json",
+        {"operation": 1, "code": "x"},
+        {"operation": "CreateTags", "code": "x", "times": 0},
+        {"operation": "CreateTags", "code": "x", "times": True},
+    ],
+)
 def test_a_fault_that_makes_no_sense_is_answered_with_what_it_may_be(server, body):
     with pytest.raises(urllib.error.HTTPError) as refusal:
         call(server, "POST", body)

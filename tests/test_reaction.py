@@ -1,6 +1,6 @@
 """From an event to a promoted template, on the embedded AWS."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -282,6 +282,59 @@ def test_a_persons_unreleased_version_is_never_promoted(account_with):
     assert account.versions()[3] == account.versions()[1] | {"ImageId": NEW}
 
 
+@pytest.mark.parametrize("default_snapshot", ["snap-0000000000000000b", None])
+def test_a_persons_version_with_another_snapshot_is_unreleased_too(account_with, default_snapshot):
+    def volume(snapshot):
+        ebs = {"SnapshotId": snapshot} if snapshot else {"VolumeSize": 10}
+        return [{"DeviceName": "/dev/sdf", "Ebs": ebs}]
+
+    image = an_image(NEW, 1, BlockDeviceMappings=volume("snap-0000000000000000a"))
+    account = account_with(
+        a_world(
+            an_image(OLD),
+            image,
+            versions=[
+                a_version(BlockDeviceMappings=volume(default_snapshot)),
+                a_version(NEW, 2, BlockDeviceMappings=volume("snap-0000000000000000c")),
+            ],
+        )
+    )
+
+    assert account.outcome(backup_completed()).to_version != 2
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda account: account.ec2.delete_tags(
+            Resources=[TEMPLATE], Tags=[{"Key": "ami-reactor"}]
+        ),
+        lambda account: account.tag(TEMPLATE, **{"ami-reactor": "observe"}),
+    ],
+    ids=["opted out", "only observed"],
+)
+def test_a_template_that_leaves_between_reading_and_writing_is_let_go(account_with, leave):
+    account = account_with(a_world())
+    account.after("CreateLaunchTemplateVersion", lambda **_: leave(account))
+
+    outcome = account.outcome(backup_completed())
+
+    assert (outcome.outcome, outcome.reason) == ("kept", "held")
+    assert "no longer on" in outcome.message
+    assert account.image_in_force() == OLD
+
+
+def test_what_was_moved_before_aws_failed_is_said(account_with):
+    account = account_with(a_world())
+    account.refuse("CreateTags", "RequestLimitExceeded", status=503)
+
+    outcome = account.outcome(backup_completed())
+
+    assert (outcome.outcome, outcome.reason) == ("failed", "aws-unavailable")
+    assert (outcome.to_image, outcome.to_version) == (NEW, 2)
+    assert outcome.message.startswith("moved, but")
+
+
 def test_a_hold_that_comes_between_reading_and_writing_is_respected(account_with):
     account = account_with(a_world())
     account.after("CreateLaunchTemplateVersion", lambda **_: account.tag(TEMPLATE, **HELD))
@@ -420,6 +473,15 @@ def test_the_backup_of_a_followed_instance_whose_image_cannot_be_found_fails(acc
     assert "the instance that web follows" in (outcome.error or "")
 
 
+def test_a_deprecated_image_of_a_vendor_is_not_gone(account_with):
+    vendors = an_image(OLD, OwnerId=STRANGER, DeprecationTime=at(-1))
+    account = account_with(a_world(vendors, an_image(NEW, hours=-5)))
+
+    outcome = account.outcome(reconcile())
+
+    assert (outcome.outcome, outcome.reason) == ("kept", "not-newer")
+
+
 # -- crashes, races and reads that lag behind ------------------------------------------------------
 
 
@@ -544,6 +606,21 @@ def test_a_warning_in_an_answer_of_200_is_an_error(account_with):
     assert "InvalidKeyPair.NotFound" in outcome.message
 
 
+def test_a_retry_does_not_pass_over_the_warning(account_with):
+    account = account_with(a_world())
+
+    def warn(parsed, **_):
+        parsed["Warning"] = {"Errors": [{"Code": "InvalidKeyPair.NotFound", "Message": "ops"}]}
+
+    for _ in range(2):
+        account.after("CreateLaunchTemplateVersion", warn)
+
+        outcome = account.outcome(backup_completed(), now=datetime.now(UTC))
+
+        assert (outcome.outcome, outcome.reason) == ("failed", "aws-refused")
+        assert list(account.versions()) == [2, 1]
+
+
 def test_a_version_that_came_out_otherwise_is_not_made_the_default(account_with):
     account = account_with(a_world())
 
@@ -582,6 +659,30 @@ def test_templates_for_which_time_is_too_short_are_handed_on(account_with):
 
 
 # -- what is read ----------------------------------------------------------------------------------
+
+
+def test_more_images_than_a_filter_takes_are_asked_for_in_parts(account_with):
+    gone = [a_version(f"ami-{n:017x}", n, KeyName="draft") for n in range(2, 260)]
+    account = account_with(a_world(versions=[a_version(), *gone]))
+
+    outcome = account.outcome(backup_completed())
+
+    assert outcome.outcome == "promoted"
+    for request in account.requests("DescribeImages"):
+        assert all(len(filter_["Values"]) <= 200 for filter_ in request["Filters"])
+
+
+def test_a_tags_value_too_long_for_a_filter_is_compared_on_our_side(account_with):
+    stars = "*" * 256
+    tags = {"ami-reactor": "on", "ami-reactor:image-tag:v": stars}
+    images = [
+        an_image(OLD),
+        an_image(NEW, 1, tags={"v": stars}),
+        an_image(NEWER, 2, tags={"v": "1"}),
+    ]
+    account = account_with(a_world(*images, templates=[a_template(tags=tags)]))
+
+    assert account.outcome(reconcile()).to_image == NEW
 
 
 def test_images_on_a_second_page_are_seen(account_with):
@@ -641,6 +742,16 @@ def test_templates_and_versions_on_a_second_page_are_seen(account_with):
             backup_completed(),
             10,
             id="first promotion, away from a vendor's image",
+        ),
+        pytest.param(
+            a_world(
+                an_image(OLD, OwnerId=STRANGER),
+                an_image(NEW, 1),
+                versions=[a_version(), a_version(number=3, KeyName="draft")],
+            ),
+            backup_completed(),
+            10,
+            id="a version in between was deleted",
         ),
     ],
 )
@@ -744,3 +855,27 @@ def test_a_misconfigured_template_appears_in_every_outcome(account_with):
         "web": "promoted",
         "api": "refused",
     }
+
+
+def test_a_misconfigured_template_appears_beside_the_reason_why_an_event_is_ignored(account_with):
+    account = account_with(a_world(templates=[a_template(tags={"ami-reactor": "yes"})]))
+
+    outcome = account.react(ami_state("ami-0bbbbbbbbbbbbbbbb"))
+
+    assert (outcome.result, outcome.reason) == (Result.IGNORED, "image-gone")
+    assert [template.reason for template in outcome.templates] == ["misconfigured"]
+
+
+def test_misconfigured_templates_are_said_and_not_handed_on(account_with):
+    broken = a_template(OTHER_TEMPLATE, "api", tags={"ami-reactor": "yes"})
+    account = account_with(
+        a_world(
+            templates=[broken, a_template()],
+            versions=[a_version(), a_version(template_id=OTHER_TEMPLATE)],
+        )
+    )
+
+    outcome = account.react(reconcile(), seconds_left=lambda: 40)
+
+    assert outcome.handed_on == ()
+    assert sorted(t.outcome for t in outcome.templates) == ["promoted", "refused"]

@@ -12,7 +12,6 @@ from tests.builders import (
     HELD,
     NEW,
     OLD,
-    TEMPLATE,
     a_template,
     a_world,
     ami_state,
@@ -34,6 +33,7 @@ KEYS = {
     "attempts",
     "dead_lettered",
     "handed_on",
+    "replay_name",
 }
 TEMPLATE_KEYS = {
     "launch_template_id",
@@ -87,31 +87,31 @@ def test_a_line_has_the_documented_fields(replay):
     assert (line["result"], line["attempts"], line["dead_lettered"]) == ("handled", 1, False)
 
 
-@pytest.mark.parametrize(
-    ("file", "outcomes"),
-    [
-        ("backup_job_completed_ec2_plan", ["promoted"]),
-        ("backup_job_completed_ec2_ondemand_no_createdby", ["promoted"]),
-        ("ami_available", ["promoted"]),
-        ("replayed_ami_available", ["promoted"]),
-        ("tag_change_launch_template_opted_in", ["promoted"]),
-        ("dlq_eventbridge_target_retries_exhausted", ["promoted"]),
-        ("dlq_eventbridge_target_no_permissions", ["promoted"]),
-        ("dlq_lambda_onfailure_destination_python_error", ["promoted"]),
-        ("dlq_lambda_onfailure_destination_timeout", ["promoted"]),
-        ("dlq_lambda_legacy_dead_letter_config", ["promoted"]),
-        ("backup_job_completed_ec2_other_instance", "ignored"),
-        ("ami_deregistered", "ignored"),
-        ("backup_job_completed_ebs", "unmatched"),
-        ("backup_job_created_minimal", "unmatched"),
-        ("backup_job_failed_ec2", "unmatched"),
-        ("backup_job_running_ec2", "unmatched"),
-        ("copy_job_failed_ec2", "unmatched"),
-        ("restore_job_completed_ec2_real_2023", "unmatched"),
-        ("ami_failed", "unmatched"),
-        ("dlq_garbage_body", "rejected"),
-    ],
-)
+RESULTS = [
+    ("backup_job_completed_ec2_plan", ["promoted"]),
+    ("backup_job_completed_ec2_ondemand_no_createdby", ["promoted"]),
+    ("ami_available", ["promoted"]),
+    ("replayed_ami_available", ["promoted"]),
+    ("tag_change_launch_template_opted_in", ["promoted"]),
+    ("dlq_eventbridge_target_retries_exhausted", ["promoted"]),
+    ("dlq_eventbridge_target_no_permissions", ["promoted"]),
+    ("dlq_lambda_onfailure_destination_python_error", ["promoted"]),
+    ("dlq_lambda_onfailure_destination_timeout", ["promoted"]),
+    ("dlq_lambda_legacy_dead_letter_config", ["promoted"]),
+    ("backup_job_completed_ec2_other_instance", "ignored"),
+    ("ami_deregistered", "ignored"),
+    ("backup_job_completed_ebs", "unmatched"),
+    ("backup_job_created_minimal", "unmatched"),
+    ("backup_job_failed_ec2", "unmatched"),
+    ("backup_job_running_ec2", "unmatched"),
+    ("copy_job_failed_ec2", "unmatched"),
+    ("restore_job_completed_ec2_real_2023", "unmatched"),
+    ("ami_failed", "unmatched"),
+    ("dlq_garbage_body", "rejected"),
+]
+
+
+@pytest.mark.parametrize(("file", "outcomes"), RESULTS)
 def test_each_captured_event_gets_the_result_that_its_readme_gives(replay, file, outcomes):
     [line] = lines(replay(EVENTS / f"{file}.json"))
 
@@ -126,7 +126,10 @@ def test_each_captured_event_gets_the_result_that_its_readme_gives(replay, file,
 def test_the_readme_of_the_events_and_this_suite_name_the_same_files():
     readme = (EVENTS / "README.md").read_text()
 
-    assert [file.name for file in EVENTS.glob("*.json") if f"| {file.name} |" not in readme] == []
+    files = {file.name for file in EVENTS.glob("*.json")}
+
+    assert files == {f"{file}.json" for file, _ in RESULTS}
+    assert [file for file in files if f"| {file} |" not in readme] == []
 
 
 def test_a_deregistered_image_in_force_is_healed(replay):
@@ -224,6 +227,7 @@ def test_what_lambda_would_receive_and_cannot_read_is_dead_lettered(replay, even
         pytest.param(b"\xff\xfe\x00", id="not UTF-8"),
         pytest.param(b'{"a": "\\ud800"}', id="a lone surrogate"),
         pytest.param(b'{"a": 1}\n{"b": ', id="JSON Lines cut off"),
+        pytest.param(b'{"Messages": []}', id="no messages"),
     ],
 )
 def test_a_file_that_cannot_be_read_stops_before_anything_runs(replay, text, tmp_path):
@@ -253,6 +257,8 @@ def test_a_file_that_is_not_there_is_named(replay, tmp_path):
         pytest.param(ami_state() | {"time": "2999-01-01T00:00:00Z"}, id="a future date"),
         pytest.param(ami_state() | {"time": 1e308}, id="a time that is no date"),
         pytest.param({}, id="an empty object"),
+        pytest.param({"Body": "{}", "MessageId": 7}, id="a dead letter with an odd id"),
+        pytest.param(ami_state() | {"resources": [1] * 60_000}, id="faults without end"),
         pytest.param({"detail-type": ["x"], "source": 3}, id="wrong types all over"),
     ],
 )
@@ -261,6 +267,7 @@ def test_whatever_an_event_holds_one_line_answers_it(replay, event):
 
     [line] = lines(result)
     assert line["result"] in ("handled", "unmatched", "rejected", "ignored")
+    assert len(result.stdout) < 2_000
 
 
 def test_an_image_of_a_future_event_that_is_not_there_is_not_waited_for_in_vain(replay):
@@ -268,6 +275,15 @@ def test_an_image_of_a_future_event_that_is_not_there_is_not_waited_for_in_vain(
 
     assert line["dead_lettered"]
     assert "time is no past date" in line["error"]
+
+
+def test_where_the_world_shall_be_written_is_checked_first(replay, tmp_path):
+    for folder in (tmp_path, tmp_path / "missing" / "after.json"):
+        result = replay(backup_completed(), options=["--world-out", str(folder)])
+
+        assert result.exit_code == 2
+        assert result.stdout == ""
+        assert str(folder) in result.stderr.replace("\n", "")
 
 
 @pytest.mark.parametrize(
@@ -314,7 +330,3 @@ def test_the_table_names_templates_as_they_are_and_obeys_no_markup(tmp_path):
     )
 
     assert r"[red]x\u202e" in result.stdout
-
-
-def test_templates_of_the_story_are_named():
-    assert TEMPLATE in (Path("infra/story/world.json")).read_text()

@@ -50,8 +50,8 @@ def replay(
     is_story = not events and world is None
     if not events and not is_story:
         stop("replay: name the events to replay in that world")
-    if world_out is not None and not world_out.parent.is_dir():
-        stop(f"{world_out}: there is no such folder")
+    if world_out is not None and (world_out.is_dir() or not world_out.parent.is_dir()):
+        stop(f"{world_out}: must be a file in a folder that is there")
     try:
         captured = read_events(events or [STORY / "events"])
     except BadInput as error:

@@ -17,6 +17,7 @@ from infra.cli.output import err, out
 from infra.embedded.delivery import Receipt
 from infra.embedded.stage import Stage, stage
 from infra.embedded.world import World
+from infra.files import write_whole
 from models.base import printable
 from models.events import Ignored
 from models.outcome import Outcome, Result, rejected, undelivered, unmatched
@@ -78,7 +79,7 @@ def run(
         if tell_the_end and not as_json:
             _scale_out(staged)
         if world_out is not None:
-            world_out.write_text(json.dumps(staged.world(), indent=2) + "\n")
+            write_whole(world_out, json.dumps(staged.world(), indent=2) + "\n")
     if failures and not as_json:
         _say_what_next(failures, world_out)
     return 1 if failures else 0
@@ -190,9 +191,11 @@ def _instances(ec2: Any) -> dict[str, str]:
 def _say_what_next(failures: list[Line], world_out: Path | None) -> None:
     dead = sum(line.receipt.is_dead_lettered for line in failures)
     lost = len(failures) - dead
+    said = []
     if dead:
-        kept = f"{world_out}, under DeadLetters" if world_out else "nowhere: add --world-out FILE"
-        err.print(f"{dead} dead-lettered; kept in {kept}.", highlight=False)
+        kept = f"in {world_out}, under DeadLetters" if world_out else "only with --world-out FILE"
+        said.append(f"{dead} dead-lettered; kept {kept}.")
     if lost:
-        err.print(f"{lost} lost or unreadable.", highlight=False)
-    err.print("Mend what the last column names, then replay again: it does no harm.")
+        said.append(f"{lost} lost or unreadable.")
+    said.append("Mend what is named above, then replay again: it does no harm.")
+    err.print("\n".join(said), markup=False, highlight=False)

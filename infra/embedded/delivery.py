@@ -36,6 +36,7 @@ from models.base import Place, aws_date
 from models.errors import EventRejected
 from models.outcome import rejected
 
+_SERVICES = {"lambda", "logs", "sqs"}  # whose targets are served here
 _SECONDS_LEFT = 120  # nothing here takes time, so no invocation ever runs short of it
 
 
@@ -100,9 +101,13 @@ class Delivery:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """PutEvents and Invoke, by whomever, come through here."""
+        moto_sends = Rule.send_to_targets
 
-        def send_to_targets(rule: Rule, event: dict[str, Any], *_: object) -> None:
-            self._later(lambda: self._send(rule, _as_delivered(event, self.place), Receipt()))
+        def send_to_targets(rule: Rule, event: Any, *how: bool) -> None:
+            if {parse_arn(target["Arn"]).service for target in rule.targets} <= _SERVICES:
+                self._later(lambda: self._send(rule, _as_delivered(event, self.place), Receipt()))
+            else:  # archives and other buses, which moto knows how to feed
+                moto_sends(rule, event, *how)
 
         def invoke(function: LambdaFunction, body: Any, headers: Any, answer: Any) -> str:
             return self._invoke(function, json.loads(body or "{}"), headers, answer)
@@ -148,8 +153,8 @@ class Delivery:
             match parse_arn(target["Arn"]).service:
                 case "lambda":
                     self._to_function(rule, target, event, receipt)
-                case "sqs":
-                    self._message(self._queue(target["Arn"]), event, {})
+                case "sqs" if queue := self._queue(target["Arn"]):
+                    self._message(queue, event, {})
                 case "logs":
                     log_event(self.place, rule, target["Arn"].partition("log-group:")[2], event)
 
@@ -169,7 +174,7 @@ class Delivery:
         if arn not in {f.function_arn for f in functions.list_functions()}:
             raise Undeliverable("NO_RESOURCE", "The target does not exist.")
         function = functions.get_function(name)
-        policy = json.loads(function.policy.wire_format())["Policy"]
+        policy = json.dumps({"Statement": function.policy.statements})
         if not allows(policy, "lambda:InvokeFunction", rule.arn):
             message = "The permissions attached to the target do not allow delivery."
             raise Undeliverable("NO_PERMISSIONS", message)

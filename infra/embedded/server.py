@@ -76,7 +76,8 @@ def _fault(request: Request, faults: Faults) -> Response:
         operation, code, times = body["operation"], body["code"], body.get("times", 1)
     except (ValueError, TypeError, KeyError, AttributeError):
         operation = code = times = None
-    if not (isinstance(operation, str) and isinstance(code, str) and isinstance(times, int)):
+    is_count = type(times) is int and times > 0
+    if not (isinstance(operation, str) and isinstance(code, str) and is_count):
         message = 'must be {"operation": "CreateTags", "code": "AccessDenied", "times": 3}\n'
         return Response(message, status=400)
     faults.inject(operation, code, times)

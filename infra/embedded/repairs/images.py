@@ -1,6 +1,6 @@
 """Images: which ones DescribeImages shows, and what it says about them."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError, MalformedAMIIdError
@@ -169,11 +169,23 @@ def describe_images(self: AmisResponse) -> "ActionResult":
     else:
         executable = backend.describe_images(exec_users=self._get_param("ExecutableUsers", []))
         images = [described(ami) for ami in executable]
+        if not self._get_bool_param("IncludeDeprecated", False):
+            images = [image for image in images if not _is_hidden(image, backend.account_id)]
     if not self._get_bool_param("IncludeDisabled", False):
         images = [image for image in images if image["State"] != "disabled"]
     images = _owned(images, self._get_param("Owners", []), backend.account_id)
     return page(
         self, "Images", passing(images, self._filters_from_querystring(), FILTERED_BY), None
+    )
+
+
+def _is_hidden(image: Described, account: str) -> bool:
+    """Of a deprecated image, only the owner sees it unasked (API model, IncludeDeprecated)."""
+    deprecated_at = image.get("DeprecationTime")
+    return (
+        deprecated_at is not None
+        and image["OwnerId"] != account
+        and datetime.fromisoformat(deprecated_at) <= datetime.now(UTC)
     )
 
 
