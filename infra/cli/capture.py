@@ -53,7 +53,7 @@ def capture(
 
 
 def _duration(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,4})([dhm])", text)
+    found = re.fullmatch(r"([0-9]{1,4})([dhm])", text)
     if not found:
         stop("--since: must be days, hours or minutes, such as 7d, 12h or 30m")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
