@@ -108,7 +108,7 @@ def test_before_anything_is_written_it_says_what_will_change(account_with):
     assert f"from version 2 {NEW}" in said
     assert f"to version 3, a copy of 1 {OLD}" in said
     assert "also changes InstanceType" in said
-    assert f"{NEW} is quarantined; 1 instance run it and go on" in said
+    assert f"{NEW} is quarantined; instances that go on with it: 1" in said
     assert "cancel-instance-refresh --auto-scaling-group-name web" in said
     assert "account 111122223333 · Region ap-northeast-2" in said
     assert sorted(versions_of()) == [1, 2]

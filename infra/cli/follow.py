@@ -75,7 +75,8 @@ def follow(
         else:
             _show(standing, tags, old)
         if not yes:
-            err.print("nothing was written: add --yes")
+            if not (hcl or cloudformation):
+                err.print("nothing was written: add --yes")
             return
         err.print(str(account), highlight=False)
         writes.tag(account.client("ec2"), found.launch_template_id, tags)

@@ -11,7 +11,6 @@ from infra.cli.account import Account, Profile, Region, account_of
 from infra.cli.event_files import KeepAccount
 from infra.cli.output import out, stop
 from infra.cli.showing import counted, progress
-from infra.embedded.world import BadWorld, read_world
 from infra.files import CannotWrite, write_whole
 from infra.operate.find import find_template
 from infra.operate.reading import Say
@@ -40,6 +39,9 @@ def record(
 
     Example: ami-reactor record --to world.json
     """
+    # the embedded AWS takes a second to import, which the other verbs need not wait for
+    from infra.embedded.world import BadWorld, read_world
+
     with account_of(profile, region) as account:
         with progress() as say:
             world = _record(account, template or [], say)

@@ -11,7 +11,7 @@ from rich.text import Text
 from infra.cli.account import Account, Profile, Region, Yes, account_of, agreed
 from infra.cli.hold import Named, who_am_i
 from infra.cli.output import err, out, stop
-from infra.cli.showing import ago, counted, outside, print_json, progress, say_gaps
+from infra.cli.showing import ago, outside, print_json, progress, say_gaps
 from infra.operate import release as releasing
 from infra.operate import rollback as rolling
 from infra.operate.find import find_template
@@ -56,10 +56,11 @@ def rollback(
     """
     with account_of(profile, region) as account:
         client = account.client("ec2")
-        planned = _planned(account, template, to, everywhere=everywhere)
+        planned, others = _planned(account, template, to, everywhere=everywhere)
         groups = _groups_of(account, planned)
         for one in planned:
             _show_plan(account, one, follow_newer=follow_newer)
+        _say_of_others(others, everywhere=everywhere)
         _warn_of_refreshes(groups)
         if not agreed(account, "Roll back?", yes=yes):
             raise typer.Exit(1)
@@ -76,25 +77,24 @@ def rollback(
 
 def _planned(
     account: Account, name: str, to: str | None, *, everywhere: bool
-) -> list[rolling.Rollback]:
+) -> tuple[list[rolling.Rollback], rolling.Others]:
     """The rollback of that template, and of the others on its image where that is wanted."""
     client = account.client("ec2")
     first = rolling.plan_rollback(client, account.place, find_template(client, name), to)
     others = rolling.others(account.ec2, first)
-    if others.would_follow:
-        err.print(
-            outside(f"would follow that image, and no longer will: {_names(others.would_follow)}")
-        )
-    if others.on_it and not everywhere:
-        err.print(
-            outside(
-                f"on that image too, and left there: {_names(others.on_it)} (--all takes them)",
-                "yellow",
-            )
-        )
     image = to if to and to.startswith("ami-") else None
     rest = others.on_it if everywhere else ()
-    return [first, *(rolling.plan_rollback(client, account.place, one, image) for one in rest)]
+    planned = [rolling.plan_rollback(client, account.place, one, image) for one in rest]
+    return [first, *planned], others
+
+
+def _say_of_others(others: rolling.Others, *, everywhere: bool) -> None:
+    if others.would_follow:
+        line = f"would follow that image, and no longer will: {_names(others.would_follow)}"
+        err.print(outside(line))
+    if others.on_it and not everywhere:
+        line = f"on that image too, and left there: {_names(others.on_it)} (--all takes them)"
+        err.print(outside(line, "yellow"))
 
 
 def _names(templates: Iterable[Template]) -> str:
@@ -141,8 +141,8 @@ def _quarantine(account: Account, bad: Image) -> str:
     counts: list[int] = []
     gaps.unless(lambda: counts.append(count_running(account.client("ec2"), bad.image_id)))
     say_gaps(gaps)
-    run = f"; {counted(counts[0], 'instance')} run it and go on" if counts else ""
-    return f"{bad.image_id} is quarantined{run}"
+    go_on = f"; instances that go on with it: {counts[0]}" if counts else ""
+    return f"{bad.image_id} is quarantined{go_on}"
 
 
 def _warn_of_refreshes(groups: Iterable[Group]) -> None:
