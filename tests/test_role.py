@@ -261,15 +261,24 @@ MAY = [True] * len(ALLOWED) + [False] * len(DENIED)
 
 
 @pytest.fixture(scope="module")
-def engine():
+def tools():
+    """The folder in which .ci/infra has installed the engine and the linters."""
+    folder = os.environ.get("INFRA_TOOLS")
+    if folder is None:
+        pytest.skip("the IAM engine and the IAM linters are not here: .ci/infra brings them")
+    return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def engine(tools):
     """Ask it: whether each case of each question is allowed."""
-    node, folder = shutil.which("node"), os.environ.get("IAM_ENGINE")
-    if node is None or folder is None:
-        pytest.skip("needs Node, and IAM_ENGINE: a folder with the engine; .ci/infra has both")
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("the IAM engine needs Node")
 
     def ask(*questions):
         done = subprocess.run(
-            [node, str(HERE / "iam" / "simulate.mjs"), folder],
+            [node, str(HERE / "iam" / "simulate.mjs"), str(tools)],
             input=json.dumps(questions),
             capture_output=True,
             text=True,
@@ -336,6 +345,27 @@ def test_the_queue_takes_letters_from_the_rules_and_the_function_alone(engine, s
     )
 
     assert may == [should for *_, should in cases]
+
+
+@pytest.mark.parametrize("linter", ["parliament", "cloudsplaining"])
+def test_the_linters_find_nothing_in_the_role(tools, policy, linter, tmp_path):
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps(in_the_account(policy)))
+    options = {
+        "parliament": ["--include-community-auditors"],
+        "cloudsplaining": ["scan-policy-file", "--input-file", str(file)],
+    }
+
+    done = subprocess.run(
+        [str(tools / "venv" / "bin" / linter), *options[linter]],
+        input=file.read_text(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0
+    assert done.stdout.strip() in ("", "There were no results found.")
 
 
 # -- the other roles -------------------------------------------------------------------------------
