@@ -80,9 +80,15 @@ class Observation:
         return None if image.is_dead else image
 
     def plus(self, version: Version) -> "Observation":
-        """The same with a version that an answer of EC2 has just described."""
-        others = [v for v in self.template.versions if v.version_number != version.version_number]
-        versions = (*others, version)
+        """The same with a version that an answer of EC2 has just described.
+
+        Where numbers are missing before it, others made versions meanwhile: then it is left out,
+        so that all of them are read.
+        """
+        if version.version_number > self.template.latest_seen + 1:
+            return self
+        known = {v.version_number: v for v in (*self.template.versions, version)}
+        versions = tuple(known[number] for number in sorted(known))
         return replace(self, template=self.template.model_copy(update={"versions": versions}))
 
     def version_with(self, image: Image) -> Version | None:

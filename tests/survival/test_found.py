@@ -38,3 +38,21 @@ def test_a_hold_that_comes_after_the_move_leaves_it_recorded_as_a_promotion(acco
 
     assert (outcome.outcome, outcome.to_image, outcome.to_version) == ("promoted", NEW, 2)
     assert account.image_in_force() == NEW
+
+
+def test_a_version_that_another_run_made_just_before_ours_is_read(account_with):
+    """Versions 1 and 3 are known, and nothing is newer: version 2 is not to be passed over."""
+    account = account_with(
+        a_world(an_image(OLD), an_image(NEW, 1), an_image(NEWER, 2, State="pending"))
+    )
+
+    def another_run_creates(**_):
+        account.set_state(NEWER, "available")
+        account.ec2.create_launch_template_version(
+            LaunchTemplateId=TEMPLATE, SourceVersion="1", LaunchTemplateData={"ImageId": NEWER}
+        )
+
+    account.before("CreateLaunchTemplateVersion", another_run_creates)
+
+    assert account.outcome(backup_completed()).to_image == NEWER
+    assert account.image_in_force() == NEWER

@@ -34,7 +34,7 @@ from tests.survival.scheduler import Schedules
 from tests.survival.tiny_ec2 import Refused, Shape, World, is_read, perform, world_of
 
 STRANGER = "999988887777"
-UNTOLD = {"CreateTime", "CreatedBy", "VersionDescription", "ResponseMetadata", "Message"}
+UNTOLD = {"CreateTime", "CreatedBy", "ResponseMetadata", "Message"}
 WORLD = a_world(
     an_image(OLD, tags={"role": "we*b", "aws:backup:source-resource": f"instance/{INSTANCE}"}),
     an_image(NEW, 1, State="disabled", Name="web?1"),
@@ -81,7 +81,11 @@ class Twins:
 def _told(answer: Any) -> Any:
     """What the reactor reads of an answer; lists in an order of their own."""
     if isinstance(answer, dict):
-        return {k: _told(v) for k, v in answer.items() if k not in UNTOLD and v not in ([], {}, "")}
+        return {
+            k: _told(v)
+            for k, v in answer.items()
+            if k not in UNTOLD and v not in ([], {}, "", None)
+        }
     if isinstance(answer, list):
         return sorted(
             (_told(one) for one in answer), key=lambda one: json.dumps(one, sort_keys=True)
@@ -128,6 +132,7 @@ def _a_request(chance: random.Random) -> tuple[str, Shape]:
                     "LaunchTemplateId": template,
                     "SourceVersion": number,
                     "LaunchTemplateData": {"ImageId": image},
+                    "VersionDescription": f"from {number}",
                     "ClientToken": f"{template} {number} {chance.choice([image, NEW])}",
                 },
             ),

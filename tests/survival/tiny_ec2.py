@@ -34,6 +34,7 @@ class Version(NamedTuple):
     created: str
     maker: str = "person"
     source: int = 0
+    description: str = ""
 
     @property
     def image(self) -> str:
@@ -208,6 +209,7 @@ def _shown(template: Template, version: Version) -> Shape:
         "CreateTime": version.created,
         "DefaultVersion": version.number == template.default,
         "LaunchTemplateData": parsed(version.data),
+        **({"VersionDescription": version.description} if version.description else {}),
     }
 
 
@@ -233,7 +235,9 @@ def _create_launch_template_version(world: World, asked: Shape) -> tuple[World, 
             return world, _created(world, template, template.version(number))
     source = template.version(int(asked["SourceVersion"]))
     data = {**_without_snapshots(parsed(source.data)), **asked["LaunchTemplateData"]}
-    template = template.plus(data, world.now, maker="reactor", source=source.number)
+    said = asked.get("VersionDescription", "")
+    made = {"maker": "reactor", "source": source.number, "description": said}
+    template = template.plus(data, world.now, **made)
     tokens = (*world.tokens, (asked["ClientToken"], wish, template.latest))
     world = world.with_template(template)._replace(tokens=tokens)
     return world, _created(world, template, template.versions[-1])
