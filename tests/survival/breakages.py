@@ -72,10 +72,18 @@ BREAKAGES = (
     Breakage(
         "makes a version each time instead of finding it",
         PROMOTION,
-        "    version = seen.version_with(image)\n    if version is None:",
-        "    version = None\n    if version is None:",
+        "    version = seen.version_with(image)\n    if version is None or",
+        "    version = None\n    if version is None or",
         Invariant.ONE_VERSION,
         "one writer: one image, two events, tokens forgotten",
+    ),
+    Breakage(
+        "takes the versions that it knows for all there are",
+        OBSERVATION,
+        "        if version.version_number > self.template.latest_seen + 1:",
+        "        if False:",
+        Invariant.ENDS_AT_NEWEST,
+        "two images, a crash anywhere",
     ),
     Breakage(
         "takes no notice of the mark",
@@ -105,7 +113,7 @@ BREAKAGES = (
     Breakage(
         "takes another run's mark for a person",
         PROMOTION,
-        "seen.decide(after_own_move=moved is not None)",
+        "seen.decide(after_own_move=has_moved)",
         "seen.decide()",
         Invariant.ENDS_AT_NEWEST,
         "two images, a crash anywhere",
@@ -161,8 +169,8 @@ BREAKAGES = (
     Breakage(
         "trusts a read after its own write",
         PROMOTION,
-        "own_default=moved[1] if moved else None",
-        "own_default=None",
+        "at_least, moves[-1].version_number if moves else None)",
+        "at_least, None)",
         Invariant.ENDS_AT_NEWEST,
         "two images, a stale read",
     ),
@@ -171,7 +179,7 @@ BREAKAGES = (
         PROMOTION,
         "seen = observe_again(ec2, seen, at_least,",
         "seen = observe_again(ec2, seen, 0,",
-        Invariant.NOTHING_RAISED,
+        Invariant.ENDS_AT_NEWEST,
         "two images, a stale read",
     ),
     Breakage(
@@ -185,8 +193,8 @@ BREAKAGES = (
     Breakage(
         "lets an error through that nobody translates",
         PROMOTION,
-        "        if refusal.unauthorized and (why := _taken_away(ec2, seen)):",
-        "        if why := seen.template.tags[HOLD_TAG]:",
+        "    why = _taken_away(ec2, before) if isinstance(error, AwsRefused)",
+        "    why = before.template.tags[HOLD_TAG] if isinstance(error, AwsRefused)",
         Invariant.NOTHING_RAISED,
         "one writer: two images, a person holds and moves back",
     ),

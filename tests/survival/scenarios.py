@@ -63,9 +63,14 @@ def is_disabled(image_id: str) -> Action:
     return Action(name, does, of_images=True)
 
 
-FORGETS = Action(
-    "EC2 forgets the tokens", lambda w: [("EC2 forgets the tokens", w._replace(tokens=()))], True
-)
+def _hours_go_by(world: World) -> Iterator[tuple[str, World]]:
+    template = world.templates[0]
+    versions = tuple(v._replace(created="2026-07-15T09:00:00.000Z") for v in template.versions)
+    aged = world.with_template(template._replace(versions=versions))
+    yield "hours go by, EC2 forgets the tokens", aged._replace(tokens=())
+
+
+FORGETS = Action("EC2 forgets the tokens", _hours_go_by, person=True, takes_hours=True)
 
 
 # -- people ----------------------------------------------------------------------------------------

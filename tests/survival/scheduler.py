@@ -45,6 +45,7 @@ class Action:
         person: By a person, who may also leave it; what is nature's happens sooner or later.
         after: The action that must have happened before.
         of_images: It changes what DescribeImages answers.
+        takes_hours: So no run is under way meanwhile.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Action:
     person: bool = False
     after: str | None = None
     of_images: bool = False
+    takes_hours: bool = False
 
 
 @dataclass(frozen=True)
@@ -240,10 +242,10 @@ class Schedules:
         )
 
     def _actions(self, state: State) -> Iterator[Step]:
+        is_busy = any(run.node >= 0 for run in state.runs)
         for bit, action in enumerate(self.scenario.actions):
-            if state.acted >> bit & 1 or (
-                action.after and not self._has_happened(state, action.after)
-            ):
+            is_due = action.after is None or self._has_happened(state, action.after)
+            if state.acted >> bit & 1 or not is_due or (action.takes_hours and is_busy):
                 continue
             behind = Behind.PERSON * action.person | Behind.IMAGES * action.of_images
             for name, world in action.does(self._worlds[state.world]):
