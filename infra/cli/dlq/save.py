@@ -1,5 +1,6 @@
 """`ami-reactor dlq save`: letters become captured events, for replay and for a test suite."""
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,8 @@ from infra.cli.output import stop
 from infra.dead_letters.queue import Message
 from infra.dead_letters.verdict import Judged
 from infra.event_files import slug, story_of
-from models.dead_letter import Shape
+from models.dead_letter import DeadLetter, Shape
+from models.decision import Reason
 
 
 def save(
@@ -51,9 +53,20 @@ def _story(message: Message, judged: Judged) -> tuple[dict[str, Any], str]:
     letter = judged.letter
     if letter.event is None:
         return without_handle(message), f"unreadable-{slug(letter.message_id)}"
+    return letter.event, story_of(letter.event, _ending(letter))
+
+
+def _ending(letter: DeadLetter) -> str:
+    """How the story ended: in a word, of the reactor's or of AWS's."""
+    failure = letter.failure
+    if reason := _REASON.search(failure.error_message or ""):
+        return reason[0]
     # of Lambda's older dead letter, the code is an HTTP status
-    code = None if letter.shape is Shape.FUNCTION_DLQ else letter.failure.error_code
-    return letter.event, story_of(letter.event, code or "dead letter")
+    code = None if letter.shape is Shape.FUNCTION_DLQ else failure.error_code
+    return code or "dead letter"
+
+
+_REASON = re.compile(rf"{Reason.AWS_REFUSED}|{Reason.AWS_UNAVAILABLE}")
 
 
 def without_handle(message: Message) -> Message:

@@ -1,0 +1,126 @@
+"""The documented loop, by hand: from a fault to an empty queue, on `ami-reactor local`."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.builders import REGION, a_world, backup_completed
+from tests.letters import throttled
+
+ROOT = Path(__file__).parent.parent
+SESSION = Path(__file__).parent / "dead_letters.console"
+PROGRAMS = Path(sys.executable).parent
+DEADLINE_SECONDS = 60
+LETTERS = 5
+VARYING = (
+    (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "ID"),
+    (re.compile(r"\d{4}-\d\d-\d\d-\d{6}"), "TIME"),
+)
+
+
+@pytest.fixture
+def local(tmp_path):
+    """Serve a world; the environment of those who talk to it."""
+    servers = []
+
+    def serve(world):
+        command = [sys.executable, "-m", "infra.cli", "local", "--port", "0", "--world", str(world)]
+        server = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        servers.append(server)
+        return {
+            "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
+            "HOME": str(tmp_path),
+            "COLUMNS": "100",
+            "AWS_ENDPOINT_URL": server.stderr.readline().partition(" on ")[2].split()[0],
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+        }
+
+    yield serve
+    for server in servers:
+        server.terminate()
+        server.communicate(timeout=DEADLINE_SECONDS)
+
+
+def steps():
+    """Each command of the session, with what it prints; `> ` goes on with a command."""
+    for step in f"\n{SESSION.read_text()}".split("\n$ ")[1:]:
+        lines = step.splitlines()
+        count = 1 + sum(line.startswith("> ") for line in lines)
+        command = [lines[0], *(line.removeprefix("> ") for line in lines[1:count])]
+        yield "\n".join(command), "\n".join(lines[count:])
+
+
+def comparable(text):
+    for pattern, instead in VARYING:
+        text = pattern.sub(instead, text)
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+@pytest.mark.skipif(not (PROGRAMS / "aws").exists(), reason="pip install awscli")
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_the_loop_prints_what_is_documented(local, tmp_path):
+    environment = local(ROOT / "infra" / "story" / "world.json")
+
+    for command, shown in steps():
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+        assert comparable(done.stdout) == comparable(shown), command
+        assert done.returncode == 0, command
+
+
+def test_a_process_that_is_interrupted_leaves_every_letter_that_was_not_accepted(local, tmp_path):
+    letters = [throttled(backup_completed() | {"id": f"event-{n}"}) for n in range(LETTERS)]
+    world = tmp_path / "world.json"
+    world.write_text(json.dumps(a_world(DeadLetters=letters)))
+    environment = local(world)
+    command = [sys.executable, "-m", "infra.cli", "dlq", "redrive", "--all", "--yes", "--rate", "1"]
+
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        printed = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest, said = process.communicate(timeout=DEADLINE_SECONDS)
+
+    redriven = set(re.findall(r"^redriven (\S{36})", printed + rest, re.MULTILINE))
+    assert process.returncode == 1
+    assert "interrupted" in rest
+    assert "Traceback" not in said
+    assert 0 < len(redriven) < LETTERS
+    assert visible(environment) == LETTERS - len(redriven)
+
+
+def visible(environment):
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=REGION,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    [url] = sqs.list_queues()["QueueUrls"]
+    name = "ApproximateNumberOfMessages"
+    return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
