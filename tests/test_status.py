@@ -1,8 +1,11 @@
 """`ami-reactor status`, on the embedded AWS."""
 
+import time
 from typing import Any
 
+import boto3
 import pytest
+from botocore.client import BaseClient
 
 from tests.builders import (
     FOLLOWS_INSTANCE,
@@ -242,33 +245,67 @@ def test_several_profiles_are_shown_one_after_the_other(account_with, tmp_path, 
     assert run("status", "--profile", "blue,red").status == 2
 
 
+def many_templates(count: int, images_each: int) -> dict[str, Any]:
+    """Each with an instance of its own, and a group; on the oldest of its images."""
+    ids = [f"lt-{n:017x}" for n in range(count)]
+    instances = [f"i-{n:017x}" for n in range(count)]
+    images = [f"ami-{n:017x}" for n in range(count * images_each)]
+    return a_world(
+        *[
+            an_image(image, n // count, SourceInstanceId=instances[n % count])
+            for n, image in enumerate(images)
+        ],
+        templates=[
+            a_template(
+                id_,
+                f"web-{n:04}",
+                tags={"ami-reactor": "on", "ami-reactor:source-instance": instances[n]},
+            )
+            for n, id_ in enumerate(ids)
+        ],
+        versions=[a_version(images[n], template_id=id_) for n, id_ in enumerate(ids)],
+        AutoScalingGroups=[a_group(f"web-{n}", template_id=id_) for n, id_ in enumerate(ids)],
+    )
+
+
+def test_it_takes_at_most_twice_the_time_of_its_calls(account_with, monkeypatch):
+    """Not counted is what it takes to read botocore's models, however many templates there are."""
+    account_with(many_templates(200, images_each=5))
+    calls = timed(monkeypatch, BaseClient, "_make_api_call")
+    models = timed(monkeypatch, boto3.Session, "client")
+    began = time.perf_counter()
+
+    shown = run("status", "--json").lines
+
+    assert len(shown) == 200
+    assert time.perf_counter() - began - sum(models) < 2 * sum(calls)
+
+
+def timed(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> list[float]:
+    """How long each call of that method takes from now on, in seconds."""
+    seconds: list[float] = []
+    method = getattr(owner, name)
+
+    def measured(*arguments: Any, **options: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return method(*arguments, **options)
+        finally:
+            seconds.append(time.perf_counter() - began)
+
+    monkeypatch.setattr(owner, name, measured)
+    return seconds
+
+
 def test_many_templates_take_few_calls(account_with, monkeypatch):
     """Read one by one, 40 templates would take 160 calls and more."""
-    ids = [f"lt-{n:017x}" for n in range(40)]
-    instances = [f"i-{n:017x}" for n in range(40)]
-    images = [f"ami-{n:017x}" for n in range(80)]
-    account_with(
-        a_world(
-            *[
-                an_image(image, n // 40, SourceInstanceId=instances[n % 40])
-                for n, image in enumerate(images)
-            ],
-            templates=[
-                a_template(
-                    id_,
-                    f"web-{n:02}",
-                    tags={"ami-reactor": "on", "ami-reactor:source-instance": instances[n]},
-                )
-                for n, id_ in enumerate(ids)
-            ],
-            versions=[a_version(images[n], template_id=id_) for n, id_ in enumerate(ids)],
-        )
-    )
+    account_with(many_templates(40, images_each=2))
     calls = requests(monkeypatch)
 
     shown = run("status", "--json").lines
 
-    assert [line["newest_candidate"] for line in shown] == images[40:]
+    newest = [f"ami-{n:017x}" for n in range(40, 80)]
+    assert [line["newest_candidate"] for line in shown] == newest
     assert {line["next"]["reason"] for line in shown} == {"newer-image"}
     assert len(calls) <= 10, calls
 

@@ -46,18 +46,18 @@ def doctor(
             if as_json:
                 print_json(check.model_dump(mode="json"))
             else:
-                out.print(_line(check))
+                _show(check)
         raise typer.Exit(0 if is_well else 1)
 
 
-def _line(check: Check) -> Table:
+def _show(check: Check) -> None:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(min_width=7)
     table.add_column(overflow="fold")
     table.add_row(Text(check.state, _STYLES[check.state]), outside(check.what))
-    if check.fix:
-        table.add_row("", outside(f"fix: {check.fix}", "italic"))
-    return table
+    out.print(table)
+    if check.fix:  # never folded: it is there to be copied
+        out.print(outside(f"{'':9}fix: {check.fix}", "italic"), soft_wrap=True)
 
 
 def _checks(account: Account, stack: str) -> Iterator[Check]:

@@ -87,7 +87,9 @@ def _show(account: Account, fleet: Fleet) -> None:
     for standing in fleet.standings:
         table.add_row(_who(standing), _launches(standing, now), _next(standing, now))
     out.print(table)
-    for line in to_mend(fleet):
+    if lines := list(to_mend(fleet)):
+        out.print()
+    for line in lines:
         out.print(line, soft_wrap=True)
 
 
@@ -152,6 +154,8 @@ def _next(standing: Standing, now: datetime) -> Stacked:
     if held is not None:
         lines.append(outside(str(read_stamp(held))))
     if newest and newest.image_id != standing.image_id:
+        if following.outcome != "promoted":
+            lines.append(Text("newest candidate:"))
         lines.append(Text(newest.image_id, "bold"))
         lines.append(Text(f"{ago(newest.creation_date, now)} old"))
     return Stacked(*lines)

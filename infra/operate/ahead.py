@@ -1,8 +1,8 @@
 """The gateway with its reads made ahead: a few calls for all templates, not a few for each."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from handlers.ec2 import Ec2
 from infra.operate.reading import PAGE_OF_VERSIONS, Say, batches, each
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 _FEW = 10  # templates; fewer calls than reading the versions of all that are in the account
-_INSTANCES = 100  # a filter takes 200 values, and each is one of two proofs
+_INSTANCES = 200  # as many values as a filter takes
 
 
 class ReadAhead(Ec2):
@@ -104,29 +104,36 @@ class ReadAhead(Ec2):
         for template_id, numbered in found.items():
             self._versions[template_id] = tuple(numbered[n] for n in sorted(numbered))
 
-    def _read_images(self, instance_ids: Iterable[str]) -> None:
+    def _read_images(self, instance_ids: set[str]) -> None:
         """Everything made from those instances, by both proofs, as `matching_images` has them."""
-        for batch in batches(sorted(instance_ids), _INSTANCES):
-            arns = [f"*{instance_id}" for instance_id in batch]
-            found = {
-                described["ImageId"]: Image.model_validate(described)
-                for name, values in (
-                    (f"tag:{BACKUP_SOURCE_TAG}", arns),
-                    ("source-instance-id", list(batch)),
-                )
-                for described in each(
-                    self._client,
-                    "describe_images",
-                    "Images",
-                    Owners=["self"],
-                    IncludeDisabled=True,
-                    Filters=[{"Name": name, "Values": values}],
-                    PaginationConfig={"PageSize": 500},
-                )
-            }
-            self._known.update(found)
-            for instance_id in batch:
-                self._by_instance[instance_id] = []
-            for image in found.values():
-                for instance_id in image.source_instances & set(batch):
+        for instance_id in instance_ids:
+            self._by_instance[instance_id] = []
+        for described in self._candidates(instance_ids):
+            image = Image.model_validate(described)
+            if image.image_id not in self._known:
+                concerned = image.source_instances & instance_ids
+                for instance_id in concerned:
                     self._by_instance[instance_id].append(image)
+                if concerned:
+                    self._known[image.image_id] = image
+
+    def _candidates(self, instance_ids: set[str]) -> Iterator[dict[str, Any]]:
+        """Images that may be made from those instances; one of them maybe twice."""
+        if len(instance_ids) > _INSTANCES:  # then all images take fewer calls than the right ones
+            yield from self._own_images()
+            return
+        listed = sorted(instance_ids)
+        arns = [f"*{instance_id}" for instance_id in listed]
+        yield from self._own_images({"Name": f"tag:{BACKUP_SOURCE_TAG}", "Values": arns})
+        yield from self._own_images({"Name": "source-instance-id", "Values": listed})
+
+    def _own_images(self, *filters: Any) -> Iterator[dict[str, Any]]:
+        return each(
+            self._client,
+            "describe_images",
+            "Images",
+            Owners=["self"],
+            IncludeDisabled=True,
+            Filters=list(filters),
+            PaginationConfig={"PageSize": 500},
+        )
