@@ -466,6 +466,31 @@ def test_every_parameter_says_what_it_means_and_what_it_takes():
         assert "Default" in parameter, name
 
 
+STACK_OF_A_SET = "StackSet-ami-reactor-0a1b2c3d-1111-2222-3333-444455556666"
+LONGEST = {"FunctionName": 64, "Name": 64, "QueueName": 80, "AlarmName": 255}
+
+
+@pytest.mark.parametrize(("key", "longest"), LONGEST.items())
+def test_every_name_is_short_enough_for_a_stack_of_a_stack_set(key, longest):
+    resources = transformed()["Resources"].values()
+    names = [_in_the_set(r["Properties"][key]) for r in resources if key in r["Properties"]]
+
+    assert names
+    assert max(len(name) for name in names) <= longest
+
+
+def _in_the_set(name):
+    match name:
+        case {"Fn::If": ["IsOfStackSet", of_a_set, _]}:
+            return _in_the_set(of_a_set)
+        case {"Ref": "AWS::NoValue"}:
+            return ""  # CloudFormation makes a name that fits
+        case {"Ref": "AWS::StackName"}:
+            return STACK_OF_A_SET
+        case {"Fn::Sub": text}:
+            return text.replace("${AWS::StackName}", STACK_OF_A_SET)
+
+
 def test_the_template_can_be_deployed_without_a_bucket_for_it():
     assert len(TEMPLATE.read_bytes()) < TEMPLATE_BODY_BYTES
 

@@ -18,13 +18,13 @@ from models.errors import AwsRefused, AwsUnavailable
 from models.events import DETAIL_TYPES
 
 RULES = (
-    "backup-completed",
-    "ami-state-changed",
-    "template-tagged",
-    "image-tagged",
-    "reconcile-requested",
+    "BackupCompleted",
+    "AmiStateChanged",
+    "TemplateTagged",
+    "ImageTagged",
+    "ReconcileRequested",
 )
-"""The rules that wake the function, after the stack's name and a hyphen."""
+"""The rules that wake the function, as the stack's template calls them."""
 
 ACTIONS = (
     "ec2:DescribeImages",
@@ -94,18 +94,25 @@ class Deployment:
         )
 
     def rules_are_enabled(self) -> Iterator[Check]:
-        prefix = f"{self.stack}-"
-        found = {
-            rule["Name"].removeprefix(prefix): rule["State"]
-            for rule in each(self.events, "list_rules", "Rules", NamePrefix=prefix)
+        names = {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+            for resource in each(
+                self.cloudformation,
+                "list_stack_resources",
+                "StackResourceSummaries",
+                StackName=self.stack,
+            )
+            if resource["ResourceType"] == "AWS::Events::Rule"
         }
-        for name in RULES:
-            if name not in found:
-                yield Check(state=State.BAD, what=f"the rule {prefix}{name} is missing", fix=DEPLOY)
-            elif found[name] != "ENABLED":
-                fix = f"aws events enable-rule --name {prefix}{name}"
-                yield Check(state=State.BAD, what=f"the rule {prefix}{name} is disabled", fix=fix)
-        if all(found.get(name) == "ENABLED" for name in RULES):
+        states = {rule["Name"]: rule["State"] for rule in each(self.events, "list_rules", "Rules")}
+        found = [(names.get(rule, rule), states.get(names.get(rule))) for rule in RULES]
+        for name, state in found:
+            if state is None:
+                yield Check(state=State.BAD, what=f"the rule {name} is missing", fix=DEPLOY)
+            elif state != "ENABLED":
+                fix = f"aws events enable-rule --name {name}"
+                yield Check(state=State.BAD, what=f"the rule {name} is disabled", fix=fix)
+        if all(state == "ENABLED" for _, state in found):
             yield Check(state=State.WELL, what=f"all {len(RULES)} rules are enabled")
 
     def function_may_act(self) -> Iterator[Check]:
