@@ -44,3 +44,7 @@ def test_every_verb_is_in_the_readme():
     verbs = [command.name or command.callback.__name__ for command in app.registered_commands]
 
     assert [verb for verb in verbs if f"ami-reactor {verb}" not in README] == []
+
+
+def test_the_readme_shows_the_loop_that_a_test_runs():
+    assert (ROOT / "tests" / "dead_letters.console").read_text().strip() in README
