@@ -483,12 +483,12 @@ def _in_the_set(name):
     match name:
         case {"Fn::If": ["IsOfStackSet", of_a_set, _]}:
             return _in_the_set(of_a_set)
-        case {"Ref": "AWS::NoValue"}:
-            return ""  # CloudFormation makes a name that fits
         case {"Ref": "AWS::StackName"}:
             return STACK_OF_A_SET
         case {"Fn::Sub": text}:
             return text.replace("${AWS::StackName}", STACK_OF_A_SET)
+        case _:
+            return ""  # none, so that CloudFormation makes one that fits; or another resource's
 
 
 def test_the_template_can_be_deployed_without_a_bucket_for_it():
