@@ -55,9 +55,15 @@ class Account:
 
     def client(self, service: str, **config: Any) -> Any:
         """A client for what only operators do; `config` overrides botocore's settings."""
-        settings = _CONFIG.merge(Config(**config))
-        client: Any = self.session.client(service, config=settings)  # type: ignore[call-overload]
-        return client
+        key = service, repr(config)
+        if key not in self._clients:  # to make one takes longer than a call
+            settings = _CONFIG.merge(Config(**config))
+            self._clients[key] = self.session.client(service, config=settings)  # type: ignore[call-overload]
+        return self._clients[key]
+
+    @cached_property
+    def _clients(self) -> dict[tuple[str, str], Any]:
+        return {}
 
     def __str__(self) -> str:
         return f"account {self.place.account} · Region {self.place.region}"

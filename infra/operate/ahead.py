@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from handlers.ec2 import Ec2
-from infra.operate.reading import PAGE_OF_VERSIONS, Say, batches, each
+from infra.operate.reading import PAGE_OF_VERSIONS, Say, each
 from models.base import Place
 from models.image import BACKUP_SOURCE_TAG, Image
 from models.selectors import Selectors, read_selectors
@@ -68,9 +68,9 @@ class ReadAhead(Ec2):
 
     def images(self, image_ids: Iterable[str]) -> list[Image]:
         wanted = set(image_ids)
-        for batch in batches(sorted(wanted - self._known.keys())):
-            self._known.update(dict.fromkeys(batch))
-            self._known.update({image.image_id: image for image in super().images(batch)})
+        if unknown := wanted - self._known.keys():
+            self._known.update(dict.fromkeys(unknown))
+            self._known.update({image.image_id: image for image in super().images(unknown)})
         return [image for image_id in wanted if (image := self._known[image_id])]
 
     def matching_images(self, selectors: Selectors) -> list[Image]:
