@@ -1,15 +1,14 @@
 """The Lambda entry point: wiring and nothing else."""
 
+import gc
 import os
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 from aws_lambda_powertools import Logger
 
-from handlers.aws import CONFIG
 from handlers.bus import Bus
+from handlers.clients import client
 from handlers.clock import Clock
 from handlers.ec2 import Ec2
 from handlers.metrics import measured
@@ -45,10 +44,10 @@ def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
         ReactionFailed: Some template could not be settled now.
     """
     place = _place(context)
-    bus = Bus(lambda: _client("events", place.region))
+    bus = Bus(lambda: client("events", place.region))
     clock = Clock(datetime.now(UTC), lambda: context.get_remaining_time_in_millis() / 1000)
 
-    outcome = react(event, Ec2(_client("ec2", place.region), place), bus, clock)
+    outcome = react(event, Ec2(client("ec2", place.region), place), bus, clock)
 
     logger.set_correlation_id(outcome.event_id)
     logger.info("outcome", outcome=outcome.model_dump(mode="json"))
@@ -78,13 +77,7 @@ def _place(context: "LambdaContext") -> Place:
     return Place(account=account, region=region)
 
 
-@cache
-def _client(service: str, region: str) -> Any:
-    session = botocore.session.get_session()
-    # the models read the few dates that matter, in a fifth of the time that botocore takes
-    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
-    return session.create_client(service, region, config=CONFIG)
-
-
 if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # in Lambda: while Init has the CPU to itself
-    _client("ec2", os.environ["AWS_REGION"])
+    client("ec2", os.environ["AWS_REGION"])
+    gc.freeze()  # what was made so far is needed to the end, and no collection looks at it again
+    gc.enable()

@@ -49,7 +49,7 @@ _INSTANCE_ARN = re.compile(r"arn:[^:]*:ec2:[^:]*:[^:]*:instance/(i-[0-9a-f]{8,17
 _TEMPLATE_ARN = re.compile(r"arn:[^:]*:ec2:[^:]*:[^:]*:launch-template/(lt-[0-9a-f]{8,17})")
 
 
-class Envelope(Value):
+class Envelope(Value, defer_build=True):  # _EVENT is built for all of them
     """What EventBridge puts around every event.
 
     Attributes:
@@ -89,7 +89,7 @@ class Envelope(Value):
         return found and found[1]
 
 
-class _BackupJob(Value, alias_generator=to_camel):
+class _BackupJob(Value, defer_build=True, alias_generator=to_camel):
     state: str
     resource_type: str | None = None  # absent in CREATED
     resource_arn: str | None = None
@@ -127,7 +127,7 @@ class BackupJobStateChange(Envelope):
         return self
 
 
-class _Ami(Value, alias_generator=to_pascal):
+class _Ami(Value, defer_build=True, alias_generator=to_pascal):
     image_id: ImageId
     state: str
 
@@ -151,7 +151,7 @@ class AmiStateChange(Envelope):
         return None if self.is_loss or self.detail.state == "available" else Ignored.OTHER_STATE
 
 
-class _TagChange(Value, alias_generator=lambda name: name.replace("_", "-")):
+class _TagChange(Value, defer_build=True, alias_generator=lambda name: name.replace("_", "-")):
     service: Literal["ec2"]
     resource_type: Literal["launch-template", "image"]
 
@@ -174,7 +174,7 @@ class TagChange(Envelope):
         return self
 
 
-class _Reconcile(Value):
+class _Reconcile(Value, defer_build=True):
     launch_template_id: TemplateId | None = None
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from importlib.util import MAGIC_NUMBER
 
 import boto3
 import pytest
@@ -33,6 +34,8 @@ from tests.lambda_runtime import Function, runtime_folder
 HOST = target_named("host")
 UNCHECKED_HASH = b"\x01\x00\x00\x00"  # the flags of a .pyc that is believed without its source
 AARCH64 = (183).to_bytes(2, "little")  # e_machine in the header of an ELF file
+LARGEST = 4_500_000  # bytes
+PYTHON_313 = (3571).to_bytes(2, "little") + b"\r\n"  # the first bytes of its .pyc
 NOWHERE = "http://127.0.0.1:9/simple"
 
 
@@ -118,7 +121,8 @@ def test_the_archive_holds_our_two_floors_and_the_dependencies_and_nothing_else(
     ours = {
         str(p.relative_to(root)) for f in ("models", "handlers") for p in (root / f).glob("*.py")
     }
-    assert names == ours | {"tiny/__init__.py"}
+    assert names == ours
+    assert "tiny/__init__.pyc" in everything
     assert "tiny-1.0.dist-info/METADATA" in everything
     assert not {"bin/tiny", "tiny-1.0.dist-info/RECORD"} & set(everything)
     assert everything == sorted(everything)
@@ -140,12 +144,22 @@ def test_every_source_has_a_pyc_that_is_believed_without_looking_at_it(checkout,
     with zipfile.ZipFile(archive.path) as unpacked:
         compiled = [name for name in unpacked.namelist() if name.endswith(".pyc")]
         sources = [name for name in unpacked.namelist() if name.endswith(".py")]
-        assert len(compiled) == len(sources)
+        [alone] = [name for name in compiled if "__pycache__" not in name]
+        assert alone == "tiny/__init__.pyc"
+        assert len(compiled) == len(sources) + 1
         for name in compiled:
-            assert f".{sys.implementation.cache_tag}." in name
             content = unpacked.read(name)
+            assert content[:4] == MAGIC_NUMBER
             assert content[4:8] == UNCHECKED_HASH
             assert b"/var/task/" in content
+
+
+def test_the_full_archive_leaves_no_source_out(checkout, tmp_path):
+    archive = package(HOST, tmp_path / "reactor.zip", quiet, checkout(), is_full=True)
+
+    names = set(zipfile.ZipFile(archive.path).namelist())
+    assert "tiny/__init__.py" in names
+    assert f"tiny/__pycache__/__init__.{sys.implementation.cache_tag}.pyc" in names
 
 
 def test_where_the_targets_python_is_missing_the_sources_are_shipped_and_it_says_so(
@@ -401,8 +415,12 @@ def test_the_archive_for_lambda_holds_nothing_made_for_another_machine(for_lambd
         assert {tag.split("-")[0] for tag in tags if "aarch64" in tag} == {"cp313"}
         assert libraries
         assert {unpacked.read(name)[18:20] for name in libraries} == {AARCH64}
-        compiled = {name.split(".")[-2] for name in names if name.endswith(".pyc")}
-        assert compiled <= {"cpython-313"}
+        assert {unpacked.read(n)[:4] for n in names if n.endswith(".pyc")} <= {PYTHON_313}
+
+
+def test_the_archive_is_lean(for_lambda, for_this_machine):
+    for archive, _ in (for_lambda, for_this_machine):
+        assert archive.stat().st_size < LARGEST
 
 
 def test_the_command_prints_the_archives_size_and_its_parts(for_lambda):

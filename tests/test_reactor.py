@@ -72,7 +72,7 @@ def test_an_event_about_another_account_than_the_functions_is_not_believed(accou
 
 def test_that_a_promotion_could_not_be_announced_changes_nothing(account_with, logged):
     account = account_with(a_world())
-    events = reactor._client("events", REGION).meta.events
+    events = reactor.client("events", REGION).meta.events
 
     def refused(parsed, **_):
         parsed["FailedEntryCount"] = 1

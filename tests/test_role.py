@@ -69,7 +69,7 @@ def called(staged):
     def record(model, **_):
         calls.add(f"{model.service_model.service_name}:{model.name}")
 
-    clients = [reactor._client(service, REGION).meta.events for service in ("ec2", "events")]
+    clients = [reactor.client(service, REGION).meta.events for service in ("ec2", "events")]
     for client in clients:
         client.register("before-call", record)
     for event in (

@@ -35,12 +35,16 @@ def package(
         str,
         typer.Option(help="The runtime and the processor it is for; host: this machine's own."),
     ] = _TARGET,
+    full: Annotated[
+        bool, typer.Option("--full", help="Leave nothing of the requirements out: slower to start.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
 ) -> None:
     """Make the archive that Lambda runs: models/, handlers/ and their pinned requirements.
 
     Every download is checked against the hash in handlers/requirements.txt. The same inputs make
-    the same bytes. Compiled ahead where the target's own Python is on the PATH.
+    the same bytes. Compiled ahead where the target's own Python is on the PATH. Of botocore's data
+    it holds the calls that the function makes.
 
     Example: ami-reactor package --to build/reactor.zip --target host
 
@@ -54,7 +58,7 @@ def package(
         stop(f"--to {to}: is a folder; name the archive")
     try:
         with err.status("packaging") as status:
-            archive = make(wanted, to, status.update)
+            archive = make(wanted, to, status.update, is_full=full)
     except PackagingFailed as error:
         stop(f"package: {error}", status=1)
     if as_json:

@@ -1,0 +1,67 @@
+"""botocore's clients, made from no more of its data than the reactor's calls need.
+
+The archive holds that data cut down to OPERATIONS (infra/pruning.py). What is missing all the same
+is found in the runtime's own botocore, which is slower to read and has all of it.
+"""
+
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import botocore
+import botocore.session
+from botocore.exceptions import DataNotFoundError
+from botocore.loaders import Loader
+
+from handlers.aws import CONFIG
+
+OPERATIONS = {
+    "ec2": frozenset(
+        {
+            "CreateLaunchTemplateVersion",
+            "CreateTags",
+            "DescribeImages",
+            "DescribeLaunchTemplateVersions",
+            "DescribeLaunchTemplates",
+            "ModifyLaunchTemplate",
+        }
+    ),
+    "events": frozenset({"PutEvents"}),
+}
+"""Every call that the reactor makes; a test compares it with the calls of the other tests."""
+
+_OWN_DATA = Path(botocore.__file__).with_name("data")
+
+
+@cache
+def client(service: str, region: str) -> Any:
+    """The client of one of those services; the same one for every event."""
+    try:
+        return _made(service, region)
+    except DataNotFoundError:
+        _session().register_component("data_loader", _runtimes_data())
+        return _made(service, region)
+
+
+def _made(service: str, region: str) -> Any:
+    made = _session().create_client(service, region, config=CONFIG)
+    missing = OPERATIONS[service] - set(made.meta.method_to_api_mapping.values())
+    if missing:
+        raise DataNotFoundError(data_path=f"{service}: {', '.join(sorted(missing))}")
+    return made
+
+
+@cache
+def _session() -> botocore.session.Session:
+    """One for all clients: each would read its configuration and endpoints anew."""
+    session = botocore.session.Session()
+    # the models read the few dates that matter, in a fifth of the time that botocore takes
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
+    return session
+
+
+def _runtimes_data() -> Loader:
+    folders = [Path(entry) / "botocore" / "data" for entry in sys.path]
+    others = [str(folder) for folder in folders if folder.is_dir() and folder != _OWN_DATA]
+    return Loader(extra_search_paths=others, include_default_search_paths=False)

@@ -1,0 +1,118 @@
+"""What of the requirements goes into the archive: what the function uses, and no more.
+
+Every event is a cold start, and a cold start pays for each file that it reads: botocore's data for
+430 services is two thirds of an archive with all of them.
+"""
+
+import gzip
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Set
+from pathlib import Path
+from typing import Any
+
+from handlers.clients import OPERATIONS
+
+_NEVER_IMPORTED = (
+    "aws_lambda_powertools/event_handler",
+    "aws_lambda_powertools/metrics/provider/datadog",
+    "aws_lambda_powertools/utilities/[abdfikmpsv]*",  # jmespath_utils and typing stay
+    "dateutil/zoneinfo/*.tar.gz",
+    "pydantic/mypy.py",
+    "pydantic/v1",
+    "urllib3/contrib/emscripten",
+)
+_WHOLE = ("_retry", "partitions", "sdk-default-configuration")
+"""Files of botocore's data that are about no service."""
+
+
+class NoSuchOperation(ValueError):
+    """botocore does not know it: the pinned version is too old, or the name is wrong."""
+
+
+def prune(root: Path) -> None:
+    """Remove from a folder of installed requirements what the function never reads."""
+    data = root / "botocore" / "data"
+    if data.is_dir():
+        prune_data(data, OPERATIONS)
+    for pattern in _NEVER_IMPORTED:
+        for path in root.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def prune_data(data: Path, operations: Mapping[str, Set[str]]) -> None:
+    """Cut botocore's data, in place, down to those operations of those services.
+
+    Raises:
+        NoSuchOperation: A service lacks one of them; the folder is left as it was.
+    """
+    lean = data.with_name("lean-data")
+    for service, names in operations.items():
+        version = max(path.name for path in (data / service).iterdir())  # they are dates
+        _prune_service(data / service / version, lean / service / version, names)
+    endpoints = _read(data / "endpoints")
+    for partition in endpoints["partitions"]:
+        services = partition["services"]
+        partition["services"] = {k: v for k, v in services.items() if k in operations}
+    _write(lean / "endpoints", endpoints)
+    for name in _WHOLE:
+        _write(lean / name, _read(data / name))
+    shutil.rmtree(data)
+    lean.rename(data)
+
+
+def _prune_service(source: Path, to: Path, names: Set[str]) -> None:
+    model = _read(source / "service-2")
+    if missing := names - model["operations"].keys():
+        raise NoSuchOperation(f"{source.parent.name}: {', '.join(sorted(missing))}")
+    model["operations"] = {k: v for k, v in model["operations"].items() if k in names}
+    model["shapes"] = _reached(model["operations"], model["shapes"])
+    _write(to / "service-2", _without_documentation(model))
+    _write(to / "endpoint-rule-set-1", _read(source / "endpoint-rule-set-1"))
+    pages = _read(source / "paginators-1")["pagination"]
+    _write(to / "paginators-1", {"pagination": {k: v for k, v in pages.items() if k in names}})
+
+
+def _reached(operations: Any, shapes: Mapping[str, Any]) -> dict[str, Any]:
+    """The shapes that the operations are made of, whatever the depth."""
+    found: dict[str, Any] = {}
+    wanted = list(_references(operations))
+    while wanted:
+        name = wanted.pop()
+        if name not in found:
+            found[name] = shapes[name]
+            wanted += _references(shapes[name])
+    return found
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if isinstance(part.get("shape"), str):
+            yield part["shape"]
+        for value in part.values():
+            yield from _references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from _references(value)
+
+
+def _without_documentation(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {
+            key: _without_documentation(value)
+            for key, value in part.items()
+            if not (key in ("documentation", "documentationUrl") and isinstance(value, str))
+        }
+    return [_without_documentation(value) for value in part] if isinstance(part, list) else part
+
+
+def _read(path: Path) -> Any:
+    packed = path.with_name(f"{path.name}.json.gz")
+    if packed.exists():
+        return json.loads(gzip.decompress(packed.read_bytes()))
+    return json.loads(path.with_name(f"{path.name}.json").read_bytes())
+
+
+def _write(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_name(f"{path.name}.json").write_text(json.dumps(content, separators=(",", ":")))

@@ -1,0 +1,187 @@
+"""The archive holds what the reactor calls, and the reactor does without what it lacks."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import botocore
+import botocore.session
+import pytest
+from botocore.loaders import Loader
+
+from handlers.clients import OPERATIONS
+from infra.pruning import NoSuchOperation, prune_data
+from tests.builders import (
+    NEW,
+    OTHER_TEMPLATE,
+    REGION,
+    a_template,
+    a_version,
+    a_world,
+    ami_state,
+    backup_completed,
+    reconcile,
+)
+
+ROOT = Path(__file__).parent.parent
+FULL_DATA = Path(botocore.__file__).parent / "data"
+
+
+@pytest.fixture(scope="module")
+def lean_data(tmp_path_factory):
+    data = tmp_path_factory.mktemp("botocore") / "data"
+    services = [FULL_DATA / service for service in (*OPERATIONS, "s3")]
+    for service in services:
+        shutil.copytree(service, data / service.name)
+    for file in FULL_DATA.glob("*.json*"):
+        shutil.copy(file, data)
+    prune_data(data, OPERATIONS)
+    return data
+
+
+def a_client(service, data):
+    session = botocore.session.Session()
+    loader = Loader(extra_search_paths=[str(data)], include_default_search_paths=False)
+    session.register_component("data_loader", loader)
+    return session.create_client(
+        service, REGION, aws_access_key_id="local", aws_secret_access_key="local"
+    )
+
+
+# -- the list --------------------------------------------------------------------------------------
+
+
+def recorded(account):
+    """Where every call of that account's reactor goes from now on: (service, operation)."""
+    calls = set()
+
+    def record(model, **_):
+        calls.add((model.service_model.service_name, model.name))
+
+    for client in (account.reactors_client, account.bus):
+        client.meta.events.register("before-call", record)
+    return calls
+
+
+def test_what_is_listed_is_what_is_called(account_with):
+    """A call that is not listed would not be in the archive; one too many costs every start."""
+    two = a_world(
+        templates=[a_template(), a_template(OTHER_TEMPLATE, "api")],
+        versions=[a_version(), a_version(template_id=OTHER_TEMPLATE)],
+    )
+    account = account_with(two)
+    calls = recorded(account)
+
+    handed_on = account.react(reconcile(), seconds_left=lambda: 40).handed_on
+    promoted = account.react(backup_completed())
+    account.react(backup_completed())
+    account.set_state(NEW, "deregistered")
+    healed = account.react(ami_state(NEW, "deregistered"))
+
+    assert handed_on == (OTHER_TEMPLATE,) and promoted.templates
+    assert {template.reason for template in healed.templates} == {"current-image-gone"}
+    assert calls == {(service, name) for service, names in OPERATIONS.items() for name in names}
+
+
+# -- the data --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", OPERATIONS)
+def test_the_lean_data_knows_the_listed_operations_and_all_of_each(lean_data, service):
+    lean, full = (a_client(service, data) for data in (lean_data, FULL_DATA))
+
+    assert set(lean.meta.method_to_api_mapping.values()) == OPERATIONS[service]
+    for operation in OPERATIONS[service]:
+        lean_model, full_model = (
+            client.meta.service_model.operation_model(operation) for client in (lean, full)
+        )
+        assert members(lean_model.input_shape) == members(full_model.input_shape)
+        assert members(lean_model.output_shape) == members(full_model.output_shape)
+        method = next(m for m, o in lean.meta.method_to_api_mapping.items() if o == operation)
+        assert lean.can_paginate(method) == full.can_paginate(method)
+    assert lean.meta.endpoint_url == full.meta.endpoint_url
+
+
+def members(shape, seen=()):
+    """Every member below a shape, with what decides how it is sent and read."""
+    if shape is None or shape.name in seen:
+        return shape and shape.name
+    seen = (*seen, shape.name)
+    below = dict(getattr(shape, "members", {}))
+    below |= {k: getattr(shape, k) for k in ("member", "key", "value") if hasattr(shape, k)}
+    how = (shape.type_name, shape.serialization, tuple(getattr(shape, "enum", ())))
+    return how, {name: members(part, seen) for name, part in below.items()}
+
+
+def test_the_lean_data_is_a_hundredth(lean_data):
+    def size(folder):
+        return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+    assert size(lean_data) < size(FULL_DATA) / 100
+    assert not (lean_data / "s3").exists()
+
+
+def test_an_operation_that_botocore_does_not_know_is_named_and_nothing_is_cut(tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(FULL_DATA / "events", data / "events")
+
+    with pytest.raises(NoSuchOperation, match=r"^events: PutEvent$"):
+        prune_data(data, {"events": {"PutEvent", "PutEvents"}})
+
+    assert (data / "events").exists()
+
+
+# -- what is missing all the same ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        pytest.param({"ec2": OPERATIONS["ec2"]}, id="a service is missing"),
+        pytest.param(OPERATIONS | {"events": {"PutRule"}}, id="an operation is missing"),
+    ],
+)
+def test_what_the_archive_lacks_is_found_in_the_runtimes_botocore(tmp_path, listed):
+    task = tmp_path / "task"
+    for package in (ROOT / "handlers", ROOT / "models", Path(botocore.__file__).parent):
+        shutil.copytree(package, task / package.name)
+    prune_data(task / "botocore" / "data", listed)
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]);"
+        "from handlers.clients import client, _OWN_DATA; print(_OWN_DATA);"
+        f"print(client('events', '{REGION}').meta.method_to_api_mapping['put_events'])"
+    )
+
+    printed = subprocess.run(
+        [sys.executable, "-c", program, str(task)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert printed.stdout.split() == [str(task / "botocore" / "data"), "PutEvents"]
+
+
+# -- garbage ---------------------------------------------------------------------------------------
+
+
+def test_in_lambda_the_collector_is_off_until_everything_is_imported():
+    program = "import gc, {}; print(gc.isenabled(), gc.get_freeze_count() > 50_000)"
+    environment = {
+        "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9",
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+
+    def printed(module):
+        command = [sys.executable, "-c", program.format(module)]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout.split()
+
+    assert printed("handlers") == ["False", "False"]
+    assert printed("handlers.reactor") == ["True", "True"]
