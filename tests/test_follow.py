@@ -120,7 +120,7 @@ def test_terraform_is_kept_from_undoing_it(account_with):
     hcl = run("follow", "web", *SOURCE, "--hcl").stdout
 
     assert f'    "ami-reactor:source-instance" = "{INSTANCE}"' in hcl
-    assert "ignore_changes = [image_id, default_version]" in hcl
+    assert "ignore_changes = [image_id, description]" in hcl
     assert 'key_prefixes = ["ami-reactor-state:"]' in hcl
 
 

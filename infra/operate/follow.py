@@ -43,15 +43,16 @@ def as_hcl(name: str, tags: Mapping[str, str]) -> str:
     resource = _RESOURCE_NAME.sub("_", name)
     return f"""\
 resource "aws_launch_template" "{resource}" {{
-  name = {_hcl(name)}
+  name                   = {_hcl(name)}
+  update_default_version = true # of your own changes; the reactor builds on them
 
   tags = {{
 {lines}
   }}
 
   lifecycle {{
-    # the reactor makes the versions with newer images, and moves the default
-    ignore_changes = [image_id, default_version]
+    # the reactor's: the provider reads both from the latest version
+    ignore_changes = [image_id, description]
   }}
 }}
 
