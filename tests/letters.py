@@ -1,6 +1,7 @@
 """Dead letters for tests, and the embedded AWS watched while the commands are at work."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -135,3 +136,14 @@ def watched(
 
     with mock.patch.object(BaseResponse, "call_action", call_action):
         yield operations
+
+
+def aging_by(seconds: float) -> Callable[[], float]:
+    """A clock on which every look takes that long."""
+    now = [time.monotonic()]
+
+    def monotonic() -> float:
+        now[0] += seconds
+        return now[0]
+
+    return monotonic

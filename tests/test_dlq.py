@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from moto.sqs.models import SQSBackend
 
+from infra.captured import read_events
 from tests.builders import (
     ACCOUNT,
     FOLLOWS_INSTANCE,
@@ -21,7 +22,7 @@ from tests.builders import (
     an_image,
     backup_completed,
 )
-from tests.letters import Queue, a_letter, a_record, lines, run, throttled, watched
+from tests.letters import Queue, a_letter, a_record, aging_by, lines, run, throttled, watched
 
 EVENTS = Path(__file__).parent / "events"
 SAMPLES = sorted(EVENTS.glob("dlq_*.json"))
@@ -384,6 +385,7 @@ def test_drop_writes_the_letters_to_a_file_and_removes_them(queue, tmp_path):
 
     kept = [json.loads(line) for line in file.read_text().splitlines()]
     assert result.exit_code == 0
+    assert [captured.payload for captured in read_events([file])] == [backup_completed(), None]
     assert [message["MessageId"] for message in kept] == ids[:2]
     assert kept[0]["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "THROTTLING"
     assert [line["message_id"] for line in listed()] == ids[2:]
@@ -410,6 +412,17 @@ def test_nothing_is_dropped_that_cannot_be_written_first(queue, tmp_path):
     assert result.exit_code == 2
     assert "File exists: nothing was dropped" in result.stderr
     assert file.read_text() == "of an earlier drop"
+    assert queue.depth() == (1, 0)
+
+
+def test_a_letter_whose_hold_ran_out_is_not_dropped(queue, tmp_path, monkeypatch):
+    [message_id] = queue.put(throttled())
+    monkeypatch.setattr("time.monotonic", aging_by(300))
+
+    result = run("drop", message_id, "--to", str(tmp_path / "dropped.jsonl"), "--yes")
+
+    assert result.exit_code == 1
+    assert f"{message_id}: held for too long while you were asked" in result.stderr
     assert queue.depth() == (1, 0)
 
 
@@ -495,6 +508,16 @@ def test_a_letter_that_cannot_be_handed_back_is_counted_though_sqs_answers_200(q
 
     assert "1 letter could not be handed back" in result.stderr
     assert queue.depth() == (2, 0)
+
+
+def test_letters_that_may_not_be_handed_back_are_counted(queue, staged):
+    queue.put(*[throttled()] * 3)
+    staged.faults.inject("ChangeMessageVisibilityBatch", "AccessDenied")
+
+    result = run("list")
+
+    assert result.exit_code == 0
+    assert "3 letters could not be handed back, and will be seen again within 5" in result.stderr
 
 
 def test_letters_are_handed_back_where_reading_fails_half_way(queue, staged):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -18,6 +19,7 @@ from tests.letters import throttled
 ROOT = Path(__file__).parent.parent
 SESSION = Path(__file__).parent / "dead_letters.console"
 PROGRAMS = Path(sys.executable).parent
+DLQ = [sys.executable, "-m", "infra.cli", "dlq"]
 DEADLINE_SECONDS = 60
 LETTERS = 5
 VARYING = (
@@ -91,7 +93,7 @@ def test_a_process_that_is_interrupted_leaves_every_letter_that_was_not_accepted
     world = tmp_path / "world.json"
     world.write_text(json.dumps(a_world(DeadLetters=letters)))
     environment = local(world)
-    command = [sys.executable, "-m", "infra.cli", "dlq", "redrive", "--all", "--yes", "--rate", "1"]
+    command = [*DLQ, "redrive", "--all", "--yes", "--rate", "1"]
 
     with subprocess.Popen(
         command,
@@ -111,6 +113,33 @@ def test_a_process_that_is_interrupted_leaves_every_letter_that_was_not_accepted
     assert "Traceback" not in said
     assert 0 < len(redriven) < LETTERS
     assert visible(environment) == LETTERS - len(redriven)
+
+
+@pytest.mark.parametrize(("answer", "left", "status"), [("y", 0, 0), ("n", 1, 1)])
+def test_letters_are_dropped_once_a_person_has_said_yes(local, tmp_path, answer, left, status):
+    world = tmp_path / "world.json"
+    world.write_text(json.dumps(a_world(DeadLetters=[throttled()])))
+    environment = local(world)
+    [line] = subprocess.check_output(
+        [*DLQ, "list", "--json"], cwd=ROOT, env=environment
+    ).splitlines()
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, f"{answer}\n".encode())
+
+    done = subprocess.run(
+        [*DLQ, "drop", json.loads(listed)["message_id"], "--to", str(tmp_path / "dropped.jsonl")],
+        cwd=ROOT,
+        env=environment,
+        stdin=terminal,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
+
+    assert f"Region {REGION}\nDrop 1 letter? [y/N]" in done.stderr
+    assert (done.returncode, visible(environment)) == (status, left)
+    assert (tmp_path / "dropped.jsonl").exists() == (answer == "y")
 
 
 def visible(environment):

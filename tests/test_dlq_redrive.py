@@ -1,7 +1,6 @@
 """`ami-reactor dlq redrive`: a letter goes only when Lambda has accepted its event."""
 
 import json
-import time
 from collections import Counter
 
 import pytest
@@ -20,7 +19,7 @@ from tests.builders import (
     a_world,
     backup_completed,
 )
-from tests.letters import Queue, a_letter, a_record, lines, run, throttled, watched
+from tests.letters import Queue, a_letter, a_record, aging_by, lines, run, throttled, watched
 
 MANY = 1000
 ANY = ("--verdict", "replayable", "--verdict", "obsolete")
@@ -128,6 +127,11 @@ def test_others_than_replayable_letters_are_redriven_where_they_are_named(stage_
 
     assert run("redrive", "--all", "--verdict", "blocked", "--yes").exit_code == 0
     assert queue.depth() == (0, 0)
+
+
+@pytest.mark.usefixtures("staged")
+def test_a_verdict_chooses_among_all_letters_only():
+    assert run("redrive", "one", "--verdict", "blocked").exit_code == 2
 
 
 def test_garbage_is_never_redriven(queue):
@@ -270,17 +274,6 @@ def test_a_letter_whose_hold_ran_out_is_not_redriven(queue, monkeypatch):
     assert f"{message_id}: held for too long" in result.stderr
     assert "Invoke" not in operations
     assert (result.exit_code, queue.depth()) == (1, (1, 0))
-
-
-def aging_by(seconds):
-    """A clock on which every look takes that long."""
-    now = [time.monotonic()]
-
-    def monotonic():
-        now[0] += seconds
-        return now[0]
-
-    return monotonic
 
 
 def test_a_letter_that_comes_back_because_it_failed_again_is_not_redriven_for_ever(queue, staged):

@@ -20,7 +20,7 @@ from infra.refusals import said
 
 
 def drop(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Message ids, as list shows.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Message ids, as list shows.")],
     to: Annotated[
         Path | None,
         typer.Option(

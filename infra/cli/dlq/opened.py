@@ -38,7 +38,7 @@ Wait = Annotated[
 ]
 Ids = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ID]...", help="Message ids, as list shows.", show_default=False),
+    typer.Argument(metavar="ID", help="Message ids, as list shows.", show_default=False),
 ]
 WAIT = 1  # second
 

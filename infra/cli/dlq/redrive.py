@@ -67,6 +67,8 @@ def redrive(
     """
     if bool(ids) == everything:
         stop("redrive: name letters, or say --all")
+    if verdict and not everything:
+        stop("redrive: --verdict goes with --all; letters that are named are taken as they are")
     wanted = set(verdict or [Verdict.REPLAYABLE]) if everything else set(Verdict)
     with opened(Where(profile, region, stack, queue_url, wait)) as queue:
         err.print(str(queue.account), highlight=False)
