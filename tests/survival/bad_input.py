@@ -99,7 +99,7 @@ def handle(event: object) -> Handled:
 
     clients = {"ec2": Client(ask), "events": _Bus()}
     reactor.logger.registered_handler.setStream(log)
-    with mock.patch.object(reactor, "_client", lambda service, _region: clients[service]):
+    with mock.patch.object(reactor, "client", lambda service, _region: clients[service]):
         try:
             outcome, rejection = reactor.lambda_handler(event, _Context()), None
         except EventRejected as error:

@@ -243,7 +243,7 @@ class Theatre:
 
     def __init__(self, staged: Stage) -> None:
         self.stage = staged
-        self._clients = [reactor._client(service, REGION) for service in ("ec2", "events")]
+        self._clients = [reactor.client(service, REGION) for service in ("ec2", "events")]
 
     def calls(self) -> list[Call]:
         """The calls of a promotion that meets no fault."""

@@ -255,11 +255,6 @@ LONG = (
     a_scenario("three runs, two images", THRICE, *BIRTHS),
     a_scenario("three runs, one image, a crash", (*TWICE, heard(NEW)), born(NEW), crashes=1),
     a_scenario(
-        "three runs, two images, a crash",
-        (Occasion(heard(NEW).event), Occasion(backed_up(NEW).event), heard(NEWER)),
-        born(NEWER),
-        world=a_start(OLD, NEW),
-        crashes=1,
+        "three runs, one image, a person moves back", (*TWICE, heard(NEW)), born(NEW), MOVES_BACK
     ),
-    a_scenario("three runs, two images, a person moves back", THRICE, *BIRTHS, MOVES_BACK),
 )

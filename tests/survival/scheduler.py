@@ -523,7 +523,7 @@ def _said(request: Request, answer: str) -> str:
 # -- the search ------------------------------------------------------------------------------------
 
 
-def explore(scenario: Scenario, *, most_states: int = 3_000_000, is_enough: bool = False) -> Report:
+def explore(scenario: Scenario, *, most_states: int = 1_000_000, is_enough: bool = False) -> Report:
     """Walk all schedules.
 
     Args:
