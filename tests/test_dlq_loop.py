@@ -120,9 +120,7 @@ def test_letters_are_dropped_once_a_person_has_said_yes(local, tmp_path, answer,
     world = tmp_path / "world.json"
     world.write_text(json.dumps(a_world(DeadLetters=[throttled()])))
     environment = local(world)
-    [line] = subprocess.check_output(
-        [*DLQ, "list", "--json"], cwd=ROOT, env=environment
-    ).splitlines()
+    listed = subprocess.check_output([*DLQ, "list", "--json"], cwd=ROOT, env=environment)
     keyboard, terminal = pty.openpty()
     os.write(keyboard, f"{answer}\n".encode())
 
