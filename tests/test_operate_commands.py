@@ -126,10 +126,10 @@ def test_a_night_with_the_installed_command(ami_reactor):
 
 
 def excerpts() -> list[tuple[str, str]]:
-    """The commands of the section on operating, and what is shown below each."""
+    """The verbs of operating in the README, and what is shown below each."""
     section = (ROOT / "README.md").read_text().partition("\n## Operate\n")[2].partition("\n## ")[0]
     blocks = re.findall(r"```console\n\$ ami-reactor (.+?)\n(.*?)```", section, re.DOTALL)
-    return [(command, shown) for command, shown in blocks]
+    return [(command, shown) for command, shown in blocks if command.split()[0] in VERBS]
 
 
 def printed(commands: list[str]) -> list[str]:
