@@ -41,7 +41,7 @@ def redrive(
         ),
     ] = None,
     yes: Yes = False,
-    rate: Annotated[float, typer.Option(min=0.01, help="The most invocations in a second.")] = RATE,
+    rate: Annotated[float, typer.Option(min=0.1, help="The most invocations in a second.")] = RATE,
     function: Annotated[
         str | None,
         typer.Option(
