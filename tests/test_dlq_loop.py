@@ -88,6 +88,10 @@ def test_the_loop_prints_what_is_documented(local, tmp_path):
         assert done.returncode == 0, command
 
 
+def test_the_readme_shows_the_loop():
+    assert SESSION.read_text() in (ROOT / "README.md").read_text()
+
+
 def test_a_process_that_is_interrupted_leaves_every_letter_that_was_not_accepted(local, tmp_path):
     letters = [throttled(backup_completed() | {"id": f"event-{n}"}) for n in range(LETTERS)]
     world = tmp_path / "world.json"
