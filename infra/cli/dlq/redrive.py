@@ -24,10 +24,12 @@ class _Tally:
 
     redriven: int = 0
     left: Counter[str] = field(default_factory=Counter)
+    is_interrupted: bool = False
 
     def __str__(self) -> str:
-        left = ", ".join(f"{count} {why}" for why, count in self.left.items())
-        return f"redriven {self.redriven} · left {left or 0}"
+        left = ", ".join(f"{count} {why}" for why, count in self.left.items()) or "0"
+        rest = " · interrupted: the rest was not looked at" if self.is_interrupted else ""
+        return f"redriven {self.redriven} · left {left}{rest}"
 
 
 def redrive(
@@ -83,12 +85,12 @@ def redrive(
         try:
             _redrive(queue, redriver, ids or [], wanted, tally)
         except KeyboardInterrupt:
-            tally.left["not looked at: interrupted"] += 1
+            tally.is_interrupted = True
             if redriver.in_doubt:
                 err.print(f"{redriver.in_doubt}: may have been accepted, and be in the queue still")
         out.print(str(tally), highlight=False)
-        is_done = not (tally.left or queue.missing or (everything and queue.depth.in_flight))
-        raise typer.Exit(0 if is_done else 1)
+        unseen = queue.missing or (everything and queue.depth.in_flight)
+        raise typer.Exit(1 if tally.left or tally.is_interrupted or unseen else 0)
 
 
 def _rehearse(queue: Opened, ids: list[str], wanted: set[Verdict]) -> None:
@@ -108,8 +110,8 @@ def _redrive(
         reason = _reason_to_leave(judged, wanted)
         if judged.letter.failure.request_id in redriver.accepted:
             reason = "failed again"
-        if event is None or reason:
-            tally.left[reason or Verdict.UNREADABLE] += 1
+        if reason or event is None:
+            tally.left[str(reason)] += 1
         elif why := redriver.redrive(message_id, event):
             tally.left["not redriven"] += 1
             err.print(outside(f"{message_id}: {why}"), soft_wrap=True)
