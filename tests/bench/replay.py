@@ -24,11 +24,12 @@ EVENTS = 1_000
 PROMOTING = 10  # one in so many
 _SAMPLE_SECONDS = 0.002
 _ROOT = str(Path(__file__).parent.parent.parent)
-_OURS = tuple(f"{_ROOT}/{floor}/" for floor in ("models", "handlers", "infra"))
+_OURS = tuple(f"{_ROOT}/{floor}/" for floor in ("models", "handlers"))
+_STAGE = f"{_ROOT}/infra/"
 
 
 class Shares:
-    """Whose code uses the CPU, sampled: the innermost frame of moto, botocore or ours."""
+    """Whose code uses the CPU, sampled: the innermost frame that tells."""
 
     def __init__(self) -> None:
         self.samples: Counter[str] = Counter()
@@ -56,6 +57,8 @@ def _whose(file: str) -> str | None:
         return "moto"
     if "/site-packages/botocore/" in file or "/site-packages/boto3/" in file:
         return "botocore"
+    if file.startswith(_STAGE):
+        return "embedded AWS"
     return "ours" if file.startswith(_OURS) else None
 
 
