@@ -15,13 +15,12 @@ if TYPE_CHECKING:
 def captured_events(
     client: "CloudWatchLogsClient", log_group: str, since: datetime
 ) -> Iterator[dict[str, Any]]:
-    """Each event since then, once: EventBridge may have delivered it twice.
+    """The events since then; some perhaps twice, as EventBridge may deliver them.
 
     Raises:
         AwsRefused: There is no such log group, or it may not be read.
         AwsUnavailable: AWS does not answer now.
     """
-    seen: set[str] = set()
     for line in each(
         client,
         "filter_log_events",
@@ -30,8 +29,7 @@ def captured_events(
         startTime=int(since.timestamp() * 1000),
     ):
         event = _event(line["message"])
-        if event is not None and event["id"] not in seen:
-            seen.add(event["id"])
+        if event is not None:
             yield event
 
 
@@ -41,5 +39,4 @@ def _event(message: str) -> dict[str, Any] | None:
         event = pydantic_core.from_json(message, allow_inf_nan=False)
     except ValueError:
         return None
-    is_event = isinstance(event, dict) and isinstance(event.get("id"), str)
-    return event if is_event else None
+    return event if isinstance(event, dict) and "detail-type" in event else None

@@ -88,7 +88,7 @@ def test_only_what_came_since_then_is_written(capture, since, count):
 
 @pytest.mark.usefixtures("staged")
 def test_what_else_is_in_the_log_group_is_left_out(capture):
-    for message in ("hello", "[1]", "{}", '{"id": [1]}', json.dumps(backup_completed())):
+    for message in ("hello", "[1]", "{}", '{"id": "one"}', json.dumps(backup_completed())):
         log(message)
 
     result, files = capture()

@@ -138,10 +138,12 @@ def test_garbage_is_never_redriven(queue):
     [message_id] = queue.put(a_letter("not json {"))
 
     with watched() as operations:
-        by_id = run("redrive", message_id, "--yes")
-        by_verdict = run("redrive", "--all", "--verdict", "unreadable", "--yes")
+        for which in ([message_id], ["--all", "--verdict", "unreadable"]):
+            assert "0 letters would be redriven" in run("redrive", *which).stderr
+            result = run("redrive", *which, "--yes")
+            assert result.exit_code == 1
+            assert result.stdout == "redriven 0 · left 1 unreadable\n"
 
-    assert (by_id.exit_code, by_verdict.exit_code) == (1, 1)
     assert "Invoke" not in operations
     assert queue.depth() == (1, 0)
 
