@@ -20,9 +20,10 @@ from models.base import printable
 from models.errors import AwsRefused, AwsUnavailable
 
 # botocore's own defaults allow 180 s in one call: the function would die with a write in flight
+TIMEOUTS = (2, 5)  # seconds: to connect, to read
 CONFIG = Config(
-    connect_timeout=2,  # seconds
-    read_timeout=5,  # seconds
+    connect_timeout=TIMEOUTS[0],
+    read_timeout=TIMEOUTS[1],
     retries={"mode": "standard", "total_max_attempts": 2},
 )
 

@@ -1,7 +1,8 @@
 """botocore's clients, made from no more of its data than the reactor's calls need.
 
-The archive holds that data cut down to OPERATIONS (infra/pruning.py). What is missing all the same
-is found in the runtime's own botocore, which is slower to read and has all of it.
+The archive holds that data cut down to OPERATIONS, and the few certificate authorities that vouch
+for AWS (infra/pruning.py). What is missing all the same is found in the runtime's own botocore,
+which is slower to read and has all of it.
 """
 
 import sys
@@ -11,10 +12,12 @@ from typing import Any
 
 import botocore
 import botocore.session
-from botocore.exceptions import DataNotFoundError
+from botocore.exceptions import DataNotFoundError, SSLError
+from botocore.httpsession import URLLib3Session
 from botocore.loaders import Loader
+from botocore.utils import get_environ_proxies
 
-from handlers.aws import CONFIG
+from handlers.aws import CONFIG, TIMEOUTS
 
 OPERATIONS = {
     "ec2": frozenset(
@@ -31,6 +34,9 @@ OPERATIONS = {
 }
 """Every call that the reactor makes; a test compares it with the calls of the other tests."""
 
+AUTHORITIES = Path(__file__).parent.parent / "amazon-authorities.pem"
+"""Only in the archive. botocore's own file has 140, which take longer to read than the models."""
+
 _OWN_DATA = Path(botocore.__file__).with_name("data")
 
 
@@ -45,7 +51,12 @@ def client(service: str, region: str) -> Any:
 
 
 def _made(service: str, region: str) -> Any:
-    made = _session().create_client(service, region, config=CONFIG)
+    session = _session()
+    own = AUTHORITIES.exists() and not session.get_config_variable("ca_bundle")
+    verify = str(AUTHORITIES) if own else None
+    made = session.create_client(service, region, config=CONFIG, verify=verify)
+    if own:
+        made.meta.events.register_first("needs-retry", _believe_every_authority)
     missing = OPERATIONS[service] - set(made.meta.method_to_api_mapping.values())
     if missing:
         raise DataNotFoundError(data_path=f"{service}: {', '.join(sorted(missing))}")
@@ -59,6 +70,22 @@ def _session() -> botocore.session.Session:
     # the models read the few dates that matter, in a fifth of the time that botocore takes
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
     return session
+
+
+def _believe_every_authority(
+    endpoint: Any, attempts: int, caught_exception: Exception | None, **_: Any
+) -> Any:
+    """Where AWS is vouched for by another authority, try again with botocore's own file.
+
+    Returns:
+        The seconds to wait before the next attempt, or None to leave it to the other handlers.
+    """
+    if attempts > 1 or not isinstance(caught_exception, SSLError):
+        return None
+    proxies = get_environ_proxies(endpoint.host)
+    timeout: Any = TIMEOUTS
+    endpoint.http_session = URLLib3Session(timeout=timeout, proxies=proxies)
+    return 0
 
 
 def _runtimes_data() -> Loader:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from infra.pruning import prune
+from infra.pruning import NoSuchOperation, prune
 
 CHECKOUT = Path(__file__).parent.parent
 ARCHIVE = CHECKOUT / "dist" / "ami-reactor.zip"
@@ -122,7 +122,10 @@ def package(
         _tidy(root)
         if not is_full:
             say("leaving out what is not used")
-            prune(root)
+            try:
+                prune(root)
+            except NoSuchOperation as error:
+                raise PackagingFailed(f"botocore has no {error}") from error
         interpreter = _interpreter(target.python)
         if interpreter is not None and not is_full:
             say("compiling the requirements")

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -88,12 +89,13 @@ class Function:
                 # -S: no site-packages. What is not in the archive or the runtime is not there.
                 [self.python, "-S", "-m", "awslambdaric", self.handler],
                 cwd=self.code,
-                env=self._variables(api.address) | environment,
+                env=self.variables(api.address) | environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
             kind, payload, answered = api.answer(process, self.timeout_seconds)
+            peak_mib = _peak_mib(process.pid)
             process.kill()
             _, process.returncode, used = os.wait4(process.pid, 0)
             log.seek(0)
@@ -103,11 +105,11 @@ class Function:
                 init_seconds=api.asked - start,
                 seconds=answered - start,
                 cpu_seconds=used.ru_utime + used.ru_stime,
-                peak_mib=used.ru_maxrss / 1024,
+                peak_mib=peak_mib,
                 log=log.read().decode(),
             )
 
-    def _variables(self, api: str) -> dict[str, str]:
+    def variables(self, api: str) -> dict[str, str]:
         """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html ."""
         return {
             **self.environment,
@@ -131,6 +133,12 @@ class Function:
             "TZ": ":UTC",
             "_HANDLER": self.handler,
         }
+
+
+def _peak_mib(pid: int) -> float:
+    """Not ru_maxrss, which a process inherits from the one that starts it; 0 if it has ended."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) / 1024 if found else 0
 
 
 def runtime_folder(folder: Path) -> Path:

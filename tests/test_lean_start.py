@@ -1,17 +1,22 @@
 """The archive holds what the reactor calls, and the reactor does without what it lacks."""
 
+import inspect
 import shutil
+import ssl
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import botocore
 import botocore.session
 import pytest
 from botocore.loaders import Loader
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from pydantic_core import core_schema
 
-from handlers.clients import OPERATIONS
-from infra.pruning import NoSuchOperation, prune_data
+from handlers.clients import AUTHORITIES, OPERATIONS
+from infra.pruning import NoSuchOperation, amazons_authorities, prune_data, without_typed_dicts
 from tests.builders import (
     NEW,
     OTHER_TEMPLATE,
@@ -23,8 +28,10 @@ from tests.builders import (
     backup_completed,
     reconcile,
 )
+from tests.tls import certificate, served
 
 ROOT = Path(__file__).parent.parent
+KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 FULL_DATA = Path(botocore.__file__).parent / "data"
 
 
@@ -132,6 +139,20 @@ def test_an_operation_that_botocore_does_not_know_is_named_and_nothing_is_cut(tm
     assert (data / "events").exists()
 
 
+# -- what type checkers alone read -----------------------------------------------------------------
+
+
+def test_pydantics_own_declarations_lose_their_typed_dicts_alone():
+    source = inspect.getsource(core_schema)
+
+    made = ModuleType("pydantic_core.core_schema")
+    exec(without_typed_dicts(source), vars(made))
+
+    assert {n for n in vars(core_schema) if not n.startswith("__")} <= vars(made).keys()
+    assert not made.StringSchema.__annotations__
+    assert made.str_schema(pattern="^ami-") == core_schema.str_schema(pattern="^ami-")
+
+
 # -- what is missing all the same ------------------------------------------------------------------
 
 
@@ -164,17 +185,88 @@ def test_what_the_archive_lacks_is_found_in_the_runtimes_botocore(tmp_path, list
     assert printed.stdout.split() == [str(task / "botocore" / "data"), "PutEvents"]
 
 
+@pytest.fixture
+def ask(tmp_path, account_with):
+    """Ask the embedded AWS over HTTPS, as an archive does; what is printed, and the complaint.
+
+    Its certificate, "ours", is trusted by the archive's authorities, by botocore's or by neither.
+    """
+    account_with(a_world())
+    pems = {}
+    for whose in ("ours", "strangers"):
+        (tmp_path / whose).mkdir()
+        pems[whose] = certificate(tmp_path / whose)
+    task = tmp_path / "task"
+    for package in ("handlers", "models"):
+        shutil.copytree(ROOT / package, task / package)
+
+    def run(archives, botocores, **environment):
+        shutil.copy(pems[archives], task / AUTHORITIES.name)
+        program = (
+            f"import botocore.httpsession as h; h.where = lambda: '{pems[botocores]}';"
+            "from handlers.clients import client;"
+            f"print(len(client('ec2', '{REGION}').describe_images(Owners=['self'])['Images']))"
+        )
+        with served(DomainDispatcherApplication(create_backend_app), pems["ours"]) as url:
+            done = subprocess.run(
+                [sys.executable, "-c", program],
+                cwd=task,
+                env={"AWS_ENDPOINT_URL": url, **KEYS, **environment},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        return done.stdout, done.stderr
+
+    run.pems = pems
+    return run
+
+
+def test_the_archives_own_authorities_are_enough(ask):
+    assert ask(archives="ours", botocores="strangers")[0] == "2\n"
+
+
+def test_where_another_authority_vouches_for_aws_botocores_own_file_is_asked(ask):
+    assert ask(archives="strangers", botocores="ours")[0] == "2\n"
+
+
+def test_where_none_vouches_for_it_nothing_is_said_to_it(ask):
+    printed, complaint = ask(archives="strangers", botocores="strangers")
+
+    assert printed == ""
+    assert "botocore.exceptions.SSLError" in complaint
+
+
+def test_a_bundle_that_somebody_configured_is_the_only_one(ask):
+    bundle = str(ask.pems["strangers"])
+
+    assert "SSLError" in ask(archives="ours", botocores="ours", AWS_CA_BUNDLE=bundle)[1]
+
+
+def test_the_archives_authorities_are_amazons():
+    bundle = Path(botocore.__file__).with_name("cacert.pem").read_text()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    context.load_verify_locations(cadata=amazons_authorities(bundle))
+
+    subjects = [certificate["subject"] for certificate in context.get_ca_certs()]
+    assert {
+        dict(pair for part in subject for pair in part)["commonName"] for subject in subjects
+    } == {
+        "Amazon Root CA 1",
+        "Amazon Root CA 2",
+        "Amazon Root CA 3",
+        "Amazon Root CA 4",
+        "Starfield Services Root Certificate Authority - G2",
+    }
+
+
 # -- garbage ---------------------------------------------------------------------------------------
 
 
 def test_in_lambda_the_collector_is_off_until_everything_is_imported():
     program = "import gc, {}; print(gc.isenabled(), gc.get_freeze_count() > 50_000)"
-    environment = {
-        "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9",
-        "AWS_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-    }
+    environment = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "AWS_REGION": REGION, **KEYS}
 
     def printed(module):
         command = [sys.executable, "-c", program.format(module)]
