@@ -1,0 +1,34 @@
+"""The script of many blogs: read the version, put the newest image in, make it the default."""
+
+import json
+import os
+
+import boto3
+
+ec2 = boto3.client("ec2")
+
+
+def lambda_handler(event, _context):
+    print(json.dumps(event))  # noqa: T201 as people do
+    images = ec2.describe_images(
+        Owners=["self"],
+        Filters=[
+            {"Name": "name", "Values": [os.environ["IMAGE_NAME"]]},
+            {"Name": "state", "Values": ["available"]},
+        ],
+    )["Images"]
+    newest = max(images, key=lambda image: image["CreationDate"])["ImageId"]
+    template_id = os.environ["LAUNCH_TEMPLATE_ID"]
+    versions = ec2.describe_launch_template_versions(
+        LaunchTemplateId=template_id, Versions=["$Latest"]
+    )["LaunchTemplateVersions"]
+    created = ec2.create_launch_template_version(
+        LaunchTemplateId=template_id,
+        VersionDescription=f"image {newest}",
+        LaunchTemplateData=versions[0]["LaunchTemplateData"] | {"ImageId": newest},
+    )["LaunchTemplateVersion"]
+    ec2.modify_launch_template(
+        LaunchTemplateId=template_id, DefaultVersion=str(created["VersionNumber"])
+    )
+    print(f"version {created['VersionNumber']} has {newest}")  # noqa: T201 as people do
+    return {"version": created["VersionNumber"], "image": newest}

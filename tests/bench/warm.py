@@ -1,0 +1,61 @@
+"""What the reactor itself takes for an event in a warm process: AWS's answers are at hand."""
+
+import io
+import json
+import time
+from statistics import median
+from typing import Any
+from unittest import mock
+
+from handlers import reactor
+from infra.embedded.delivery import Context
+from infra.embedded.stage import stage
+from infra.embedded.world import read_world
+from tests.builders import ACCOUNT, REGION, a_world, backup_completed
+
+_EVENTS = 500
+
+
+class _Function:
+    function_name = "ami-reactor"
+    memory_size = 256  # MB
+    function_arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:ami-reactor"
+
+
+class _Answers:
+    """A client that asks AWS only once for the same, as far as the reactor reads."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._pages: dict[str, list[Any]] = {}
+
+    def get_paginator(self, operation: str) -> "_Paginator":
+        return _Paginator(self._client.get_paginator(operation), operation, self._pages)
+
+
+class _Paginator:
+    def __init__(self, paginator: Any, operation: str, pages: dict[str, list[Any]]) -> None:
+        self._paginator, self._operation, self._pages = paginator, operation, pages
+
+    def paginate(self, **which: Any) -> list[Any]:
+        key = f"{self._operation} {which}"
+        if key not in self._pages:
+            self._pages[key] = list(self._paginator.paginate(**which))
+        return self._pages[key]
+
+
+def own_milliseconds() -> float:
+    """The CPU time of a duplicate, its log lines included; the median of many."""
+    reactor.logger.registered_handler.setStream(io.StringIO())
+    with stage(read_world(json.dumps(a_world()), "benchmark")):
+        _handle()  # promotes: all others find it done
+        answers = _Answers(reactor.client("ec2", REGION))
+        with mock.patch.object(reactor, "client", lambda *_: answers):
+            _handle()
+            return median(_handle() for _ in range(_EVENTS)) * 1000
+
+
+def _handle() -> float:
+    start = time.process_time()
+    reactor.lambda_handler(backup_completed(), Context(_Function, "request"))
+    return time.process_time() - start
