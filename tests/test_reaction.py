@@ -324,6 +324,24 @@ def test_a_template_that_leaves_between_reading_and_writing_is_let_go(account_wi
     assert account.image_in_force() == OLD
 
 
+@pytest.mark.parametrize("mode", ["observe", "off", None])
+def test_a_template_that_leaves_just_before_a_write_is_let_go(account_with, mode):
+    account = account_with(a_world())
+
+    def leave(**_):
+        if mode:
+            account.tag(TEMPLATE, **{"ami-reactor": mode})
+        else:
+            account.ec2.delete_tags(Resources=[TEMPLATE], Tags=[{"Key": "ami-reactor"}])
+
+    account.before("ModifyLaunchTemplate", leave)
+    account.refuse("ModifyLaunchTemplate", "UnauthorizedOperation")
+
+    outcome = account.outcome(backup_completed())
+
+    assert (outcome.outcome, outcome.reason) == ("kept", "held")
+
+
 def test_what_was_moved_before_aws_failed_is_said(account_with):
     account = account_with(a_world())
     account.refuse("CreateTags", "RequestLimitExceeded", status=503)
@@ -437,6 +455,14 @@ def test_where_nothing_can_replace_a_lost_image_somebody_is_told(account_with):
     assert (outcome.outcome, outcome.reason) == ("refused", "nothing-launchable")
 
 
+@pytest.mark.parametrize("state", ["disabled", "pending"])
+def test_an_image_that_cannot_be_launched_makes_no_mark(account_with, state):
+    account = account_with(a_world(an_image(OLD, State=state)))
+
+    assert account.outcome(reconcile()).outcome != "promoted"
+    assert MARK not in account.tags()
+
+
 def test_a_catch_up_that_finds_no_image_at_all_is_a_calm_no_candidate(account_with):
     vendors = an_image(OLD, OwnerId=STRANGER)
     account = account_with(a_world(vendors))
@@ -519,7 +545,9 @@ def test_a_version_whose_creation_went_unanswered_is_not_made_twice(account_with
     assert list(account.versions()) == [2, 1]
 
 
-def test_a_newer_version_that_appears_meanwhile_wins(account_with):
+@pytest.fixture
+def overtaken(account_with):
+    """Another reactor makes a version with a newer image, just before ours is made the default."""
     account = account_with(
         a_world(an_image(OLD), an_image(NEW, 1), an_image(NEWER, 2, State="pending"))
     )
@@ -533,11 +561,62 @@ def test_a_newer_version_that_appears_meanwhile_wins(account_with):
         )
 
     account.before("ModifyLaunchTemplate", another_reactor_creates)
+    return account
+
+
+def test_a_newer_version_that_appears_meanwhile_wins(overtaken):
+    outcome = overtaken.outcome(backup_completed())
+
+    assert overtaken.image_in_force() == NEWER
+    assert (outcome.outcome, outcome.to_image, outcome.to_version) == ("promoted", NEWER, 3)
+    assert overtaken.tags()[MARK].startswith(NEWER)
+
+
+def test_of_two_moves_before_aws_failed_the_last_is_said(overtaken):
+    overtaken.refuse("CreateTags", "RequestLimitExceeded", status=503)
+
+    outcome = overtaken.outcome(backup_completed())
+
+    assert (outcome.outcome, outcome.to_image, outcome.to_version) == ("failed", NEWER, 3)
+
+
+def test_of_two_moves_before_a_hold_came_the_last_is_said(overtaken):
+    overtaken.before("CreateTags", lambda **_: overtaken.tag(TEMPLATE, **HELD))
+    overtaken.refuse("CreateTags", "UnauthorizedOperation")
+
+    outcome = overtaken.outcome(backup_completed())
+
+    assert (outcome.outcome, outcome.to_image, outcome.to_version) == ("promoted", NEWER, 3)
+
+
+def test_of_two_moves_the_last_is_believed_when_a_version_appears_again(overtaken):
+    def draft(**_):
+        overtaken.ec2.create_launch_template_version(
+            LaunchTemplateId=TEMPLATE, SourceVersion="1", LaunchTemplateData={"KeyName": "draft"}
+        )
+
+    overtaken.after(
+        "ModifyLaunchTemplate", lambda **_: overtaken.before("ModifyLaunchTemplate", draft)
+    )
+
+    assert overtaken.outcome(backup_completed()).to_version == 3
+    assert overtaken.operations().count("ModifyLaunchTemplate") == 2
+
+
+def test_a_version_that_is_none_of_ours_appears_meanwhile_and_changes_nothing(account_with):
+    account = account_with(a_world())
+    account.before(
+        "ModifyLaunchTemplate",
+        lambda **_: account.ec2.create_launch_template_version(
+            LaunchTemplateId=TEMPLATE, SourceVersion="1", LaunchTemplateData={"KeyName": "draft"}
+        ),
+    )
 
     outcome = account.outcome(backup_completed())
 
-    assert account.image_in_force() == NEWER
-    assert outcome.to_image == NEWER
+    assert (outcome.outcome, outcome.to_version) == ("promoted", 2)
+    assert account.operations().count("DescribeLaunchTemplates") == 3
+    assert account.tags()[MARK].startswith(NEW)
 
 
 def test_a_newer_default_that_another_reactor_set_meanwhile_stays(account_with):
@@ -621,6 +700,20 @@ def test_a_retry_does_not_pass_over_the_warning(account_with):
         assert list(account.versions()) == [2, 1]
 
 
+@pytest.mark.parametrize(
+    ("says", "minutes_old"), [("zzz", 1), (f"ami-reactor: {OLD} -> {NEW}", 61)]
+)
+def test_a_version_that_can_carry_no_warning_is_not_asked_for_again(
+    account_with, says, minutes_old
+):
+    made = a_version(NEW, 2, hours=3) | {"VersionDescription": says}
+    account = account_with(a_world(versions=[a_version(), made]))
+    now = NOON + timedelta(hours=3, minutes=minutes_old)
+
+    assert account.outcome(backup_completed(), now=now).to_version == 2
+    assert "CreateLaunchTemplateVersion" not in account.operations()
+
+
 def test_a_version_that_came_out_otherwise_is_not_made_the_default(account_with):
     account = account_with(a_world())
 
@@ -640,6 +733,12 @@ def test_no_write_is_started_when_the_time_is_nearly_up(account_with):
 
     assert (outcome.outcome, outcome.reason) == ("failed", "aws-unavailable")
     assert account.writes() == []
+
+
+def test_a_write_is_started_while_there_is_just_time_enough(account_with):
+    account = account_with(a_world())
+
+    assert account.outcome(backup_completed(), seconds_left=lambda: 30).outcome == "promoted"
 
 
 def test_templates_for_which_time_is_too_short_are_handed_on(account_with):

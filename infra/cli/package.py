@@ -97,7 +97,9 @@ def _show(archive: Archive) -> None:
         table.add_row(part, _mib(zipped), _mib(unpacked))
     table.add_row("the whole", _mib(archive.size), _mib(archive.unpacked), style="bold")
     out.print(table)
-    out.print(f"\n{archive.path}", soft_wrap=True, highlight=False)
+    here = Path.cwd()
+    path = archive.path.relative_to(here) if archive.path.is_relative_to(here) else archive.path
+    out.print(f"\n{path}", soft_wrap=True, highlight=False)
     out.print(f"for {archive.target.name} · CodeSha256 {archive.sha256}", highlight=False)
 
 

@@ -150,7 +150,7 @@ def _after_move(world: World, old: Template, new: Template, seen: Seen) -> Itera
     back = seen.ghost.moved_back
     if back and back.number == left.number and dates[taken.image] <= back.from_date:
         if not is_healing:
-            yield Finding(Invariant.MOVE_BACK_STANDS, _no_mark(back, seen.ghost) or same_second)
+            yield Finding(Invariant.MOVE_BACK_STANDS, same_second or _no_mark(back, seen.ghost))
         elif dates[taken.image] > dates[left.image]:
             yield Finding(Invariant.MOVE_BACK_STANDS, Hole.HEALED_FORWARD)
     if taken.settings not in (left.settings, seen.ghost.settings):

@@ -31,7 +31,7 @@ MODULES = (
     "models/image.py",
     "handlers/promotion.py",
 )
-PURE_TESTS = ("tests/test_decision.py", "tests/test_follows.py")
+PURE_TESTS = ("tests/test_decision.py", "tests/test_follows.py", "tests/survival/test_mutants.py")
 TESTS = (
     "tests/test_reaction.py",
     "tests/survival/test_found.py",
@@ -49,6 +49,7 @@ _LIBRARIES = (
 )  # fmt: skip
 _JOBS = 2
 _CPU_SECONDS = 150
+_MEMORY_BYTES = 3 * 1024**3
 _OF_A_KIND = 2
 _TELLING = ("_Add", "_Sub", "_BitOr", "_BitAnd")  # other operators know no sets and no texts
 _ALL_PASSED, _SOME_FAILED = 0, 1  # pytest's exit codes; any other: it could not even begin
@@ -152,8 +153,10 @@ def _copy(checkout: Path) -> None:
 
 def _run_tests(checkout: Path, tests: tuple[str, ...]) -> None:
     """Never returns: the child ends with pytest's exit code."""
-    # a mutant that goes round for ever is killed by it
+    os.setpgid(0, 0)
+    # a mutant that goes round for ever, or makes ever more of something, is killed by these
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     with suppress(BaseException):
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)
