@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from infra.pruning import NoSuchOperation, prune
+from infra.pruning import prune
+from infra.pruning.data import NoSuchOperation
 
 CHECKOUT = Path(__file__).parent.parent
 ARCHIVE = CHECKOUT / "dist" / "ami-reactor.zip"

@@ -1,6 +1,7 @@
 """The archive holds what the reactor calls, and the reactor does without what it lacks."""
 
 import inspect
+import itertools
 import shutil
 import ssl
 import subprocess
@@ -11,12 +12,21 @@ from types import ModuleType
 import botocore
 import botocore.session
 import pytest
+from botocore import handlers as botocores_handlers
+from botocore import utils as botocores_utils
+from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import Loader
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from pydantic_core import core_schema
 
 from handlers.clients import AUTHORITIES, OPERATIONS
-from infra.pruning import NoSuchOperation, amazons_authorities, prune_data, without_typed_dicts
+from infra.pruning.code import (
+    without_other_aliases,
+    without_other_handlers,
+    without_plugins,
+    without_typed_dicts,
+)
+from infra.pruning.data import NoSuchOperation, amazons_authorities, prune_data
 from tests.builders import (
     NEW,
     OTHER_TEMPLATE,
@@ -151,6 +161,69 @@ def test_pydantics_own_declarations_lose_their_typed_dicts_alone():
     assert {n for n in vars(core_schema) if not n.startswith("__")} <= vars(made).keys()
     assert not made.StringSchema.__annotations__
     assert made.str_schema(pattern="^ami-") == core_schema.str_schema(pattern="^ami-")
+
+
+# -- what botocore does for other services ---------------------------------------------------------
+
+
+@pytest.fixture
+def events_of_calls(account_with):
+    """The names of all events that botocore emits in the calls of a promotion."""
+    account = account_with(a_world())
+    names = set()
+
+    def keep(event_name, **_):
+        names.add(event_name)
+
+    for client in (account.reactors_client, account.bus):
+        client.meta.events.register("*", keep)  # whatever begins with anything
+    assert account.react(backup_completed()).templates[0].outcome == "promoted"
+    return names
+
+
+def executed(source, name):
+    module = ModuleType(name)
+    exec(source, vars(module))
+    return module
+
+
+def heard_by(handlers, aliases, event_name):
+    """What that `botocore.handlers` calls for the event, in this order."""
+    emitter = EventAliaser(HierarchicalEmitter(), aliases)
+    register = {
+        handlers.REGISTER_FIRST: emitter.register_first,
+        handlers.REGISTER_LAST: emitter.register_last,
+    }
+    heard = []
+    for name, handler, *when in handlers.BUILTIN_HANDLERS:
+        what = getattr(handler, "__qualname__", type(handler).__name__)
+        register.get(when[0] if when else None, emitter.register)(
+            name, lambda what=what, **_: heard.append(what)
+        )
+    emitter.emit(event_name)
+    return heard
+
+
+def test_botocore_does_in_our_calls_what_it_always_does(events_of_calls, monkeypatch):
+    aliases = botocores_utils.EVENT_ALIASES
+    full = inspect.getsource(botocores_handlers)
+    before = executed(full, "botocore.handlers")  # the imported one has moto's among them
+    utils = without_other_aliases(inspect.getsource(botocores_utils), OPERATIONS)
+    lean_aliases = executed(utils, "botocore.utils").EVENT_ALIASES
+    monkeypatch.setattr(botocores_utils, "EVENT_ALIASES", lean_aliases)
+    lean = executed(without_other_handlers(full, OPERATIONS), "botocore.handlers")
+    creation = {f"creating-client-class.{name}" for name in ("ec2", "eventbridge")}
+
+    heard = {name: heard_by(before, aliases, name) for name in events_of_calls | creation}
+
+    assert {name: heard_by(lean, lean_aliases, name) for name in heard} == heard
+    assert "set_operation_specific_signer" in itertools.chain(*heard.values())
+    assert len(lean.BUILTIN_HANDLERS) < len(before.BUILTIN_HANDLERS) / 5
+    assert set(lean_aliases) == {"events", "cloudwatch-events"}
+
+
+def test_pydantic_is_told_of_no_plugins():
+    assert executed(without_plugins(""), "pydantic.plugin._loader").get_plugins() == ()
 
 
 # -- what is missing all the same ------------------------------------------------------------------

@@ -1,10 +1,8 @@
-"""What of the requirements goes into the archive: what the function uses, and no more.
+"""botocore's data: it has 430 services and 140 authorities, and the function needs two and five.
 
-Every event is a cold start, and a cold start pays for each file that it reads: botocore's data for
-430 services is two thirds of an archive with all of them.
+That data would be two thirds of an archive with all of it.
 """
 
-import ast
 import gzip
 import json
 import re
@@ -14,71 +12,14 @@ from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from handlers.clients import AUTHORITIES, OPERATIONS
-
-_NEVER_IMPORTED = (
-    "aws_lambda_powertools/event_handler",
-    "aws_lambda_powertools/metrics/provider/datadog",
-    "aws_lambda_powertools/utilities/[abdfikmpsv]*",  # jmespath_utils and typing stay
-    "dateutil/zoneinfo/*.tar.gz",
-    "pydantic/mypy.py",
-    "pydantic/v1",
-    "urllib3/contrib/emscripten",
-)
 _AMAZONS = re.compile(r"Amazon Root CA \d|Starfield Services Root Certificate Authority - G2")
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-_NO_DOCSTRINGS = """
-class _NoDocstring(str):
-    def __new__(cls, *args, **kwargs):
-        return super().__new__(cls)
-
-
-ClientMethodDocstring = PaginatorDocstring = WaiterDocstring = _NoDocstring
-"""
 _WHOLE = ("_retry", "partitions", "sdk-default-configuration")
 """Files of botocore's data that are about no service."""
 
 
 class NoSuchOperation(ValueError):
     """botocore does not know it: the pinned version is too old, or the name is wrong."""
-
-
-def prune(root: Path) -> None:
-    """Remove from a folder of installed requirements what the function never reads."""
-    botocore = root / "botocore"
-    if botocore.is_dir():
-        prune_data(botocore / "data", OPERATIONS)
-        authorities = amazons_authorities((botocore / "cacert.pem").read_text())
-        (root / AUTHORITIES.name).write_text(authorities)
-        _write_no_docstrings(botocore / "docs")
-    shapes = root / "pydantic_core" / "core_schema.py"
-    if shapes.is_file():
-        shapes.write_text(without_typed_dicts(shapes.read_text()))
-    for pattern in _NEVER_IMPORTED:
-        for path in root.glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _write_no_docstrings(docs: Path) -> None:
-    """For a reader of help(), botocore imports all that it takes to document a call."""
-    for path in docs.iterdir():
-        if path.name != "utils.py":  # which requests are made with
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    (docs / "__init__.py").touch()
-    (docs / "docstring.py").write_text(_NO_DOCSTRINGS)
-
-
-def without_typed_dicts(source: str) -> str:
-    """The module with every TypedDict left empty.
-
-    pydantic_core declares 90 of them, which nobody but a type checker reads; making them takes
-    Python longer than making all of our own models.
-    """
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and "TypedDict" in map(ast.unparse, node.bases):
-            node.body = [ast.Pass()]
-    return ast.unparse(tree)
 
 
 def amazons_authorities(bundle: str) -> str:
