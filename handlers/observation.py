@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 
 from handlers.clock import Clock
 from handlers.ec2 import Ec2
@@ -41,7 +42,7 @@ class Observation:
     images: dict[str, Image]
     loss: Loss | None
 
-    @property
+    @cached_property
     def selectors(self) -> Selectors | Misconfigured:
         return read_selectors(self.template.tags, self.place)
 

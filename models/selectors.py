@@ -6,11 +6,10 @@ People and Terraform write the `ami-reactor` tags; the reactor and its command l
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Literal, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from models.base import ImageId, Place, Timestamp, Value, aws_date, printable
 from models.image import Image
@@ -24,8 +23,6 @@ COPIED_IMAGES = "ami-reactor:copied-images"
 _SELECTORS = frozenset({SOURCE_INSTANCE, IMAGE_NAME})
 _MARK_DATE = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
 _INSTANCE_IDS = re.compile(r"i-[0-9a-f]{8,17}( +i-[0-9a-f]{8,17})*")
-_TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
-_IMAGE_ID: TypeAdapter[str] = TypeAdapter(ImageId)
 
 
 class Mark(Value):
@@ -123,10 +120,7 @@ def read_mark(value: str) -> Mark | None:
     if not _MARK_DATE.fullmatch(date):
         return None
     try:
-        return Mark(
-            image_id=_IMAGE_ID.validate_python(image_id),
-            creation_date=_TIMESTAMP.validate_python(date),
-        )
+        return Mark.model_validate({"image_id": image_id, "creation_date": date})
     except ValidationError:
         return None
 
