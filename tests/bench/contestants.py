@@ -36,17 +36,20 @@ class Contestant:
 
 
 def contestants(work: Path) -> list[Contestant]:
-    """All of them, the plain script first, made in that folder."""
+    """All of them, made in that folder: the plain script, and ours right after it.
+
+    What is compared ought to be measured at the same time.
+    """
     compiled, sources = _runtime(work / "runtime"), work / "runtime_without_pyc"
     shutil.copytree(compiled, sources, ignore=shutil.ignore_patterns("__pycache__"))
     certificate, bundle = _trust(work, compiled)
     return [
         _rival("plain script", "plain", compiled, certificate, bundle),
+        _ours(compiled, certificate),
         _rival("plain script, no .pyc", "plain", sources, certificate, bundle),
         _rival("with SourceVersion", "source_version", compiled, certificate, bundle),
         _rival("naive, no .pyc", "naive", sources, certificate, bundle, *_NAIVE),
         _rival("signed by hand", "signed", compiled, certificate, certificate),
-        _ours(compiled, certificate),
     ]
 
 
@@ -136,9 +139,9 @@ def _install(folder: Path, *libraries: str) -> None:
     pins = folder.with_name(f"{folder.name}.pins")
     pinned = (CHECKOUT / "handlers" / "requirements.txt").read_text()
     pins.write_text("\n".join(re.findall(r"^\S+==\S+", pinned, re.MULTILINE)))
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     where = ["--no-compile", "--target", str(folder), "--constraint", str(pins)]
-    subprocess.run([*pip, *where, *libraries], check=True)
+    subprocess.run([*pip, "--no-warn-conflicts", *where, *libraries], check=True)
 
 
 _quiet: Callable[[str], None] = str  # nobody watches
