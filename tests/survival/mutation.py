@@ -168,7 +168,8 @@ def _run_tests(checkout: Path, tests: tuple[str, ...]) -> None:
         for name in [m for m in sys.modules if m.split(".")[0] == "tests"]:
             del sys.modules[name]
         pytest = importlib.import_module("pytest")
-        how = ["-x", "-q", "-p", "no:cacheprovider", "-k", _QUICK]
+        # without the project's own options, which are xdist's
+        how = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-k", _QUICK]
         os._exit(int(pytest.main([*how, *tests])))
     os._exit(3)
 
