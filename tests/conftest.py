@@ -4,9 +4,13 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
+from functools import cache
 from typing import Any
+from unittest import mock
 
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 from moto.ec2.models import ec2_backends
 
 from handlers.aws import CONFIG
@@ -37,6 +41,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("long"):
                 item.add_marker(pytest.mark.skip(reason="takes minutes: --long"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _service_models_are_read_once() -> Iterator[None]:
+    """Each command is a session of its own; to read them takes longer than what it does here."""
+    with mock.patch.object(botocore.session, "create_loader", cache(create_loader)):
+        yield
 
 
 class Account:

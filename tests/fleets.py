@@ -3,12 +3,9 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
-from unittest import mock
 
 import boto3
-import botocore.loaders
 import pytest
 from moto.autoscaling.models import autoscaling_backends
 from moto.core.responses import BaseResponse
@@ -37,13 +34,9 @@ class Ran:
 
 
 def run(*arguments: str, answer: str | None = None) -> Ran:
-    """Run a verb against the embedded AWS at hand. What botocore reads of AWS is read once."""
-    with mock.patch.object(botocore.loaders, "create_loader", _create_loader):
-        result = CliRunner().invoke(app, arguments, input=answer, catch_exceptions=False)
+    """Run a verb against the embedded AWS at hand."""
+    result = CliRunner().invoke(app, arguments, input=answer, catch_exceptions=False)
     return Ran(result.stdout, result.stderr, result.exit_code)
-
-
-_create_loader = cache(botocore.loaders.create_loader)
 
 
 def a_group(

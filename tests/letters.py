@@ -4,11 +4,9 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 from unittest import mock
 
-import botocore.loaders
 from moto.core.responses import BaseResponse
 from moto.sqs.models import sqs_backends
 from typer.testing import CliRunner, Result
@@ -103,14 +101,9 @@ def run(*arguments: str, input: str | None = None) -> Result:  # noqa: A002 as C
 
 def finish(*arguments: str, **how: Any) -> Result:
     """`ami-reactor VERB`, which ends with a status and never with a traceback."""
-    with mock.patch.object(botocore.loaders, "create_loader", _create_loader):
-        result = CliRunner().invoke(app, list(arguments), **how)
+    result = CliRunner().invoke(app, list(arguments), **how)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
-
-
-_create_loader = cache(botocore.loaders.create_loader)
-"""Each command reads the service models anew, which takes longer than what it does here."""
 
 
 def lines(result: Result) -> list[dict[str, Any]]:
