@@ -29,20 +29,33 @@ CONFIG = Config(
 
 _TRANSIENT = frozenset(
     {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
         "ExpiredToken",  # the next invocation has new credentials
         "ExpiredTokenException",
         "InternalError",
         "InternalFailure",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
         "RequestExpired",
         "RequestLimitExceeded",
         "RequestThrottled",
+        "RequestThrottledException",
+        "RequestTimeout",
+        "RequestTimeoutException",
         "ServiceUnavailable",
+        "SlowDown",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
+        "TransactionInProgressException",
         "Unavailable",
     }
 )
+"""What botocore itself tries again, and what a new invocation may well mend."""
+
 _UNAUTHORIZED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
 _NO_ANSWER = (
     exceptions.ConnectionError,
@@ -69,7 +82,7 @@ def translated(doing: str, *, service: str = "ec2") -> Iterator[None]:
         raise _from_aws(doing, service, error) from error
     except _NO_ANSWER as error:
         raise AwsUnavailable(f"{doing}: no answer ({type(error).__name__})") from error
-    except (ResponseParserError, ValidationError, KeyError, TypeError) as error:
+    except (ResponseParserError, ValidationError, AttributeError, KeyError, TypeError) as error:
         raise AwsUnavailable(f"{doing}: AWS's answer made no sense") from error
     except BotoCoreError as error:
         raise AwsRefused(f"{doing}: {printable(str(error))}") from error

@@ -4,15 +4,20 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from handlers.aws import translated
-from models.errors import AwsUnavailable
+from models.errors import AwsRefused, AwsUnavailable
 from models.outcome import TemplateOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mypy_boto3_events import EventBridgeClient
 
 SOURCE = "ami-reactor"
+RECONCILE = "Reconcile Requested"
+PROMOTED = "Launch Template Promoted"
+FAILED = "Promotion Failed"
+
+_BATCH = 10  # the most entries that PutEvents takes
 
 
 class Bus:
@@ -24,23 +29,57 @@ class Bus:
     def __init__(self, client: "Callable[[], EventBridgeClient]") -> None:
         self._client = client
 
-    def request_reconcile(self, template_id: str) -> None:
-        """Hand a template on to another invocation."""
-        self._put("Reconcile Requested", {"launch_template_id": template_id})
+    def request_reconcile(
+        self, template_ids: "Sequence[str]"
+    ) -> dict[str, AwsRefused | AwsUnavailable]:
+        """Hand templates on, each to an invocation of its own.
+
+        Returns:
+            Why, for those that could not be handed on, by template id.
+        """
+        details: list[dict[str, Any]] = [{"launch_template_id": id_} for id_ in template_ids]
+        errors = self._put(RECONCILE, details)
+        return {id_: e for id_, e in zip(template_ids, errors, strict=True) if e is not None}
 
     def announce(self, outcome: TemplateOutcome) -> None:
-        """Tell others that a template was promoted, or that its promotion failed."""
-        what = "Launch Template Promoted" if outcome.outcome == "promoted" else "Promotion Failed"
-        self._put(what, outcome.model_dump(mode="json"))
+        """Tell others that a template was promoted, or that its promotion failed.
 
-    def _put(self, detail_type: str, detail: dict[str, Any]) -> None:
+        A move after which something failed is a promotion all the same: instances start from it.
+
+        Raises:
+            AwsRefused, AwsUnavailable: Nobody was told.
+        """
+        is_moved = outcome.to_version != outcome.from_version
+        what = PROMOTED if is_moved or outcome.outcome == "promoted" else FAILED
+        [error] = self._put(what, [outcome.model_dump(mode="json")])
+        if error is not None:
+            raise error
+
+    def _put(
+        self, detail_type: str, details: list[dict[str, Any]]
+    ) -> list[AwsRefused | AwsUnavailable | None]:
+        """Put one event for each detail; for each, what went wrong."""
+        errors: list[AwsRefused | AwsUnavailable | None] = []
+        for start in range(0, len(details), _BATCH):
+            batch = details[start : start + _BATCH]
+            try:
+                errors += self._put_batch(detail_type, batch)
+            except (AwsRefused, AwsUnavailable) as error:
+                errors += [error] * len(batch)
+        return errors
+
+    def _put_batch(
+        self, detail_type: str, details: list[dict[str, Any]]
+    ) -> list[AwsUnavailable | None]:
         doing = f"putting a {detail_type} event"
         with translated(doing, service="events"):
             answer = self._client().put_events(
                 Entries=[
                     {"Source": SOURCE, "DetailType": detail_type, "Detail": json.dumps(detail)}
+                    for detail in details
                 ]
             )
-            if answer["FailedEntryCount"]:  # an HTTP 200 all the same
-                code = answer["Entries"][0].get("ErrorCode", "no error code")
-                raise AwsUnavailable(f"{doing}: {code}")
+            codes = [entry.get("ErrorCode") for entry in answer["Entries"]]  # in an HTTP 200
+        if len(codes) != len(details):
+            raise AwsUnavailable(f"{doing}: AWS's answer made no sense")
+        return [AwsUnavailable(f"{doing}: {code}") if code else None for code in codes]

@@ -5,6 +5,7 @@ for AWS (infra/pruning). What is missing all the same is found in the runtime's 
 which is slower to read and has all of it.
 """
 
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -52,7 +53,8 @@ def client(service: str, region: str) -> Any:
 
 def _made(service: str, region: str) -> Any:
     session = _session()
-    own = AUTHORITIES.exists() and not session.get_config_variable("ca_bundle")
+    configured = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+    own = AUTHORITIES.exists() and not configured
     verify = str(AUTHORITIES) if own else None
     made = session.create_client(service, region, config=CONFIG, verify=verify)
     if own:

@@ -33,6 +33,21 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What an event tells that a list of images may not tell yet.
+
+    Attributes:
+        image: The event's image, as it was read to know who follows it.
+    """
+
+    image: Image | None = None
+    loss: Loss | None = None
+
+
+NO_EVIDENCE = Evidence()
+
+
+@dataclass(frozen=True)
 class Observation:
     """One template, its versions from the default on, and every image that matters to it."""
 
@@ -107,12 +122,13 @@ class Observation:
 
 
 def observe(
-    ec2: Ec2, template: Template, selectors: Selectors, clock: Clock, loss: Loss | None
+    ec2: Ec2, template: Template, selectors: Selectors, clock: Clock, evidence: Evidence
 ) -> Observation:
     """Read what deciding needs. The template must have its versions."""
-    images = {image.image_id: image for image in ec2.matching_images(selectors)}
+    known = [evidence.image] if evidence.image else []
+    images = {image.image_id: image for image in [*known, *ec2.matching_images(selectors)]}
     images |= _images(ec2, _named(template.versions) - images.keys())
-    return Observation(template, ec2.place, clock, images, loss)
+    return Observation(template, ec2.place, clock, images, evidence.loss)
 
 
 def observe_again(

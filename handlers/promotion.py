@@ -56,7 +56,7 @@ def _stopped(
     ec2: Ec2, before: Observation, moves: list[Move], error: AwsRefused | AwsUnavailable
 ) -> TemplateOutcome:
     """A hold that came meanwhile is no failure; what was moved before is said in any case."""
-    why = _taken_away(ec2, before) if isinstance(error, AwsRefused) and error.unauthorized else None
+    why = _taken_away(ec2, before, error)
     if not moves:
         if why is None:
             raise error
@@ -163,9 +163,14 @@ def _check_time(seen: Observation) -> None:
         )
 
 
-def _taken_away(ec2: Ec2, seen: Observation) -> str | None:
+def _taken_away(ec2: Ec2, seen: Observation, error: AwsRefused | AwsUnavailable) -> str | None:
     """Why the role lost its permission for this template, if its tags tell."""
-    template = ec2.template(seen.template.launch_template_id)
+    if not (isinstance(error, AwsRefused) and error.unauthorized):
+        return None
+    try:
+        template = ec2.template(seen.template.launch_template_id)
+    except (AwsRefused, AwsUnavailable):
+        return None  # then the error that was there first is what is to be said
     if template.is_held or template.tags.get(OPT_IN_TAG) != "on":
         return _why_not(template)
     return None

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from handlers.bus import Bus
 from handlers.clock import Clock
 from handlers.ec2 import Ec2
-from handlers.observation import Loss, Observation, observe
+from handlers.observation import Evidence, Loss, Observation, observe
 from handlers.promotion import carry_out, foresee
 from models.base import printable
 from models.decision import Keep, settle
@@ -23,6 +23,7 @@ from models.events import (
     elsewhere,
     parse_event,
 )
+from models.image import Image
 from models.outcome import Outcome, Result, TemplateOutcome, failed, kept, reason_of, rejected
 from models.selectors import Misconfigured, Selectors, read_selectors
 from models.template import Template
@@ -48,6 +49,13 @@ class Follower:
         )
 
 
+class Woken(NamedTuple):
+    """The templates that an event says to look at, and the image that was read to know them."""
+
+    followers: list[Follower]
+    image: Image | None = None
+
+
 def react(raw: object, ec2: Ec2, bus: Bus, clock: Clock) -> Outcome:
     """Bring every launch template that the event concerns up to date with the world.
 
@@ -69,17 +77,20 @@ def _reaction(raw: object, ec2: Ec2, clock: Clock, act: Act, bus: Bus | None) ->
         return rejected(raw, str(rejection))
     if ignored := elsewhere(event, ec2.place) or event.ignored():
         return _outcome(event, Result.IGNORED, reason=ignored)
+    opted_in: list[Follower] = []
     try:
         opted_in = _opted_in(ec2)
         woken = _woken(event, opted_in, ec2, clock)
     except (AwsRefused, AwsUnavailable) as error:
-        return _outcome(event, Result.FAILED, reason=reason_of(error), error=str(error))
-    misconfigured = [f for f in opted_in if isinstance(f.selectors, Misconfigured)]
-    settle_one = partial(_settle, ec2, clock, act, _loss(event, clock))
+        listed = _listed(_misconfigured(opted_in))
+        reason = reason_of(error)
+        return _outcome(event, Result.FAILED, reason=reason, templates=listed, error=str(error))
+    misconfigured = _misconfigured(opted_in)
     if isinstance(woken, Ignored):
-        listed = tuple(settle_one(follower) for follower in misconfigured)
-        return _outcome(event, Result.IGNORED, reason=woken, templates=listed)
-    concerned = [*woken, *(follower for follower in misconfigured if follower not in woken)]
+        return _outcome(event, Result.IGNORED, reason=woken, templates=_listed(misconfigured))
+    concerned = [*woken.followers, *(f for f in misconfigured if f not in woken.followers)]
+    evidence = Evidence(woken.image, _loss(event, clock))
+    settle_one = partial(_settle, ec2, clock, act, evidence)
     return _settle_all(event, concerned, settle_one, clock, bus)
 
 
@@ -90,14 +101,23 @@ def _opted_in(ec2: Ec2) -> list[Follower]:
     ]
 
 
-def _woken(
-    event: Event, opted_in: list[Follower], ec2: Ec2, clock: Clock
-) -> list[Follower] | Ignored:
+def _misconfigured(opted_in: list[Follower]) -> list[Follower]:
+    return [follower for follower in opted_in if isinstance(follower.selectors, Misconfigured)]
+
+
+def _listed(misconfigured: list[Follower]) -> tuple[TemplateOutcome, ...]:
+    """They are in every outcome, whatever the event was about."""
+    settled = ((f.template, settle(f.template, f.selectors)) for f in misconfigured)
+    return tuple(kept(template, keep) for template, keep in settled if isinstance(keep, Keep))
+
+
+def _woken(event: Event, opted_in: list[Follower], ec2: Ec2, clock: Clock) -> Woken | Ignored:
     """The templates that the event says to look at.
 
     Raises:
         AwsUnavailable: The event's image cannot be seen yet.
     """
+    image = None
     if not opted_in:
         return Ignored.NO_FOLLOWER
     if event.template_id is not None:
@@ -113,10 +133,12 @@ def _woken(
         image = ec2.own_image(event.image_id)
         if image is None:
             return _unseen(event, opted_in, clock)
+        if image.state == "pending" and _tells_of_a_new_image(event) and _is_recent(event, clock):
+            raise AwsUnavailable(f"{event.image_id} is done, and a read shows it as pending still")
         woken = [
             f for f in opted_in if isinstance(f.selectors, Selectors) and f.selectors.match(image)
         ]
-    return woken or Ignored.NO_FOLLOWER
+    return Woken(woken, image) if woken else Ignored.NO_FOLLOWER
 
 
 def _unseen(event: Event, opted_in: list[Follower], clock: Clock) -> Ignored:
@@ -138,6 +160,10 @@ def _unseen(event: Event, opted_in: list[Follower], clock: Clock) -> Ignored:
     return Ignored.IMAGE_GONE
 
 
+def _tells_of_a_new_image(event: Event) -> bool:
+    return isinstance(event, BackupJobStateChange | AmiStateChange)
+
+
 def _is_recent(event: Event, clock: Clock) -> bool:
     return event.time is None or clock.now - event.time < _VISIBLE_WITHIN
 
@@ -156,7 +182,7 @@ def _settle_all(
     bus: Bus | None,
 ) -> Outcome:
     outcomes: list[TemplateOutcome] = []
-    handed_on: list[str] = []
+    late: list[Follower] = []
     has_tried = False
     for follower in concerned:
         is_work = isinstance(follower.selectors, Selectors)
@@ -165,10 +191,10 @@ def _settle_all(
         has_tried = has_tried or is_work
         if bus is None or not is_late:
             outcomes.append(settle_one(follower))
-        elif refusal := _hand_on(follower, bus):
-            outcomes.append(refusal)
         else:
-            handed_on.append(follower.template.launch_template_id)
+            late.append(follower)
+    handed_on, not_handed_on = _hand_on(event, late, bus) if bus and late else ([], [])
+    outcomes += not_handed_on
     error = "; ".join(_described(o) for o in outcomes if o.outcome == "failed") or None
     return _outcome(
         event,
@@ -180,7 +206,7 @@ def _settle_all(
 
 
 def _settle(
-    ec2: Ec2, clock: Clock, act: Act, loss: Loss | None, follower: Follower
+    ec2: Ec2, clock: Clock, act: Act, evidence: Evidence, follower: Follower
 ) -> TemplateOutcome:
     template = follower.template
     try:
@@ -190,17 +216,31 @@ def _settle(
             case Keep() as keep:
                 return kept(template, keep)
             case Selectors() as selectors:
-                return act(ec2, observe(ec2, template, selectors, clock, loss))
+                return act(ec2, observe(ec2, template, selectors, clock, evidence))
     except (AwsRefused, AwsUnavailable) as error:
         return failed(template, error)
 
 
-def _hand_on(follower: Follower, bus: Bus) -> TemplateOutcome | None:
-    try:
-        bus.request_reconcile(follower.template.launch_template_id)
-    except (AwsRefused, AwsUnavailable) as error:
-        return failed(follower.template, error)
-    return None
+def _hand_on(
+    event: Event, late: list[Follower], bus: Bus
+) -> tuple[list[str], list[TemplateOutcome]]:
+    """Hand templates on, each to an invocation of its own.
+
+    Returns:
+        The ids of those that were handed on, and the outcomes of those that could not be.
+    """
+    if isinstance(event, AmiStateChange) and event.is_loss:
+        # the event itself is the evidence that the image is gone, so it is tried again as it is
+        error = AwsUnavailable("time is short; the event is tried again")
+        return [], [failed(follower.template, error) for follower in late]
+    refused = bus.request_reconcile([follower.template.launch_template_id for follower in late])
+    not_handed_on = [
+        failed(follower.template, refused[follower.template.launch_template_id])
+        for follower in late
+        if follower.template.launch_template_id in refused
+    ]
+    ids = [follower.template.launch_template_id for follower in late]
+    return [id_ for id_ in ids if id_ not in refused], not_handed_on
 
 
 def _described(outcome: TemplateOutcome) -> str:

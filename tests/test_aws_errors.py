@@ -5,6 +5,7 @@ import inspect
 import pytest
 from botocore import exceptions
 from botocore.exceptions import ClientError
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
 from handlers.aws import translated
 from models.errors import AwsRefused, AwsUnavailable
@@ -57,3 +58,25 @@ def test_an_error_of_aws_is_told_apart_by_whether_it_may_pass(code, status, kind
     }
     with pytest.raises(kind, match=r"looking: .*two\\nlines"), translated("looking"):
         raise ClientError(answer, "DescribeImages")
+
+
+@pytest.mark.parametrize(
+    "code",
+    sorted(
+        {
+            *ThrottledRetryableChecker._THROTTLED_ERROR_CODES,
+            *TransientRetryableChecker._TRANSIENT_ERROR_CODES,
+            "ExpiredTokenException",
+            "RequestExpired",
+        }
+    ),
+)
+def test_what_botocore_itself_tries_again_may_pass(code):
+    answer = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    with pytest.raises(AwsUnavailable), translated("looking"):
+        raise ClientError(answer, "DescribeImages")
+
+
+def test_an_answer_of_another_kind_makes_no_sense():
+    with pytest.raises(AwsUnavailable, match="made no sense"), translated("looking"):
+        [].get("Entries")

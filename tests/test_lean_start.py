@@ -310,10 +310,11 @@ def test_where_none_vouches_for_it_nothing_is_said_to_it(ask):
     assert "botocore.exceptions.SSLError" in complaint
 
 
-def test_a_bundle_that_somebody_configured_is_the_only_one(ask):
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+def test_a_bundle_that_somebody_configured_is_the_only_one(ask, variable):
     bundle = str(ask.pems["strangers"])
 
-    assert "SSLError" in ask(archives="ours", botocores="ours", AWS_CA_BUNDLE=bundle)[1]
+    assert "SSLError" in ask(archives="ours", botocores="ours", **{variable: bundle})[1]
 
 
 def test_the_archives_authorities_are_amazons():

@@ -703,9 +703,8 @@ def test_a_retry_does_not_pass_over_the_warning(account_with):
 @pytest.mark.parametrize(
     ("says", "minutes_old"), [("zzz", 1), (f"ami-reactor: {OLD} -> {NEW}", 61)]
 )
-def test_a_version_that_can_carry_no_warning_is_not_asked_for_again(
-    account_with, says, minutes_old
-):
+def test_a_version_of_others_or_of_long_ago_is_not_asked_for_again(account_with, says, minutes_old):
+    """EC2 does not say for how long it remembers a ClientToken: it might make another one."""
     made = a_version(NEW, 2, hours=3) | {"VersionDescription": says}
     account = account_with(a_world(versions=[a_version(), made]))
     now = NOON + timedelta(hours=3, minutes=minutes_old)
@@ -724,6 +723,17 @@ def test_a_version_that_came_out_otherwise_is_not_made_the_default(account_with)
 
     assert account.outcome(backup_completed()).reason == "aws-refused"
     assert account.image_in_force() == OLD
+
+
+def test_a_move_is_said_though_nobody_can_tell_why_the_mark_was_refused(account_with):
+    account = account_with(a_world())
+    account.refuse("CreateTags", "UnauthorizedOperation", status=403)
+    account.before("CreateTags", lambda **_: account.refuse("DescribeLaunchTemplates", "Throttled"))
+
+    outcome = account.outcome(backup_completed())
+
+    assert (outcome.outcome, outcome.to_version, outcome.to_image) == ("failed", 2, NEW)
+    assert "ec2:CreateTags" in outcome.message
 
 
 def test_no_write_is_started_when_the_time_is_nearly_up(account_with):
@@ -755,6 +765,115 @@ def test_templates_for_which_time_is_too_short_are_handed_on(account_with):
     [handed_on] = outcome.handed_on
     assert {done.launch_template_id, handed_on} == {TEMPLATE, OTHER_TEMPLATE}
     assert account.put == [{"detail-type": "Reconcile Requested", "launch_template_id": handed_on}]
+
+
+def a_fleet_of(count):
+    ids = [f"lt-{number:017x}" for number in range(count)]
+    return a_world(
+        templates=[a_template(id_, f"web-{number}") for number, id_ in enumerate(ids)],
+        versions=[a_version(template_id=id_) for id_ in ids],
+    )
+
+
+def test_many_are_handed_on_ten_in_one_call(account_with):
+    account = account_with(a_fleet_of(24))
+    calls = []
+    account.bus.meta.events.register(
+        "provide-client-params.events.PutEvents",
+        lambda params, **_: calls.append(len(params["Entries"])),
+    )
+
+    outcome = account.react(backup_completed(), seconds_left=lambda: 40)
+
+    assert calls == [10, 10, 3]
+    assert {put["launch_template_id"] for put in account.put} == set(outcome.handed_on)
+    assert len(outcome.handed_on) == 23
+
+
+def test_what_eventbridge_takes_of_a_call_is_handed_on_and_the_rest_fails(account_with):
+    account = account_with(a_fleet_of(4))
+
+    def take_but_the_second(parsed, **_):
+        parsed["FailedEntryCount"] = 1
+        parsed["Entries"][1] = {"ErrorCode": "ThrottlingException"}
+
+    account.bus.meta.events.register("after-call.events.PutEvents", take_but_the_second)
+
+    outcome = account.react(backup_completed(), seconds_left=lambda: 40)
+
+    failed = [template for template in outcome.templates if template.outcome == "failed"]
+    assert outcome.result == "failed"
+    assert "ThrottlingException" in failed[0].message
+    assert {failed[0].launch_template_id, *outcome.handed_on} == {
+        put["launch_template_id"] for put in account.put
+    }
+    assert len(outcome.handed_on) == 2
+
+
+@pytest.mark.parametrize(
+    "answer", [{"Entries": []}, {"Entries": None}, {"Entries": [None] * 1}, {}]
+)
+def test_an_answer_of_eventbridge_that_makes_no_sense_fails_what_was_to_be_handed_on(
+    account_with, answer
+):
+    account = account_with(a_fleet_of(2))
+
+    def nonsense(parsed, **_):
+        parsed.clear()
+        parsed.update(answer)
+
+    account.bus.meta.events.register("after-call.events.PutEvents", nonsense)
+
+    outcome = account.react(backup_completed(), seconds_left=lambda: 40)
+
+    assert (outcome.result, outcome.handed_on) == ("failed", ())
+    assert "made no sense" in outcome.error
+
+
+def test_a_loss_is_not_handed_on_because_it_is_its_own_evidence(account_with):
+    """A Reconcile Requested would not be believed that a young version's image is gone."""
+    account = account_with(
+        a_world(
+            templates=[a_template(), a_template(OTHER_TEMPLATE, "api")],
+            versions=[a_version(), a_version(template_id=OTHER_TEMPLATE)],
+        )
+    )
+    account.set_state(OLD, "deregistered")
+
+    outcome = account.react(ami_state(OLD, "deregistered"), seconds_left=lambda: 40)
+
+    assert {template.outcome for template in outcome.templates} == {"promoted", "failed"}
+    assert (outcome.result, outcome.handed_on, account.put) == ("failed", (), [])
+
+
+# -- what the event's own image tells -------------------------------------------------------------
+
+
+def test_the_events_image_counts_though_no_list_has_it_yet(account_with):
+    account = account_with(a_world())
+
+    def lag(parsed, **_):
+        if account.operations().count("DescribeImages") > 1:
+            parsed["Images"] = [i for i in parsed["Images"] if i["ImageId"] != NEW]
+
+    account.reactors_client.meta.events.register("after-call.ec2.DescribeImages", lag)
+
+    assert account.outcome(ami_state()).to_image == NEW
+
+
+@pytest.mark.parametrize("event", [ami_state(), backup_completed()], ids=["EC2's", "Backup's"])
+@pytest.mark.parametrize(("seconds", "result"), [(59, "failed"), (61, "handled")])
+def test_an_image_that_a_read_still_shows_as_pending_is_tried_again(
+    account_with, event, seconds, result
+):
+    account = account_with(a_world())
+    account.set_state(NEW, "pending")
+    now = datetime.fromisoformat(event["time"]) + timedelta(seconds=seconds)
+
+    outcome = account.react(event, now=now)
+
+    assert outcome.result == result
+    assert account.image_in_force() == OLD
 
 
 # -- what is read ----------------------------------------------------------------------------------
@@ -881,6 +1000,24 @@ def test_a_plan_says_what_would_be_done_and_writes_nothing(account_with):
     assert planned == account.react(backup_completed())
 
 
+@pytest.mark.parametrize(
+    ("tags", "image"),
+    [
+        ({"ami-reactor:image-name": r"a\b*"}, {"Name": r"a\bc"}),
+        ({"ami-reactor:image-tag:path": r"a\b"}, {"Tags": [{"Key": "path", "Value": r"a\b"}]}),
+    ],
+    ids=["name", "tag"],
+)
+def test_a_backslash_is_itself(account_with, tags, image):
+    """EC2 reads it as an escape, in the values of its filters."""
+    template = a_template(tags={"ami-reactor": "on", **tags})
+    account = account_with(
+        a_world(an_image(OLD, 0), an_image(NEW, 1, **image), templates=[template])
+    )
+
+    assert account.outcome(ami_state()).to_image == NEW
+
+
 # -- errors of AWS ---------------------------------------------------------------------------------
 
 
@@ -963,6 +1100,25 @@ def test_a_misconfigured_template_appears_beside_the_reason_why_an_event_is_igno
 
     assert (outcome.result, outcome.reason) == (Result.IGNORED, "image-gone")
     assert [template.reason for template in outcome.templates] == ["misconfigured"]
+
+
+def test_misconfigured_templates_are_said_though_the_events_image_cannot_be_seen(account_with):
+    account = account_with(
+        a_world(
+            templates=[
+                a_template(),
+                a_template(OTHER_TEMPLATE, "api", tags={"ami-reactor": "yes"}),
+            ],
+            versions=[a_version(), a_version(template_id=OTHER_TEMPLATE)],
+        )
+    )
+
+    outcome = account.react(backup_completed("ami-0bbbbbbbbbbbbbbbb"))
+
+    assert outcome.result == "failed"
+    assert [(t.launch_template_name, t.reason) for t in outcome.templates] == [
+        ("api", "misconfigured")
+    ]
 
 
 def test_misconfigured_templates_are_said_and_not_handed_on(account_with):

@@ -2,13 +2,14 @@
 
 import io
 import json
+from contextlib import contextmanager
 
 import pytest
 
 from handlers import reactor
 from infra.embedded.delivery import Context
 from models.errors import EventRejected
-from tests.builders import ACCOUNT, NEW, REGION, a_world, ami_state, backup_completed
+from tests.builders import ACCOUNT, NEW, OLD, REGION, a_world, ami_state, backup_completed
 
 NO_IMAGE = "ami-0bbbbbbbbbbbbbbbb"
 
@@ -87,3 +88,79 @@ def test_that_a_promotion_could_not_be_announced_changes_nothing(account_with, l
     assert outcome["result"] == "handled"
     assert account.image_in_force() == NEW
     assert any(line["message"] == "not announced" for line in logged())
+
+
+# -- what others are told --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(account_with):
+    """What is put on the bus: the detail type and the detail."""
+    account_with(a_world())
+    put = []
+
+    def keep(params, **_):
+        put.extend((e["DetailType"], json.loads(e["Detail"])) for e in params["Entries"])
+
+    events = reactor.client("events", REGION).meta.events
+    events.register("provide-client-params.events.PutEvents", keep)
+    yield put
+    events.unregister("provide-client-params.events.PutEvents", keep)
+
+
+@contextmanager
+def refused(operation, code="ServiceUnavailable", status=503):
+    def refuse(parsed, http_response, **_):
+        http_response.status_code = status
+        parsed.clear()
+        parsed["Error"] = {"Code": code, "Message": "refused"}
+        parsed["ResponseMetadata"] = {"HTTPStatusCode": status}
+
+    events = reactor.client("ec2", REGION).meta.events
+    events.register(f"after-call.ec2.{operation}", refuse)
+    try:
+        yield
+    finally:
+        events.unregister(f"after-call.ec2.{operation}", refuse)
+
+
+def test_a_promotion_is_announced(told):
+    outcome = handle(backup_completed())
+
+    assert told == [("Launch Template Promoted", outcome["templates"][0])]
+
+
+def test_a_promotion_that_failed_is_announced(told):
+    with refused("CreateLaunchTemplateVersion"), pytest.raises(reactor.ReactionFailed):
+        handle(backup_completed())
+
+    [(what, detail)] = told
+    assert (what, detail["to_image"], detail["outcome"]) == ("Promotion Failed", OLD, "failed")
+
+
+def test_a_move_after_which_something_failed_is_announced_as_a_promotion(told):
+    """The retry finds nothing to do and announces nothing, but instances start from the image."""
+    with refused("CreateTags"), pytest.raises(reactor.ReactionFailed):
+        handle(backup_completed())
+    handle(backup_completed())
+
+    [(what, detail)] = told
+    assert (what, detail["to_image"]) == ("Launch Template Promoted", NEW)
+
+
+def test_nobody_is_told_of_what_is_kept(told):
+    handle(backup_completed())
+    told.clear()
+
+    assert handle(backup_completed())["templates"][0]["outcome"] == "kept"
+    assert told == []
+
+
+# -- how long it waits -----------------------------------------------------------------------------
+
+
+def test_a_call_is_given_up_long_before_lambda_ends_the_function():
+    for service in ("ec2", "events"):
+        config = reactor.client(service, REGION).meta.config
+        assert (config.connect_timeout, config.read_timeout) == (2, 5)
+        assert config.retries == {"mode": "standard", "total_max_attempts": 2}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.clock import Clock
 from handlers.ec2 import Ec2
-from handlers.observation import observe
+from handlers.observation import NO_EVIDENCE, observe
 from handlers.reaction import plan
 from infra.operate.ahead import ReadAhead
 from infra.operate.groups import Finding, Group, findings
@@ -169,7 +169,7 @@ def _seen(
         images = {image.image_id: image for image in ahead.images(named)}
         if not isinstance(selectors, Selectors):
             return template, images, (), {}
-        seen = observe(ahead, template, selectors, clock, None)
+        seen = observe(ahead, template, selectors, clock, NO_EVIDENCE)
     except (AwsRefused, AwsUnavailable):
         return template, {}, (), {}
     current = images.get(template.default.image_id or "")
