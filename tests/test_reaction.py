@@ -1001,21 +1001,23 @@ def test_a_plan_says_what_would_be_done_and_writes_nothing(account_with):
 
 
 @pytest.mark.parametrize(
-    ("tags", "image"),
+    ("tag", "image", "asked"),
     [
-        ({"ami-reactor:image-name": r"a\b*"}, {"Name": r"a\bc"}),
-        ({"ami-reactor:image-tag:path": r"a\b"}, {"Tags": [{"Key": "path", "Value": r"a\b"}]}),
+        ({"ami-reactor:image-name": r"a\b*"}, {"Name": r"a\bc"}, r"a\\b*"),
+        ({"ami-reactor:image-tag:p": r"a\b"}, {"Tags": [{"Key": "p", "Value": r"a\b"}]}, r"a\\b"),
     ],
     ids=["name", "tag"],
 )
-def test_a_backslash_is_itself(account_with, tags, image):
+def test_a_backslash_is_itself(account_with, tag, image, asked):
     """EC2 reads it as an escape, in the values of its filters."""
-    template = a_template(tags={"ami-reactor": "on", **tags})
+    template = a_template(tags={"ami-reactor": "on", **tag})
     account = account_with(
         a_world(an_image(OLD, 0), an_image(NEW, 1, **image), templates=[template])
     )
 
     assert account.outcome(ami_state()).to_image == NEW
+    filters = [f for request in account.requests("DescribeImages") for f in request["Filters"]]
+    assert [asked] in [f["Values"] for f in filters]
 
 
 # -- errors of AWS ---------------------------------------------------------------------------------
