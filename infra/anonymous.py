@@ -12,7 +12,8 @@ NOBODY = "111122223333"
 _FIRST_OTHER = 999900000001
 _ARN = re.compile(r"(arn:[^:\s]*:[^:\s]*:[^:\s]*:)(\d{12})(?=:)")
 _ACCOUNT = re.compile(r"\d{12}")
-_ACCOUNT_KEYS = frozenset({"account", "Account", "OwnerId"})
+_OWNED = re.compile(r"\d{12}(?=/)")  # OWNER/NAME, an image's location
+_ACCOUNT_KEYS = frozenset({"account", "accountId", "Account", "AccountId", "OwnerId", "OwnerIds"})
 _ENCODED_KEYS = frozenset({"UserData"})
 
 
@@ -38,6 +39,8 @@ class Anonymous:
             return self._encoded(value)
         if key in _ACCOUNT_KEYS and _ACCOUNT.fullmatch(value):
             return self._of(value)
+        if key == "ImageLocation" and (owner := _OWNED.match(value)):
+            return self._of(owner[0]) + value[owner.end() :]
         return self._text(value)
 
     def _text(self, text: str) -> str:

@@ -1,12 +1,13 @@
 """Events written as files, one each, named for their story: a test suite's captured events."""
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.files import write_whole
+from infra.files import CannotWrite, write_whole
 from models.base import date_or_none
 from models.events import claimed_image
 
@@ -33,15 +34,26 @@ class EventFiles:
             CannotWrite: The folder or the file cannot be written.
         """
         text = json.dumps(event, indent=2, ensure_ascii=False) + "\n"
+        text = text.encode(errors="backslashreplace").decode()  # half a surrogate pair, escaped
         path, number = self.folder / f"{story}.json", 1
-        while path.exists():
-            if path.read_text(encoding="utf-8") == text:
+        while (content := _content(path)) is not None:
+            if content == text.encode():
                 self.known += 1
                 return
             number += 1
             path = self.folder / f"{story}-{number}.json"
         write_whole(path, text)
         self.written += 1
+
+
+def _content(path: Path) -> bytes | None:
+    """What is there already; None where nothing is."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CannotWrite(f"{path}: {os.strerror(error.errno or 0)}") from error
 
 
 def story_of(event: dict[str, Any], ending: str = "") -> str:

@@ -14,6 +14,8 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         CannotWrite: The folder or the file cannot be written.
     """
+    if path.is_dir():
+        raise CannotWrite(f"{path}: is a folder; name a file")
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

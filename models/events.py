@@ -235,6 +235,14 @@ def claimed_image(raw: object) -> str | None:
     return found and found[1]
 
 
+def template_named(raw: object) -> str | None:
+    """The one launch template that a payload is about, where it is one of our events."""
+    try:
+        return parse_event(raw).template_id
+    except EventRejected:
+        return None
+
+
 def elsewhere(event: Event, place: Place) -> Ignored | None:
     """Why the event is none of this account and Region's."""
     if event.account != place.account:

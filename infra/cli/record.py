@@ -39,6 +39,8 @@ def record(
 
     Example: ami-reactor record --to world.json
     """
+    if to.is_dir():
+        stop(f"{to}: is a folder; name a file")
     # the embedded AWS takes a second to import, which the other verbs need not wait for
     from infra.embedded.world import BadWorld, read_world
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.padding import Padding
-from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
 from infra.captured import Captured
 from infra.cli.output import err, out
+from infra.cli.showing import tracked
 from infra.embedded.delivery import Receipt
 from infra.embedded.stage import Stage, stage
 from infra.embedded.world import World
@@ -87,8 +87,9 @@ def run(
 
 def _replayed(staged: Stage, captured: list[Captured]) -> Iterator[Line]:
     """Replay one event after the other."""
-    is_quick = len(captured) < _PROGRESS_FROM
-    for item in track(captured, "replaying", console=err, disable=is_quick, transient=True):
+    is_long = len(captured) >= _PROGRESS_FROM
+    items = tracked(captured, "replaying", len(captured), prints=True) if is_long else captured
+    for item in items:
         yield _line(staged, item)
 
 

@@ -5,8 +5,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from rich.progress import Progress
 from rich.style import StyleType
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,8 @@ from infra.cli.output import err, out
 from infra.operate.reading import Say
 from models.base import printable
 from models.outcome import TemplateOutcome
+
+T = TypeVar("T")
 
 WOULD = {
     "promoted": ("promote", "bold green"),
@@ -62,6 +65,27 @@ def progress() -> Iterator[Say]:
     """Say on a terminal what is being read; nothing elsewhere."""
     with err.status("reading") as status:
         yield lambda what: status.update(outside(f"reading {what}"))
+
+
+def tracked(items: Iterable[T], what: str, total: int, *, prints: bool) -> Iterator[T]:
+    """Each item; meanwhile a bar on stderr, where somebody watches.
+
+    Args:
+        items: What takes long.
+        what: The word beside the bar.
+        total: How many there are, about.
+        prints: Results are printed meanwhile. On the same terminal, they and the bar would tear
+            each other apart, and they tell enough of the progress.
+    """
+    is_watched = err.is_terminal and not (prints and out.is_terminal)
+    with Progress(
+        console=err,
+        transient=True,
+        redirect_stdout=False,  # else results would go to stderr
+        redirect_stderr=False,
+        disable=not is_watched,
+    ) as bar:
+        yield from bar.track(items, total, description=what)
 
 
 def outcome_row(outcome: TemplateOutcome, *, is_done: bool) -> Table:

@@ -14,6 +14,8 @@ _ORDER = (
     Verdict.OBSOLETE,
 )
 
+_WHYS = 3  # as many as an engineer reads
+
 
 @dataclass
 class Group:
@@ -21,15 +23,17 @@ class Group:
 
     Attributes:
         oldest: When the first of them came into the queue.
-        why: Of the verdict, for the first that was read.
+        whys: Of the verdict, the first few that differ.
+        has_more_whys: There are others.
         behind: The names of the templates that wait for them.
     """
 
     verdict: Verdict
     cause: str
-    why: str
     count: int = 0
     oldest: datetime | None = None
+    whys: list[str] = field(default_factory=list)
+    has_more_whys: bool = False
     behind: set[str] = field(default_factory=set)
 
     def add(self, judged: Judged) -> None:
@@ -37,6 +41,11 @@ class Group:
         self.count += 1
         self.oldest = min(filter(None, (self.oldest, sent)), default=None)
         self.behind |= set(judged.behind)
+        if judged.why not in self.whys:
+            if len(self.whys) < _WHYS:
+                self.whys.append(judged.why)
+            else:
+                self.has_more_whys = True
 
 
 class Groups:
@@ -49,8 +58,7 @@ class Groups:
 
     def add(self, judged: Judged) -> None:
         key = judged.verdict, judged.cause
-        group = self._by_cause.setdefault(key, Group(*key, judged.why))
-        group.add(judged)
+        self._by_cause.setdefault(key, Group(*key)).add(judged)
 
     def listed(self) -> list[Group]:
         """What can be redriven first, then what needs mending; the most frequent cause first."""

@@ -1,7 +1,7 @@
 """One pass over the dead-letter queue, after which every message is where it was."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -53,12 +53,14 @@ class Reading:
     Attributes:
         wait_seconds: How long a poll waits for messages; three empty ones end the reading.
         not_handed_back: How many come back by themselves only, within `HIDDEN_SECONDS`.
+        is_cut_off: A poll was interrupted; SQS may hide for so long what it would have answered.
     """
 
     client: "SQSClient"
     queue_url: str
     wait_seconds: int = 1
     not_handed_back: int = 0
+    is_cut_off: bool = False
     _held: dict[str, _Held] = field(default_factory=dict)
     _done: set[str] = field(default_factory=set)
 
@@ -90,10 +92,14 @@ class Reading:
 
     def __iter__(self) -> Iterator[list[Message]]:
         """As many at a time as SQS gives."""
-        empty_polls = 0
-        while empty_polls < _EMPTY_POLLS:
-            fresh = self._receive()
-            empty_polls = 0 if fresh else empty_polls + 1
+        empty_polls = repeats = 0
+        # what comes again, because its hold ran out, may come before what was not seen yet
+        while empty_polls < _EMPTY_POLLS and repeats <= len(self._held) + _EMPTY_POLLS:
+            self._hold_on()
+            messages = self._receive()
+            fresh = self._fresh(messages)
+            empty_polls = 0 if messages else empty_polls + 1
+            repeats = 0 if fresh else repeats + 1
             yield fresh
 
     def holds(self, message_id: str) -> bool:
@@ -112,18 +118,36 @@ class Reading:
         self._done.add(message_id)
         del self._held[message_id]
 
+    def _hold_on(self) -> None:
+        """Keep hidden what is read for so long that it would come again before the others do."""
+        soon = time.monotonic() + HIDDEN_SECONDS / 2
+        ending = [held for held in self._held.values() if held.until < soon]
+        for batch in batches(ending, BATCH):
+            until = time.monotonic() + HIDDEN_SECONDS - _SPARE_SECONDS
+            failed = self._change_visibility(batch, HIDDEN_SECONDS)
+            for number, held in enumerate(batch):
+                if number not in failed:
+                    held.until = until
+
     def _receive(self) -> list[Message]:
-        """Messages not seen before, of which there may be none though some were received."""
-        until = time.monotonic() + HIDDEN_SECONDS - _SPARE_SECONDS
-        answer = self.client.receive_message(
-            QueueUrl=self.queue_url,
-            MaxNumberOfMessages=BATCH,
-            WaitTimeSeconds=self.wait_seconds,
-            VisibilityTimeout=HIDDEN_SECONDS,
-            MessageSystemAttributeNames=["All"],
-            MessageAttributeNames=["All"],
-        )
+        try:
+            answer = self.client.receive_message(
+                QueueUrl=self.queue_url,
+                MaxNumberOfMessages=BATCH,
+                WaitTimeSeconds=self.wait_seconds,
+                VisibilityTimeout=HIDDEN_SECONDS,
+                MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
+        except KeyboardInterrupt:
+            self.is_cut_off = True
+            raise
         messages: list[Any] = answer.get("Messages", [])
+        return messages
+
+    def _fresh(self, messages: list[Message]) -> list[Message]:
+        """Hold them all; those that were not seen before."""
+        until = time.monotonic() + HIDDEN_SECONDS - _SPARE_SECONDS
         seen = self._held.keys() | self._done
         for message in messages:
             self._held[message["MessageId"]] = _Held(message["ReceiptHandle"], until)
@@ -134,19 +158,22 @@ class Reading:
     def _hand_back(self) -> None:
         held, self._held = list(self._held.values()), {}
         for batch in batches(held, BATCH):
-            entries = [
-                {"Id": str(number), "ReceiptHandle": one.receipt_handle, "VisibilityTimeout": 0}
-                for number, one in enumerate(batch)
-            ]
-            try:
-                answer = self.client.change_message_visibility_batch(
-                    QueueUrl=self.queue_url,
-                    Entries=entries,  # type: ignore[arg-type]
-                )
-            except (ClientError, BotoCoreError):
-                self.not_handed_back += len(batch)
-            else:  # an HTTP 200, whatever became of the entries
-                self.not_handed_back += len(answer.get("Failed", []))
+            self.not_handed_back += len(self._change_visibility(batch, 0))
+
+    def _change_visibility(self, batch: Sequence[_Held], seconds: int) -> set[int]:
+        """Hide messages for so long from now on; the places of those for which SQS would not."""
+        entries = [
+            {"Id": str(number), "ReceiptHandle": held.receipt_handle, "VisibilityTimeout": seconds}
+            for number, held in enumerate(batch)
+        ]
+        try:
+            answer = self.client.change_message_visibility_batch(
+                QueueUrl=self.queue_url,
+                Entries=entries,  # type: ignore[arg-type]
+            )
+        except (ClientError, BotoCoreError):
+            return set(range(len(batch)))
+        return {int(entry["Id"]) for entry in answer.get("Failed", [])}  # in an HTTP 200
 
 
 _SPARE_SECONDS = 60

@@ -3,7 +3,7 @@
 import json
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,6 +19,13 @@ _SAME_FOR_ALL = frozenset(
     {"AccessDeniedException", "ResourceNotFoundException", "UnrecognizedClientException"}
 )
 """What Lambda refuses to one letter it would refuse to all."""
+
+
+class Left(NamedTuple):
+    """Why a letter is still in the queue, and whether Lambda has accepted its event though."""
+
+    message: str
+    is_accepted: bool = False
 
 
 @dataclass
@@ -42,7 +49,7 @@ class Redriver:
     accepted: set[str] = field(default_factory=set)
     _not_before: float = 0
 
-    def redrive(self, message_id: str, event: dict[str, Any]) -> str | None:
+    def redrive(self, message_id: str, event: dict[str, Any]) -> Left | None:
         """Invoke the function with the event, and remove the letter once Lambda has accepted it.
 
         Returns:
@@ -53,20 +60,21 @@ class Redriver:
         """
         self._pace()
         if not self.reading.holds(message_id):
-            return "held for too long: somebody else may have it by now; redrive again"
+            return Left("held for too long: somebody else may have it by now; redrive again")
         self.in_doubt = message_id
         why = self._refused(event) or self._removed(message_id)
         self.in_doubt = None  # whoever is interrupted before, leaves it
         return why
 
-    def _removed(self, message_id: str) -> str | None:
+    def _removed(self, message_id: str) -> Left | None:
         try:
             self.reading.delete(message_id)
         except (ClientError, BotoCoreError) as error:
-            return f"accepted, but still in the queue: {said(error)}; a second time does no harm"
+            why = f"accepted, but still in the queue: {said(error)}; a second time does no harm"
+            return Left(why, is_accepted=True)
         return None
 
-    def _refused(self, event: dict[str, Any]) -> str | None:
+    def _refused(self, event: dict[str, Any]) -> Left | None:
         try:
             answer = self.client.invoke(
                 FunctionName=self.function_name,
@@ -74,11 +82,11 @@ class Redriver:
                 Payload=json.dumps(event, ensure_ascii=False).encode(),
             )
         except ClientError as error:
-            return _refusal(error)
+            return Left(_refusal(error))
         except BotoCoreError as error:
-            return f"no answer, so it may have been accepted: {said(error)}"
+            return Left(f"no answer, so it may have been accepted: {said(error)}")
         if answer["StatusCode"] != ACCEPTED:
-            return f"Lambda answered {answer['StatusCode']} instead of {ACCEPTED}"
+            return Left(f"Lambda answered {answer['StatusCode']} instead of {ACCEPTED}")
         self.accepted.add(answer["ResponseMetadata"]["RequestId"])
         return None
 

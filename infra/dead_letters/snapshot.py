@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.ec2 import Ec2
 from models.base import Place
+from models.errors import AwsRefused
 from models.image import Image
 
 if TYPE_CHECKING:
@@ -41,5 +42,8 @@ class Snapshot(Ec2):
         if question not in self._answers:
             if len(self._answers) > _REMEMBERED:
                 self._answers.clear()
-            self._answers[question] = super()._pages(operation, key, size, which)
+            try:
+                self._answers[question] = super()._pages(operation, key, size, which)
+            except AwsRefused as error:
+                raise AwsRefused(f"not judged, for want of your own permission: {error}") from None
         return self._answers[question]

@@ -6,7 +6,7 @@ from enum import StrEnum
 from models.base import Value
 from models.dead_letter import DeadLetter, Shape
 from models.decision import Reason
-from models.events import Ignored
+from models.events import Ignored, template_named
 from models.outcome import Outcome, Result, TemplateOutcome
 
 
@@ -73,18 +73,35 @@ def _verdict(letter: DeadLetter, outcome: Outcome | None) -> tuple[Verdict, str]
         return Verdict.REPLAYABLE, "; ".join((*map(_promotion, free), *_to_mend(letter)))
     if refused := list(filter(None, refusals.values())):
         return Verdict.BLOCKED, "; ".join(refused)
-    if stuck := [template for template in outcome.templates if _is_stuck(template)]:
+    if stuck := [template for template in _concerned(letter, outcome) if _is_stuck(template)]:
         return Verdict.BLOCKED, "; ".join(map(_described, stuck))
     if outcome.result is Result.FAILED:
         return Verdict.BLOCKED, outcome.error or ""
     return Verdict.OBSOLETE, nothing_left(outcome)
 
 
+def _concerned(letter: DeadLetter, outcome: Outcome) -> list[TemplateOutcome]:
+    """The templates that the letter is about, as far as can be told.
+
+    Misconfigured ones are listed in every outcome, for what they follow cannot be told. They are
+    not concerned where the event names another template, or an image that is gone.
+    """
+    named = template_named(letter.event)
+    is_for_nobody = outcome.reason not in (None, Ignored.NO_FOLLOWER)
+    return [
+        template
+        for template in outcome.templates
+        if template.reason is not Reason.MISCONFIGURED
+        or not (is_for_nobody or named not in (None, template.launch_template_id))
+    ]
+
+
 def nothing_left(outcome: Outcome) -> str:
     """Why nothing is left to do, for a letter that is obsolete."""
     if isinstance(outcome.reason, Ignored):
         return outcome.reason.in_words
-    return "; ".join(map(_described, outcome.templates))
+    readable = [t for t in outcome.templates if t.reason is not Reason.MISCONFIGURED]
+    return "; ".join(map(_described, readable)) or Ignored.NO_FOLLOWER.in_words
 
 
 def _moves(template: TemplateOutcome) -> bool:
@@ -154,6 +171,11 @@ _MEND = {
 }
 _VARYING = (
     (re.compile(r"RequestId: [0-9a-f-]{36} (?:Error: )?"), ""),
+    (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z "), ""),
+    (re.compile(r"\b[\w().\-/]{3,128} \(lt-[0-9a-f]{8,17}\)"), "a template"),
+    (re.compile(r"\blt-[0-9a-f]{8,17}\b"), "lt-…"),
+    (re.compile(r"\bversion \d+\b"), "version …"),
+    (re.compile(r"\b\d+\.\d+ seconds\b"), "… seconds"),
     (re.compile(r"\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b"), "…"),
     (re.compile(r"\bami-[0-9a-f]{8,17}\b"), "ami-…"),
 )

@@ -193,8 +193,8 @@ BREAKAGES = (
     Breakage(
         "lets an error through that nobody translates",
         PROMOTION,
-        "    why = _taken_away(ec2, before) if isinstance(error, AwsRefused)",
-        "    why = before.template.tags[HOLD_TAG] if isinstance(error, AwsRefused)",
+        "    why = _taken_away(ec2, before, error)",
+        "    why = before.template.tags[HOLD_TAG]",
         Invariant.NOTHING_RAISED,
         "one writer: two images, a person holds and moves back",
     ),

@@ -57,16 +57,16 @@ def drop(
             raise typer.Exit(1)
         path = to or Path(f"dropped-{queue.now:%Y-%m-%d-%H%M%S}.jsonl")
         left = _drop(queue, messages, path)
-        out.print(f"dropped {len(messages) - left}, as {path} has them", highlight=False)
+        out.print(outside(f"dropped {len(messages) - left}, as {path} has them"), soft_wrap=True)
         raise typer.Exit(1 if left or queue.missing else 0)
 
 
 def _drop(queue: Opened, messages: list[Message], path: Path) -> int:
     """Write the letters to the file, and only then remove them; how many are left."""
+    text = "".join(json.dumps(without_handle(message)) + "\n" for message in messages)
     try:
         with path.open("x", encoding="utf-8") as file:
-            for message in messages:
-                file.write(json.dumps(without_handle(message)) + "\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

@@ -48,7 +48,7 @@ def list_letters(
     Example: ami-reactor dlq list
     """
     with opened(Where(profile, region, stack, queue_url, wait)) as queue:
-        letters = (judged for _, judged in queue.letters())
+        letters = (judged for _, judged in queue.letters(prints=as_json or each))
         if as_json:
             for judged in letters:
                 print_json(as_line(judged, queue.now))
@@ -93,11 +93,13 @@ def table_of(groups: Groups, now: datetime) -> Table:
     table.add_column("cause", ratio=1, overflow="fold")
     table.add_column("templates\nbehind", overflow="fold")
     for group in groups.listed():
+        whys = [*group.whys, *(["and for other reasons"] if group.has_more_whys else [])]
+        arrows = [part for why in whys for part in ("\n", outside(f"→ {why}", "italic dim"))]
         table.add_row(
             Text(group.verdict, STYLES[group.verdict]),
             str(group.count),
             ago(group.oldest, now) if group.oldest else "",
-            Text.assemble(outside(group.cause), "\n", outside(f"→ {group.why}", "italic dim")),
+            Text.assemble(outside(group.cause), *arrows),
             outside(", ".join(sorted(group.behind))),
         )
     return table
@@ -125,12 +127,14 @@ def _say_what_next(groups: Groups, queue: Opened) -> None:
     err.print(f"{queue.account}: {counted(total, 'dead letter')}", highlight=False)
     next_steps = {
         Verdict.REPLAYABLE: "redrive --all",
-        Verdict.BLOCKED: "redrive --all --verdict blocked  (once mended)",
-        Verdict.OBSOLETE: "drop ID...  (list --each shows the ids)",
+        Verdict.BLOCKED: "redrive --all --verdict blocked",
+        Verdict.OBSOLETE: "drop ID...",
         Verdict.INVALID: "show ID",
         Verdict.UNREADABLE: "show ID",
     }
+    remarks = {Verdict.BLOCKED: "once mended", Verdict.OBSOLETE: "list --each shows the ids"}
     for verdict, verb in next_steps.items():
         if count := groups.count(verdict):
-            command = f"ami-reactor dlq {verb}{queue.where}"
-            err.print(f"{count} {verdict}: {command}", markup=False, highlight=False)
+            remark = f"  ({remarks[verdict]})" if verdict in remarks else ""
+            command = f"ami-reactor dlq {verb}{queue.where}{remark}"
+            err.print(outside(f"{count} {verdict}: {command}"), soft_wrap=True)

@@ -8,15 +8,13 @@ from shlex import quote
 from typing import Annotated
 
 import typer
-from rich.progress import track
 
-from handlers.aws import CONFIG
 from handlers.clock import Clock
 from infra.cli.account import STACK, Account, account_of
 from infra.cli.output import err
-from infra.cli.showing import counted, outside
+from infra.cli.showing import counted, outside, tracked
 from infra.dead_letters.judging import Judge
-from infra.dead_letters.queue import HIDDEN_SECONDS, Depth, Message, Reading
+from infra.dead_letters.queue import BATCH, HIDDEN_SECONDS, Depth, Message, Reading
 from infra.dead_letters.snapshot import Snapshot
 from infra.dead_letters.verdict import Judged
 from infra.stack_outputs import output_of
@@ -82,20 +80,20 @@ class Opened:
     now: datetime
     missing: set[str] = field(default_factory=set)
 
-    def letters(self, ids: Collection[str] = ()) -> Iterator[tuple[Message, Judged]]:
-        """The letters with these ids, no longer than it takes to find them; all, without any."""
-        snapshot = Snapshot(self.account.session.client("ec2", config=CONFIG), self.account.place)
+    def letters(
+        self, ids: Collection[str] = (), *, prints: bool = False
+    ) -> Iterator[tuple[Message, Judged]]:
+        """The letters with these ids, no longer than it takes to find them; all, without any.
+
+        Args:
+            ids: Message ids.
+            prints: Something is printed for each letter, as it comes.
+        """
+        snapshot = Snapshot(self.account.client("ec2"), self.account.place)
         judge = Judge(snapshot, Clock(self.now, lambda: float("inf")))
         self.missing = set(ids)
         letters = judge.letters(self.reading)
-        for message, judged in track(
-            letters,
-            "reading",
-            total=self.depth.visible,
-            console=err,
-            transient=True,
-            disable=not err.is_terminal,
-        ):
+        for message, judged in tracked(letters, "reading", self.depth.visible, prints=prints):
             if not ids or message["MessageId"] in self.missing:
                 self.missing.discard(message["MessageId"])
                 yield message, judged
@@ -131,6 +129,11 @@ def _say_what_is_hidden(queue: Opened) -> None:
             f"{counted(queue.depth.in_flight, 'more letter')} could not be seen: somebody else has"
             f" them, or a reading was cut off less than {_HIDDEN_MINUTES} minutes ago",
             highlight=False,
+        )
+    if queue.reading.is_cut_off:
+        err.print(
+            f"a poll was cut off: up to {BATCH} letters may stay hidden for"
+            f" {_HIDDEN_MINUTES} minutes"
         )
     if queue.reading.not_handed_back:
         err.print(

@@ -23,13 +23,15 @@ class _Tally:
     """What became of the letters so far."""
 
     redriven: int = 0
+    not_removed: int = 0
     left: Counter[str] = field(default_factory=Counter)
     is_interrupted: bool = False
 
     def __str__(self) -> str:
         left = ", ".join(f"{count} {why}" for why, count in self.left.items()) or "0"
         rest = " · interrupted: the rest was not looked at" if self.is_interrupted else ""
-        return f"redriven {self.redriven} · left {left}{rest}"
+        more = f" · accepted, but not removed {self.not_removed}" if self.not_removed else ""
+        return f"redriven {self.redriven}{more} · left {left}{rest}"
 
 
 def redrive(
@@ -90,7 +92,8 @@ def redrive(
                 err.print(f"{redriver.in_doubt}: may have been accepted, and be in the queue still")
         out.print(str(tally), highlight=False)
         unseen = queue.missing or (everything and queue.depth.in_flight)
-        raise typer.Exit(1 if tally.left or tally.is_interrupted or unseen else 0)
+        is_left = tally.left or tally.not_removed or tally.is_interrupted or unseen
+        raise typer.Exit(1 if is_left else 0)
 
 
 def _rehearse(queue: Opened, ids: list[str], wanted: set[Verdict]) -> None:
@@ -105,7 +108,7 @@ def _rehearse(queue: Opened, ids: list[str], wanted: set[Verdict]) -> None:
 def _redrive(
     queue: Opened, redriver: Redriver, ids: list[str], wanted: set[Verdict], tally: _Tally
 ) -> None:
-    for message, judged in queue.letters(ids):
+    for message, judged in queue.letters(ids, prints=True):
         message_id, event = message["MessageId"], judged.letter.event
         reason = _reason_to_leave(judged, wanted)
         if judged.letter.failure.request_id in redriver.accepted:
@@ -113,8 +116,11 @@ def _redrive(
         if reason or event is None:
             tally.left[str(reason)] += 1
         elif why := redriver.redrive(message_id, event):
-            tally.left["not redriven"] += 1
-            err.print(outside(f"{message_id}: {why}"), soft_wrap=True)
+            err.print(outside(f"{message_id}: {why.message}"), soft_wrap=True)
+            if why.is_accepted:
+                tally.not_removed += 1
+            else:
+                tally.left["not redriven"] += 1
         else:
             tally.redriven += 1
             out.print(outside(f"redriven {message_id}  {judged.about}"), soft_wrap=True)

@@ -1,5 +1,7 @@
 """`ami-reactor dlq save`: letters become captured events, for replay and for a test suite."""
 
+import base64
+import json
 import re
 from typing import Annotated, Any
 
@@ -71,4 +73,11 @@ _REASON = re.compile(rf"{Reason.AWS_REFUSED}|{Reason.AWS_UNAVAILABLE}")
 
 def without_handle(message: Message) -> Message:
     """The message as a file may keep it: its receipt handle is of no use later."""
-    return {key: value for key, value in message.items() if key != "ReceiptHandle"}
+    kept = {key: value for key, value in message.items() if key != "ReceiptHandle"}
+    printed: Message = json.loads(json.dumps(kept, default=_base64))
+    return printed
+
+
+def _base64(value: bytes) -> str:
+    """A binary attribute, as the AWS CLI prints it."""
+    return base64.b64encode(value).decode()
