@@ -34,7 +34,6 @@ class EventFiles:
             CannotWrite: The folder or the file cannot be written.
         """
         text = json.dumps(event, indent=2, ensure_ascii=False) + "\n"
-        text = text.encode(errors="backslashreplace").decode()  # half a surrogate pair, escaped
         path, number = self.folder / f"{story}.json", 1
         while (content := _content(path)) is not None:
             if content == text.encode():

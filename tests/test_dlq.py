@@ -17,12 +17,14 @@ from tests.builders import (
     OLD,
     OTHER_TEMPLATE,
     REGION,
+    TEMPLATE,
     a_template,
     a_version,
     a_world,
     ami_state,
     an_image,
     backup_completed,
+    reconcile,
 )
 from tests.letters import Queue, a_letter, a_record, aging_by, lines, run, throttled, watched
 
@@ -191,6 +193,36 @@ def test_a_letter_that_sqs_gives_twice_is_listed_once(queue, monkeypatch):
     assert len(listed()) == 1
 
 
+def test_letters_that_come_again_do_not_hide_the_others(queue, monkeypatch):
+    """As where a pager holds the reading up for longer than letters stay hidden."""
+    queue.put(*[throttled(backup_completed() | {"id": str(n)}) for n in range(60)])
+    receive, polls = SQSBackend.receive_message, []
+
+    def all_visible_again_once(*arguments, **more):
+        polls.append(1)
+        if len(polls) == 5:
+            for message in queue.of_moto:
+                message.visible_at = 0
+        return receive(*arguments, **more)
+
+    monkeypatch.setattr(SQSBackend, "receive_message", all_visible_again_once)
+
+    assert len(listed()) == 60
+    assert queue.depth() == (60, 0)
+
+
+def test_letters_stay_hidden_for_as_long_as_the_reading_takes(queue, monkeypatch):
+    queue.put(*[throttled(backup_completed() | {"id": str(n)}) for n in range(15)])
+    monkeypatch.setattr("time.monotonic", aging_by(40))
+
+    with watched() as operations:
+        run("list")
+
+    first, last = operations.index("ReceiveMessage"), len(operations) - 3
+    assert "ChangeMessageVisibilityBatch" in operations[first:last]
+    assert queue.depth() == (15, 0)
+
+
 def test_all_letters_are_judged_by_one_reading_of_the_world(queue):
     queue.put(*[throttled(backup_completed() | {"id": str(n)}) for n in range(30)])
 
@@ -261,7 +293,39 @@ def test_what_ec2_does_not_answer_now_blocks_and_is_said(queue, staged):
     [line] = listed()
 
     assert line["verdict"] == "blocked"
+    assert "not judged, for want of your own permission" in line["why"]
     assert "ec2:DescribeLaunchTemplates" in line["why"]
+
+
+def test_a_moments_throttling_is_no_verdict(queue, staged):
+    queue.put(throttled())
+    staged.faults.inject("DescribeLaunchTemplates", "RequestLimitExceeded", 2)
+
+    assert [line["verdict"] for line in listed()] == ["replayable"]
+
+
+@pytest.mark.parametrize(
+    ("event", "verdict"),
+    [
+        pytest.param(reconcile(TEMPLATE), "obsolete", id="about another template"),
+        pytest.param(reconcile(OTHER_TEMPLATE), "blocked", id="about that template"),
+        pytest.param(ami_state(GONE), "obsolete", id="about an image that is gone"),
+        pytest.param(ami_state(), "blocked", id="it may be for that template"),
+    ],
+)
+def test_a_mistyped_tag_blocks_what_it_may_have_to_do_with(stage_with, event, verdict):
+    mistyped = a_template(OTHER_TEMPLATE, "api", tags={"ami-reactor": "yes"})
+    queue = Queue(
+        stage_with(
+            a_world(
+                templates=[a_template(), mistyped],
+                versions=[a_version(NEW), a_version(template_id=OTHER_TEMPLATE)],
+            )
+        )
+    )
+    queue.put(throttled(event))
+
+    assert [line["verdict"] for line in listed()] == [verdict]
 
 
 # -- show ------------------------------------------------------------------------------------------
@@ -288,6 +352,16 @@ def test_show_tells_everything_about_one_letter(queue):
     assert queue.depth() == (2, 0)
 
 
+def test_a_command_that_is_shown_can_be_pasted(stage_with):
+    queue = Queue(stage_with(a_world(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)])))
+    queue.put(throttled())
+
+    result = run("list", "--queue-url", queue.url, "--region", REGION)
+
+    wanted = f"--verdict blocked --region {REGION} --queue-url {queue.url}  (once mended)"
+    assert any(line.endswith(wanted) for line in result.stderr.splitlines())
+
+
 def test_the_next_command_asks_the_same_queue(queue):
     [message_id] = queue.put(throttled())
 
@@ -295,6 +369,13 @@ def test_the_next_command_asks_the_same_queue(queue):
 
     command = f"ami-reactor dlq redrive {message_id} --region {REGION} --queue-url {queue.url}"
     assert command in shown
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_date_that_utc_cannot_tell_is_none(queue, time):
+    [message_id] = queue.put(throttled(backup_completed() | {"time": time}))
+
+    assert run("show", message_id).exit_code == 0
 
 
 def test_a_long_body_is_cut(queue):
@@ -386,6 +467,18 @@ def test_a_folder_that_cannot_be_written_is_one_line(queue, tmp_path):
     assert queue.depth() == (1, 0)
 
 
+def test_a_file_that_is_no_text_is_left_alone(queue, tmp_path):
+    queue.put(throttled())
+    assert run("save", "--all", "--to", str(tmp_path)).exit_code == 0
+    [saved] = tmp_path.iterdir()
+    saved.write_bytes(b"\xff")
+
+    assert run("save", "--all", "--to", str(tmp_path)).exit_code == 0
+
+    assert saved.read_bytes() == b"\xff"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 # -- drop ------------------------------------------------------------------------------------------
 
 
@@ -401,6 +494,19 @@ def test_drop_writes_the_letters_to_a_file_and_removes_them(queue, tmp_path):
     assert [message["MessageId"] for message in kept] == ids[:2]
     assert kept[0]["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "THROTTLING"
     assert [line["message_id"] for line in listed()] == ids[2:]
+
+
+def test_a_letter_with_a_binary_attribute_can_be_saved_and_dropped(queue, tmp_path):
+    binary = {"Blob": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}}
+    ids = queue.put(a_letter("not json {") | {"MessageAttributes": binary})
+    file = tmp_path / "dropped [b] friday.jsonl"
+
+    assert run("save", *ids, "--to", str(tmp_path / "saved")).exit_code == 0
+    result = run("drop", *ids, "--to", str(file), "--yes")
+
+    assert f"as {file} has them" in result.stdout
+    assert json.loads(file.read_text())["MessageAttributes"]["Blob"]["BinaryValue"] == "AP8="
+    assert queue.depth() == (0, 0)
 
 
 def test_nothing_is_dropped_where_nobody_can_be_asked(queue, tmp_path):

@@ -40,7 +40,7 @@ def local(tmp_path):
         return {
             "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
             "HOME": str(tmp_path),
-            "COLUMNS": "100",
+            "COLUMNS": "80",
             "AWS_ENDPOINT_URL": server.stderr.readline().partition(" on ")[2].split()[0],
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "local",
@@ -117,6 +117,27 @@ def test_a_process_that_is_interrupted_leaves_every_letter_that_was_not_accepted
     assert "Traceback" not in said
     assert 0 < len(redriven) < LETTERS
     assert visible(environment) == LETTERS - len(redriven)
+
+
+def test_json_reaches_the_pipe_though_somebody_watches_the_terminal(local, tmp_path):
+    world = tmp_path / "world.json"
+    world.write_text(json.dumps(a_world(DeadLetters=[throttled()])))
+    environment = local(world)
+    watched, terminal = pty.openpty()
+
+    done = subprocess.run(
+        [*DLQ, "list", "--json"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        timeout=DEADLINE_SECONDS,
+        check=True,
+    )
+
+    os.close(terminal)
+    assert json.loads(done.stdout)["verdict"] == "replayable"
+    assert b"reading" in os.read(watched, 10_000)
 
 
 @pytest.mark.parametrize(("answer", "left", "status"), [("y", 0, 0), ("n", 1, 1)])

@@ -308,6 +308,16 @@ def test_a_letter_that_one_server_of_sqs_still_has_is_removed_again(queue, monke
     assert (operations.count("Invoke"), operations.count("DeleteMessage")) == (1, 2)
 
 
+def test_what_was_accepted_and_not_removed_is_counted_as_that(queue, staged):
+    queue.put(throttled())
+    staged.faults.inject("DeleteMessage", "ReceiptHandleIsInvalid")
+
+    result = run("redrive", "--all", "--yes")
+
+    assert result.exit_code == 1
+    assert "redriven 0 · accepted, but not removed 1 · left 0" in result.stdout
+
+
 # -- nothing is lost -------------------------------------------------------------------------------
 
 

@@ -153,7 +153,8 @@ def of_my_account(value):
 
 def test_account_ids_are_replaced_and_strangers_stay_strangers(stage_with, record, tmp_path):
     script = base64.b64encode(f"docker pull {MINE}.dkr.ecr/app".encode()).decode()
-    vendors = an_image(NEWER, 2, OwnerId=VENDOR, Public=True)
+    location = f"{VENDOR}/golden"
+    vendors = an_image(NEWER, 2, OwnerId=VENDOR, ImageLocation=location, Public=True)
     versions = [a_version(NEWER, UserData=script)]
     stage_with(of_my_account(a_world(an_image(NEW, 1), vendors, versions=versions)))
 
@@ -241,6 +242,15 @@ def test_what_cannot_be_written_is_one_line(stage_with, tmp_path):
 
     assert result.exit_code == 1
     assert "Not a directory" in result.stderr or "File exists" in result.stderr
+
+
+def test_a_folder_is_no_file(stage_with, tmp_path):
+    stage_with(a_world())
+
+    result = finish("record", "--to", str(tmp_path))
+
+    assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
+    assert "is a folder; name a file" in result.stderr
 
 
 def test_a_world_that_a_replay_would_refuse_is_not_written(stage_with, record):

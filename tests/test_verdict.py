@@ -237,6 +237,18 @@ def test_a_cause_is_without_what_differs_from_letter_to_letter(letter, cause):
     assert judge(letter, None if letter.fault else an_outcome(CURRENT)).cause == cause
 
 
+def test_what_differs_between_letters_of_a_group_is_said_for_the_first_few():
+    judged = [
+        judge(a_letter(), an_outcome(a_template("refused", "misconfigured", f"tag {n}")))
+        for n in range(5)
+    ]
+
+    [group] = Groups(judged).listed()
+
+    assert len(group.whys) == 3
+    assert group.has_more_whys
+
+
 def test_letters_with_one_verdict_and_one_cause_are_one_group():
     def timed_out(minute, name):
         sent = datetime(2026, 6, 15, 12, minute, tzinfo=UTC)
