@@ -72,8 +72,9 @@ def test_without_a_stack_the_templates_are_examined_all_the_same(account_with):
     ran = run("doctor")
 
     assert ran.status == 1
-    assert "unknown the stack: describing the stack: ValidationError" in ran.words
+    assert "bad there is no stack ami-reactor in ap-northeast-2 fix: deploy it" in ran.words
     assert "well templates that are sound" in ran.words
+    assert "unknown" not in ran.words
 
 
 def test_a_disabled_rule_is_named_with_the_command_that_enables_it(stage_with):

@@ -4,6 +4,10 @@ Results go to stdout, everything else to stderr. Exit status: 0 done, 1 somethin
 dead-lettered, 2 wrong usage or unreadable input, which is said before anything runs.
 """
 
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from infra.cli.capture import capture
@@ -14,6 +18,7 @@ from infra.cli.follow import follow
 from infra.cli.history import history
 from infra.cli.hold import hold, resume
 from infra.cli.local import local
+from infra.cli.output import out, paragraphs
 from infra.cli.package import package
 from infra.cli.prune import prune
 from infra.cli.reconcile import reconcile
@@ -32,15 +37,32 @@ app = typer.Typer(
 )
 
 
-app.command()(replay)
-app.command()(local)
-app.command()(status)
-app.command()(explain)
-app.command()(follow)
-app.command()(reconcile)
-for verb in (hold, resume, rollback, release, history, prune, doctor):
-    app.command()(verb)
-app.command()(package)
+def _print_version(*, is_asked: bool) -> None:
+    if is_asked:
+        out.print(f"ami-reactor {version('ami-reactor')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _all_verbs(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda asked: _print_version(is_asked=asked),
+            is_eager=True,
+            help="Say which version this is.",
+        ),
+    ] = False,
+) -> None:
+    """Moves EC2 launch templates to the newest AMI of a golden instance."""
+
+
+_VERBS: tuple[Callable[..., None], ...] = (
+    replay, local,
+    status, explain, follow, reconcile, hold, resume, rollback, release, history, prune, doctor,
+    package, record, capture,
+)  # fmt: skip
+for verb in _VERBS:
+    app.command(help=paragraphs(verb))(verb)
 app.add_typer(dlq, name="dlq")
-app.command()(record)
-app.command()(capture)

@@ -79,17 +79,18 @@ def account_of(profile: str | None, region: str | None) -> Iterator[Account]:
         who = session.client("sts", config=_CONFIG).get_caller_identity()
         yield Account(session, Place(account=who["Account"], region=session.region_name))
     except ProfileNotFound as error:
-        stop(printable(str(error)))
+        stop(f"{printable(str(error))}: aws configure list-profiles shows those that there are")
     except (ClientError, BotoCoreError, ReactorError) as error:
         stop(said(error), status=1)
 
 
-def agreed(account: Account, question: str, *, yes: bool) -> bool:
+def agreed(account: Account, question: str, *, yes: bool, is_shown: bool = False) -> bool:
     """Whether to write: because of --yes, or because a person answered the question with y.
 
-    The account and the Region are shown first, whatever the answer.
+    The account and the Region are shown first, whatever the answer, unless they have been shown.
     """
-    err.print(str(account), highlight=False)
+    if not is_shown:
+        err.print(str(account), highlight=False)
     if yes:
         return True
     if not sys.stdin.isatty():

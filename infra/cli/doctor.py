@@ -14,6 +14,7 @@ from infra.cli.status import AsJson, count_dead_letters, fleet_of
 from infra.operate import doctor as examining
 from infra.operate.doctor import Check, Deployment, State, examined
 from infra.operate.outcomes import log_group_of, read_outcomes
+from models.base import printable
 
 _STYLES = {
     State.WELL: "green",
@@ -68,6 +69,12 @@ def _checks(account: Account, stack: str) -> Iterator[Check]:
         account.client("lambda"),
         account.client("iam"),
     )
+    if not deployment.is_there():
+        what = f"there is no stack {printable(stack)} in {account.place.region}"
+        fix = "deploy it (README, Deploy), or name it: --stack, --region"
+        yield Check(state=State.BAD, what=what, fix=fix)
+        yield from examined(lambda: _fleet(account), "the templates")
+        return
     yield from examined(deployment.stack_is_there, "the stack")
     yield from examined(deployment.rules_are_enabled, "the rules")
     yield from examined(deployment.function_may_act, "the function")

@@ -62,6 +62,8 @@ def follow(
         image_name=image_name,
         copied_images=copied_images,
     )
+    if hcl and cloudformation:
+        stop("follow: --hcl or --cloudformation, not both")
     with account_of(profile, region) as account:
         found = find_template(account.client("ec2"), template)
         old = obsolete(found.tags, tags)

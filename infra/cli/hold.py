@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from infra.cli.account import STACK, Account, Profile, Region, Stack, Yes, account_of, agreed
-from infra.cli.output import out
+from infra.cli.output import err, out, stop
 from infra.cli.reconcile import WAIT, Wait, carry_out, catch_up_of
 from infra.cli.showing import outside, print_json, progress, show_outcomes
 from infra.operate import writes
@@ -34,11 +34,15 @@ def hold(
 
     Example: ami-reactor hold web --reason "load test until Friday" --yes
     """
+    if not reason.strip():
+        stop("hold: --reason must say why, for whoever finds it held")
     with account_of(profile, region) as account:
         client = account.client("ec2")
         found = find_template(client, template)
         value = found.tags.get(HOLD_TAG)
-        if value is None:
+        if value is not None:
+            err.print("it was held already; to give another reason, resume it first")
+        else:
             name = printable(found.launch_template_name)
             if not agreed(account, f"Hold {name} until somebody resumes it?", yes=yes):
                 raise typer.Exit(1)
@@ -81,6 +85,8 @@ def resume(
         if not agreed(account, "End the hold, so that this is done?", yes=yes):
             raise typer.Exit(1)
         writes.untag(catch_up.ec2, [found.launch_template_id], [HOLD_TAG])
+        if not wanted and not as_json:
+            _show(found, None, as_json=False)
         is_well = not wanted or carry_out(account, catch_up, wanted, wait, as_json=as_json)
         raise typer.Exit(0 if is_well else 1)
 

@@ -41,8 +41,9 @@ def local(
             with serve(staged, port) as (url, run):
                 err.print(f"The embedded AWS listens on {url} until Ctrl-C.")
                 err.print(f"account {staged.place.account} · Region {staged.place.region}")
-                err.print(f"queue {staged.stack.queue_url}\n")
-                err.print(f"export AWS_ENDPOINT_URL={url} AWS_DEFAULT_REGION={staged.place.region}")
+                err.print(f"queue {staged.stack.queue_url}\n", soft_wrap=True)
+                where = f"AWS_ENDPOINT_URL={url} AWS_DEFAULT_REGION={staged.place.region}"
+                err.print(f"export {where}", soft_wrap=True)
                 err.print("export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local")
                 run()
         except PortTaken as error:

@@ -47,9 +47,10 @@ def prune(
         if yes:
             err.print(str(account), highlight=False)
         is_well = True
-        for pruning in _planned(account, template, keep):
+        planned = _planned(account, template, keep)
+        for pruning in planned:
             is_well &= _carry_out(account, pruning, yes=yes, as_json=as_json)
-        if not yes:
+        if not yes and any(pruning.delete for pruning in planned):
             err.print("nothing was deleted: add --yes")
         raise typer.Exit(0 if is_well else 1)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.account import STACK, Account, Profile, Region, Stack, Yes, account_of
-from infra.cli.output import err
+from infra.cli.output import NOBODY_FOLLOWS, err
 from infra.cli.showing import counted, outside, progress, show_outcomes
 from infra.operate.catch_up import CatchUp
 from infra.operate.find import find_template
@@ -56,6 +56,8 @@ def reconcile(
             is_well &= carry_out(account, catch_up, wanted, wait, as_json=as_json)
         elif wanted:
             err.print("nothing was written: add --yes")
+        if not planned:
+            err.print(NOBODY_FOLLOWS)
         raise typer.Exit(0 if is_well else 1)
 
 

@@ -1,6 +1,7 @@
 """What `ami-reactor replay` does, and how it is shown."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from models.events import Ignored
 from models.outcome import Outcome, Result, rejected, undelivered, unmatched
 
 _PROGRESS_FROM = 100  # events
+_ENDING = re.compile(r"\.(jsonl?|ndjson)\b")
 
 _STYLES = {
     "promoted": "bold green",
@@ -35,11 +37,12 @@ _STYLES = {
 
 @dataclass(frozen=True)
 class Line:
-    """One event that was replayed."""
+    """One event that was replayed, in a world of that account."""
 
     item: Captured
     receipt: Receipt
     outcome: Outcome
+    account: str
 
     @property
     def is_failure(self) -> bool:
@@ -96,13 +99,15 @@ def _replayed(staged: Stage, captured: list[Captured]) -> Iterator[Line]:
 def _line(staged: Stage, item: Captured) -> Line:
     if item.payload is None:
         outcome = rejected({}, "Body: must be an event, or Lambda's record of one")
-        return Line(item, Receipt(is_lost=True), outcome)
+        return Line(item, Receipt(is_lost=True), outcome, staged.place.account)
     receipt = staged.delivery.deliver(item.payload)
     if not receipt.is_matched:
-        return Line(item, receipt, unmatched(item.payload))
-    if receipt.outcome is None:
-        return Line(item, receipt, undelivered(item.payload, receipt.error or "no outcome"))
-    return Line(item, receipt, Outcome.model_validate(receipt.outcome))
+        outcome = unmatched(item.payload)
+    elif receipt.outcome is None:
+        outcome = undelivered(item.payload, receipt.error or "no outcome")
+    else:
+        outcome = Outcome.model_validate(receipt.outcome)
+    return Line(item, receipt, outcome, staged.place.account)
 
 
 def _print_json(lines: Iterator[Line]) -> list[Line]:
@@ -133,7 +138,7 @@ def _deeds(line: Line) -> Table:
     table.add_column(ratio=1, overflow="fold")
     outcome = line.outcome
     if not outcome.templates:
-        why = outcome.error or _why_nothing(outcome)
+        why = outcome.error or _why_nothing(line)
         table.add_row(_verb(outcome.result), _because(outcome.reason, why))
     for template in outcome.templates:
         name = printable(template.launch_template_name)
@@ -144,10 +149,18 @@ def _deeds(line: Line) -> Table:
     return table
 
 
-def _why_nothing(outcome: Outcome) -> str:
-    if isinstance(outcome.reason, Ignored):
-        return outcome.reason.in_words
-    return "no rule selects it" if outcome.result is Result.UNMATCHED else ""
+def _why_nothing(line: Line) -> str:
+    if isinstance(line.outcome.reason, Ignored):
+        return line.outcome.reason.in_words
+    if line.outcome.result is not Result.UNMATCHED:
+        return ""
+    # what an engineer may have mixed up, other than the rules' patterns
+    account = (line.item.payload or {}).get("account")
+    if account is None:
+        return "no rule selects it: it is no event of EventBridge's"
+    if account != line.account:
+        return f"no rule selects it: the world is of account {line.account}, the event is not"
+    return "no rule selects it"
 
 
 def _verb(verb: str) -> Text:
@@ -160,7 +173,7 @@ def _because(reason: str | None, why: str) -> Text:
 
 def _title(item: Captured) -> str:
     """Files are named for their story; the number only keeps the order."""
-    words = Path(item.source).name.replace(".json", "").replace("-", " ").replace("_", " ")
+    words = _ENDING.sub("", Path(item.source).name).replace("-", " ").replace("_", " ")
     return printable(words.lstrip("0123456789 ") or words)
 
 

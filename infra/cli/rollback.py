@@ -186,7 +186,8 @@ def release(
 ) -> None:
     """Lift the quarantine of an image, so that templates may be moved to it again.
 
-    Templates that were moved away from it stay where they are, unless their mark is cleared too.
+    Templates that were moved away from it stay where they are. So that they may be moved to it
+    again, their mark is cleared too, after a question; --yes answers both.
 
     Example: ami-reactor release ami-0a1b2c3d4e5f60718 --yes
     """
@@ -203,7 +204,10 @@ def release(
             releasing.lift_quarantine(client, image)
         moved = releasing.moved_away(account.ec2, image)
         is_cleared = bool(moved) and agreed(
-            account, f"Let {_names(moved)} be moved to it again?", yes=yes
+            account,
+            f"Let {_names(moved)} be moved to it again?",
+            yes=yes,
+            is_shown=why is not None,
         )
         if is_cleared:
             releasing.clear_marks(client, moved)
@@ -217,6 +221,6 @@ def _show_released(image: str, cleared: list[Template], *, was: str | None, as_j
         return
     out.print(f"{image} is {'no longer' if was is not None else 'not'} quarantined")
     for template in cleared:
-        out.print(
-            outside(f"to move it there: ami-reactor reconcile {template.launch_template_name}")
-        )
+        verb = "resume" if template.is_held else "reconcile"
+        command = f"ami-reactor {verb} {template.launch_template_name}"
+        out.print(outside(f"to move it there: {command}"), soft_wrap=True)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from handlers.aws import translated
 from infra.cli.account import STACK, Account, Region, Stack, account_of
-from infra.cli.output import err, out
+from infra.cli.output import NOBODY_FOLLOWS, err, out
 from infra.cli.showing import WOULD, ago, counted, outside, print_json, progress, say_gaps
 from infra.dead_letters.queue import Reading
 from infra.operate.fleet import Clients, Fleet, Standing, read_fleet
@@ -77,7 +77,7 @@ def clients_of(account: Account) -> Clients:
 def _show(account: Account, fleet: Fleet) -> None:
     out.print(Text(str(account), "bold"))
     if not fleet.standings:
-        out.print("No launch template has the tag ami-reactor. Start: ami-reactor follow --help")
+        out.print(NOBODY_FOLLOWS)
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
     table.add_column("Template", overflow="fold", ratio=3)

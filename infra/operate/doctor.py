@@ -81,6 +81,15 @@ class Deployment:
     functions: Any
     iam: Any
 
+    def is_there(self) -> bool:
+        """Whether anything is deployed under that name, or may be: who may not look cannot tell."""
+        try:
+            with translated("describing the stack", service="cloudformation"):
+                self.cloudformation.describe_stacks(StackName=self.stack)
+        except (AwsRefused, AwsUnavailable) as error:
+            return "does not exist" not in str(error)
+        return True
+
     def stack_is_there(self) -> Iterator[Check]:
         with translated("describing the stack", service="cloudformation"):
             stack = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]

@@ -7,13 +7,12 @@ from infra.cli.dlq.list import list_letters
 from infra.cli.dlq.redrive import redrive
 from infra.cli.dlq.save import save
 from infra.cli.dlq.show import show
+from infra.cli.output import paragraphs
 
 dlq = typer.Typer(
     help="Dead letters: look, understand, replay, lose nothing.", no_args_is_help=True
 )
 
-dlq.command("list")(list_letters)
-dlq.command()(show)
-dlq.command()(redrive)
-dlq.command()(save)
-dlq.command()(drop)
+dlq.command("list", help=paragraphs(list_letters))(list_letters)
+for verb in (show, redrive, save, drop):
+    dlq.command(help=paragraphs(verb))(verb)

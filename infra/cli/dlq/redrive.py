@@ -101,8 +101,9 @@ def _rehearse(queue: Opened, ids: list[str], wanted: set[Verdict]) -> None:
     groups = Groups(judged for judged in letters if not _reason_to_leave(judged, wanted))
     if groups.listed():
         out.print(table_of(groups, queue.now))
-    count = counted(groups.count(*Verdict), "letter")
-    err.print(f"{count} would be redriven; nothing was invoked: add --yes", highlight=False)
+    count = groups.count(*Verdict)
+    next_ = "; nothing was invoked: add --yes" if count else ""
+    err.print(f"{counted(count, 'letter')} would be redriven{next_}", highlight=False)
 
 
 def _redrive(
