@@ -397,6 +397,20 @@ def test_the_roles_that_parameters_bring_put_events_on_one_bus(role, service, bu
     assert bus in str(statement["Resource"])
 
 
+def test_the_schedule_may_ask_for_a_catch_up_and_put_nothing_else():
+    policies = transformed()["Resources"]["CatchUpRole"]["Properties"]["Policies"]
+
+    [statement] = policies[0]["PolicyDocument"]["Statement"]
+
+    assert statement["Condition"] == {
+        "ForAllValues:StringEquals": {
+            "events:source": ["ami-reactor"],
+            "events:detail-type": ["Reconcile Requested"],
+        },
+        "Null": {"events:source": "false", "events:detail-type": "false"},
+    }
+
+
 def test_no_other_role_is_made():
     roles = {n for n, r in transformed()["Resources"].items() if r["Type"] == "AWS::IAM::Role"}
 

@@ -235,6 +235,38 @@ def test_the_stack_keeps_the_contract():
     assert faults(transformed()["Resources"]) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "rings"),
+    [
+        ("DeadLetterWaits", ("GreaterThanThreshold", 0, 1, 60, "Maximum", "notBreaching")),
+        ("TemplateRefused", ("GreaterThanThreshold", 0, 1, 300, "Sum", "notBreaching")),
+        ("ReactionFailed", ("GreaterThanThreshold", 0, 1, 300, "Sum", "notBreaching")),
+        (
+            "EventsWaitLong",
+            ("GreaterThanThreshold", 15 * 60_000, 1, 300, "Maximum", "notBreaching"),
+        ),
+        ("EventDropped", ("GreaterThanThreshold", 0, 1, 300, "Sum", "notBreaching")),
+        ("DeadLetterLost", ("GreaterThanThreshold", 0, 1, None, None, "notBreaching")),
+        (
+            "NothingPromoted",
+            ("LessThanThreshold", 1, {"Ref": "NoPromotionHours"}, 3600, "Sum", "breaching"),
+        ),
+    ],
+)
+def test_an_alarm_rings_at_the_first_of_what_it_watches(name, rings):
+    alarm = transformed()["Resources"][name]["Properties"]
+    keys = (
+        "ComparisonOperator",
+        "Threshold",
+        "EvaluationPeriods",
+        "Period",
+        "Statistic",
+        "TreatMissingData",
+    )
+
+    assert tuple(alarm.get(key) for key in keys) == rings
+
+
 # -- the damage ------------------------------------------------------------------------------------
 
 RULES = sorted(_waking_rules(transformed()["Resources"]))
