@@ -233,14 +233,10 @@ def _hand_on(
         # the event itself is the evidence that the image is gone, so it is tried again as it is
         error = AwsUnavailable("time is short; the event is tried again")
         return [], [failed(follower.template, error) for follower in late]
-    refused = bus.request_reconcile([follower.template.launch_template_id for follower in late])
-    not_handed_on = [
-        failed(follower.template, refused[follower.template.launch_template_id])
-        for follower in late
-        if follower.template.launch_template_id in refused
-    ]
-    ids = [follower.template.launch_template_id for follower in late]
-    return [id_ for id_ in ids if id_ not in refused], not_handed_on
+    templates = {follower.template.launch_template_id: follower.template for follower in late}
+    refused = bus.request_reconcile(list(templates))
+    handed_on = [id_ for id_ in templates if id_ not in refused]
+    return handed_on, [failed(templates[id_], error) for id_, error in refused.items()]
 
 
 def _described(outcome: TemplateOutcome) -> str:
