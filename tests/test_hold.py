@@ -53,8 +53,18 @@ def test_a_template_that_is_held_already_keeps_its_reason(account_with, monkeypa
     ran = run("hold", "web", "--reason", "mine", "--yes")
 
     assert ran.stdout == "web is held: jane: load test\n"
+    assert "it was held already" in ran.stderr
     assert tags_of()[HOLD] == "jane: load test"
     assert "CreateTags" not in asked
+
+
+def test_a_hold_needs_a_reason(account_with):
+    account_with(a_world())
+
+    ran = run("hold", "web", "--reason", " ", "--yes")
+
+    assert (ran.status, HOLD in tags_of()) == (2, False)
+    assert "--reason must say why" in ran.stderr
 
 
 @pytest.mark.parametrize("verb", [("hold", "--reason", "x"), ("resume",)])

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from infra.cli import app
 from tests.builders import (
+    ACCOUNT,
     FOLLOWS_INSTANCE,
     HELD,
     NEW,
@@ -330,3 +331,22 @@ def test_the_table_names_templates_as_they_are_and_obeys_no_markup(tmp_path):
     )
 
     assert r"[red]x\u202e" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (backup_completed() | {"account": "222233334444"}, f"the world is of account {ACCOUNT}"),
+        ({"Images": []}, "it is no event of EventBridge's"),
+        (backup_completed() | {"source": "aws.s3"}, "no rule selects it\n"),
+    ],
+    ids=["another account's", "a world", "another source's"],
+)
+def test_where_no_rule_selects_an_event_it_says_what_may_be_mixed_up(tmp_path, event, why):
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    world = str(EVENTS.parents[1] / "infra" / "story" / "world.json")
+
+    result = CliRunner().invoke(app, ["replay", str(tmp_path / "event.json"), "--world", world])
+
+    assert why in " ".join(result.stdout.split()) + "\n"
+    assert result.exit_code == 0
