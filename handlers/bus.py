@@ -37,9 +37,16 @@ class Bus:
         Returns:
             Why, for those that could not be handed on, by template id.
         """
-        details: list[dict[str, Any]] = [{"launch_template_id": id_} for id_ in template_ids]
-        errors = self._put(RECONCILE, details)
-        return {id_: e for id_, e in zip(template_ids, errors, strict=True) if e is not None}
+        refused: dict[str, AwsRefused | AwsUnavailable] = {}
+        for start in range(0, len(template_ids), _BATCH):
+            ids = template_ids[start : start + _BATCH]
+            try:
+                answers = self._put(RECONCILE, [{"launch_template_id": id_} for id_ in ids])
+            except (AwsRefused, AwsUnavailable) as error:
+                refused |= dict.fromkeys(ids, error)
+            else:
+                refused |= {id_: e for id_, e in zip(ids, answers, strict=True) if e is not None}
+        return refused
 
     def announce(self, outcome: TemplateOutcome) -> None:
         """Tell others that a template was promoted, or that its promotion failed.
@@ -55,22 +62,8 @@ class Bus:
         if error is not None:
             raise error
 
-    def _put(
-        self, detail_type: str, details: list[dict[str, Any]]
-    ) -> list[AwsRefused | AwsUnavailable | None]:
-        """Put one event for each detail; for each, what went wrong."""
-        errors: list[AwsRefused | AwsUnavailable | None] = []
-        for start in range(0, len(details), _BATCH):
-            batch = details[start : start + _BATCH]
-            try:
-                errors += self._put_batch(detail_type, batch)
-            except (AwsRefused, AwsUnavailable) as error:
-                errors += [error] * len(batch)
-        return errors
-
-    def _put_batch(
-        self, detail_type: str, details: list[dict[str, Any]]
-    ) -> list[AwsUnavailable | None]:
+    def _put(self, detail_type: str, details: list[dict[str, Any]]) -> list[AwsUnavailable | None]:
+        """Put an event for each detail, ten at most; for each, why EventBridge did not take it."""
         doing = f"putting a {detail_type} event"
         with translated(doing, service="events"):
             answer = self._client().put_events(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from handlers.bus import Bus
 from handlers.clock import Clock
 from handlers.ec2 import Ec2
-from handlers.observation import Evidence, Loss, Observation, observe
+from handlers.observation import NO_EVIDENCE, Evidence, Loss, Observation, observe
 from handlers.promotion import carry_out, foresee
 from models.base import printable
 from models.decision import Keep, settle
@@ -77,21 +77,33 @@ def _reaction(raw: object, ec2: Ec2, clock: Clock, act: Act, bus: Bus | None) ->
         return rejected(raw, str(rejection))
     if ignored := elsewhere(event, ec2.place) or event.ignored():
         return _outcome(event, Result.IGNORED, reason=ignored)
+    settle_one = partial(_settle, ec2, clock, act)
     opted_in: list[Follower] = []
+    woken: Woken | Ignored | AwsRefused | AwsUnavailable
     try:
         opted_in = _opted_in(ec2)
         woken = _woken(event, opted_in, ec2, clock)
     except (AwsRefused, AwsUnavailable) as error:
-        listed = _listed(_misconfigured(opted_in))
-        reason = reason_of(error)
-        return _outcome(event, Result.FAILED, reason=reason, templates=listed, error=str(error))
-    misconfigured = _misconfigured(opted_in)
-    if isinstance(woken, Ignored):
-        return _outcome(event, Result.IGNORED, reason=woken, templates=_listed(misconfigured))
+        woken = error
+    misconfigured = [f for f in opted_in if isinstance(f.selectors, Misconfigured)]
+    if not isinstance(woken, Woken):
+        listed = tuple(settle_one(NO_EVIDENCE, follower) for follower in misconfigured)
+        return _nobody(event, woken, listed)
     concerned = [*woken.followers, *(f for f in misconfigured if f not in woken.followers)]
     evidence = Evidence(woken.image, _loss(event, clock))
-    settle_one = partial(_settle, ec2, clock, act, evidence)
-    return _settle_all(event, concerned, settle_one, clock, bus)
+    return _settle_all(event, concerned, partial(settle_one, evidence), clock, bus)
+
+
+def _nobody(
+    event: Event,
+    why: Ignored | AwsRefused | AwsUnavailable,
+    misconfigured: tuple[TemplateOutcome, ...],
+) -> Outcome:
+    """The outcome of an event that wakes nobody. Misconfigured templates are in every outcome."""
+    if isinstance(why, Ignored):
+        return _outcome(event, Result.IGNORED, reason=why, templates=misconfigured)
+    reason = reason_of(why)
+    return _outcome(event, Result.FAILED, reason=reason, templates=misconfigured, error=str(why))
 
 
 def _opted_in(ec2: Ec2) -> list[Follower]:
@@ -99,16 +111,6 @@ def _opted_in(ec2: Ec2) -> list[Follower]:
         Follower(template, read_selectors(template.tags, ec2.place))
         for template in ec2.opted_in_templates()
     ]
-
-
-def _misconfigured(opted_in: list[Follower]) -> list[Follower]:
-    return [follower for follower in opted_in if isinstance(follower.selectors, Misconfigured)]
-
-
-def _listed(misconfigured: list[Follower]) -> tuple[TemplateOutcome, ...]:
-    """They are in every outcome, whatever the event was about."""
-    settled = ((f.template, settle(f.template, f.selectors)) for f in misconfigured)
-    return tuple(kept(template, keep) for template, keep in settled if isinstance(keep, Keep))
 
 
 def _woken(event: Event, opted_in: list[Follower], ec2: Ec2, clock: Clock) -> Woken | Ignored:
@@ -124,8 +126,8 @@ def _woken(event: Event, opted_in: list[Follower], ec2: Ec2, clock: Clock) -> Wo
         woken = [f for f in opted_in if f.template.launch_template_id == event.template_id]
     elif isinstance(event, ReconcileRequested):
         woken = opted_in
-    elif isinstance(event, AmiStateChange) and event.is_loss:
-        on_it = ec2.templates_on(event.detail.image_id)
+    elif event.lost_image_id is not None:
+        on_it = ec2.templates_on(event.lost_image_id)
         woken = [f for f in opted_in if f.template.launch_template_id in on_it]
     elif event.image_id is None:
         woken = [f for f in opted_in if f.follows_instance(event.instance_id)]
@@ -169,9 +171,9 @@ def _is_recent(event: Event, clock: Clock) -> bool:
 
 
 def _loss(event: Event, clock: Clock) -> Loss | None:
-    if isinstance(event, AmiStateChange) and event.is_loss:
-        return Loss(event.detail.image_id, is_recent=_is_recent(event, clock))
-    return None
+    if event.lost_image_id is None:
+        return None
+    return Loss(event.lost_image_id, is_recent=_is_recent(event, clock))
 
 
 def _settle_all(
@@ -229,7 +231,7 @@ def _hand_on(
     Returns:
         The ids of those that were handed on, and the outcomes of those that could not be.
     """
-    if isinstance(event, AmiStateChange) and event.is_loss:
+    if event.lost_image_id is not None:
         # the event itself is the evidence that the image is gone, so it is tried again as it is
         error = AwsUnavailable("time is short; the event is tried again")
         return [], [failed(follower.template, error) for follower in late]

@@ -1,13 +1,12 @@
 """Events written as files, one each, named for their story: a test suite's captured events."""
 
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.files import CannotWrite, write_whole
+from infra.files import content_of, write_whole
 from models.base import date_or_none
 from models.events import claimed_image
 
@@ -35,7 +34,7 @@ class EventFiles:
         """
         text = json.dumps(event, indent=2, ensure_ascii=False) + "\n"
         path, number = self.folder / f"{story}.json", 1
-        while (content := _content(path)) is not None:
+        while (content := content_of(path)) is not None:
             if content == text.encode():
                 self.known += 1
                 return
@@ -43,16 +42,6 @@ class EventFiles:
             path = self.folder / f"{story}-{number}.json"
         write_whole(path, text)
         self.written += 1
-
-
-def _content(path: Path) -> bytes | None:
-    """What is there already; None where nothing is."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise CannotWrite(f"{path}: {os.strerror(error.errno or 0)}") from error
 
 
 def story_of(event: dict[str, Any], ending: str = "") -> str:

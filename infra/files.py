@@ -14,12 +14,28 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         CannotWrite: The folder or the file cannot be written.
     """
-    if path.is_dir():
-        raise CannotWrite(f"{path}: is a folder; name a file")
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
-        raise CannotWrite(f"{path}: {os.strerror(error.errno or 0)}") from error
+        raise _cannot_write(path, error) from error
+
+
+def content_of(path: Path) -> bytes | None:
+    """What is there already; None where nothing is.
+
+    Raises:
+        CannotWrite: What is there cannot be read, or is a folder.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> CannotWrite:
+    return CannotWrite(f"{path}: {os.strerror(error.errno or 0)}")

@@ -80,6 +80,11 @@ class Envelope(Value, defer_build=True):  # _EVENT is built for all of them
         """The one launch template that the event speaks of."""
         return None
 
+    @property
+    def lost_image_id(self) -> str | None:
+        """The image that cannot be launched any more, says the event."""
+        return None
+
     def ignored(self) -> Ignored | None:
         """Why the event is none that we act on, as far as the event alone can tell."""
         return None
@@ -144,11 +149,12 @@ class AmiStateChange(Envelope):
         return self.detail.image_id
 
     @property
-    def is_loss(self) -> bool:
-        return self.detail.state in ("deregistered", "disabled")
+    def lost_image_id(self) -> str | None:
+        return self.image_id if self.detail.state in ("deregistered", "disabled") else None
 
     def ignored(self) -> Ignored | None:
-        return None if self.is_loss or self.detail.state == "available" else Ignored.OTHER_STATE
+        is_ours = self.lost_image_id or self.detail.state == "available"
+        return None if is_ours else Ignored.OTHER_STATE
 
 
 class _TagChange(Value, defer_build=True, alias_generator=lambda name: name.replace("_", "-")):

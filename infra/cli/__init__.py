@@ -37,7 +37,7 @@ app = typer.Typer(
 )
 
 
-def _print_version(*, is_asked: bool) -> None:
+def _print_version(is_asked: bool) -> None:
     if is_asked:
         out.print(f"ami-reactor {version('ami-reactor')}", highlight=False)
         raise typer.Exit
@@ -49,13 +49,13 @@ def _all_verbs(
         bool,
         typer.Option(
             "--version",
-            callback=lambda asked: _print_version(is_asked=asked),
+            callback=_print_version,
             is_eager=True,
             help="Say which version this is.",
         ),
     ] = False,
 ) -> None:
-    """Moves EC2 launch templates to the newest AMI of a golden instance."""
+    """What goes before any verb; the app's own help stays."""
 
 
 _VERBS: tuple[Callable[..., None], ...] = (

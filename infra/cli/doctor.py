@@ -12,9 +12,8 @@ from infra.cli.output import out
 from infra.cli.showing import outside, print_json
 from infra.cli.status import AsJson, count_dead_letters, fleet_of
 from infra.operate import doctor as examining
-from infra.operate.doctor import Check, Deployment, State, examined
+from infra.operate.doctor import NOT_DEPLOYED, Check, Deployment, State, examined
 from infra.operate.outcomes import log_group_of, read_outcomes
-from models.base import printable
 
 _STYLES = {
     State.WELL: "green",
@@ -69,18 +68,18 @@ def _checks(account: Account, stack: str) -> Iterator[Check]:
         account.client("lambda"),
         account.client("iam"),
     )
-    if not deployment.is_there():
-        what = f"there is no stack {printable(stack)} in {account.place.region}"
-        fix = "deploy it (README, Deploy), or name it: --stack, --region"
-        yield Check(state=State.BAD, what=what, fix=fix)
-        yield from examined(lambda: _fleet(account), "the templates")
-        return
-    yield from examined(deployment.stack_is_there, "the stack")
+    of_the_stack = list(examined(deployment.stack_is_there, "the stack"))
+    yield from of_the_stack
+    if not any(check.fix == NOT_DEPLOYED for check in of_the_stack):
+        yield from _deployed(account, stack, deployment)
+    yield from examined(lambda: _fleet(account), "the templates")
+
+
+def _deployed(account: Account, stack: str, deployment: Deployment) -> Iterator[Check]:
     yield from examined(deployment.rules_are_enabled, "the rules")
     yield from examined(deployment.function_may_act, "the function")
     yield from examined(lambda: _queue(account, stack), "the dead-letter queue")
     yield from examined(lambda: _events(account, stack), "the function's log")
-    yield from examined(lambda: _fleet(account), "the templates")
 
 
 def _queue(account: Account, stack: str) -> Iterator[Check]:

@@ -1,4 +1,4 @@
-"""What all verbs share: where output goes, and how an error ends a command."""
+"""What all verbs share: where output goes, how help reads, and how an error ends a command."""
 
 import inspect
 import re
@@ -11,13 +11,12 @@ from rich.console import Console
 out = Console(soft_wrap=False)
 err = Console(stderr=True)
 
+NOBODY_FOLLOWS = "No launch template has the tag ami-reactor. Start: ami-reactor follow --help"
+
 
 def paragraphs(verb: Callable[..., None]) -> str:
     """A verb's docstring for its --help: typer would keep where its lines are broken."""
     return re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(verb) or "")
-
-
-NOBODY_FOLLOWS = "No launch template has the tag ami-reactor. Start: ami-reactor follow --help"
 
 
 def stop(message: str, status: int = 2) -> NoReturn:

@@ -96,8 +96,9 @@ class Reading:
         # what comes again, because its hold ran out, may come before what was not seen yet
         while empty_polls < _EMPTY_POLLS and repeats <= len(self._held) + _EMPTY_POLLS:
             self._hold_on()
+            until = _end_of_a_hold()
             messages = self._receive()
-            fresh = self._fresh(messages)
+            fresh = self._fresh(messages, until)
             empty_polls = 0 if messages else empty_polls + 1
             repeats = 0 if fresh else repeats + 1
             yield fresh
@@ -123,7 +124,7 @@ class Reading:
         soon = time.monotonic() + HIDDEN_SECONDS / 2
         ending = [held for held in self._held.values() if held.until < soon]
         for batch in batches(ending, BATCH):
-            until = time.monotonic() + HIDDEN_SECONDS - _SPARE_SECONDS
+            until = _end_of_a_hold()
             failed = self._change_visibility(batch, HIDDEN_SECONDS)
             for number, held in enumerate(batch):
                 if number not in failed:
@@ -145,9 +146,8 @@ class Reading:
         messages: list[Any] = answer.get("Messages", [])
         return messages
 
-    def _fresh(self, messages: list[Message]) -> list[Message]:
+    def _fresh(self, messages: list[Message], until: float) -> list[Message]:
         """Hold them all; those that were not seen before."""
-        until = time.monotonic() + HIDDEN_SECONDS - _SPARE_SECONDS
         seen = self._held.keys() | self._done
         for message in messages:
             self._held[message["MessageId"]] = _Held(message["ReceiptHandle"], until)
@@ -177,3 +177,8 @@ class Reading:
 
 
 _SPARE_SECONDS = 60
+
+
+def _end_of_a_hold() -> float:
+    """Of one that is asked for now: later than this, somebody else may have the message."""
+    return time.monotonic() + HIDDEN_SECONDS - _SPARE_SECONDS

@@ -22,7 +22,7 @@ _SAME_FOR_ALL = frozenset(
 
 
 class Left(NamedTuple):
-    """Why a letter is still in the queue, and whether Lambda has accepted its event though."""
+    """Why a letter is still in the queue; Lambda may have accepted its event all the same."""
 
     message: str
     is_accepted: bool = False

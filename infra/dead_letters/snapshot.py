@@ -45,5 +45,7 @@ class Snapshot(Ec2):
             try:
                 self._answers[question] = super()._pages(operation, key, size, which)
             except AwsRefused as error:
+                if not error.unauthorized:
+                    raise
                 raise AwsRefused(f"not judged, for want of your own permission: {error}") from None
         return self._answers[question]

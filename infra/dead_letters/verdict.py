@@ -77,7 +77,7 @@ def _verdict(letter: DeadLetter, outcome: Outcome | None) -> tuple[Verdict, str]
         return Verdict.BLOCKED, "; ".join(map(_described, stuck))
     if outcome.result is Result.FAILED:
         return Verdict.BLOCKED, outcome.error or ""
-    return Verdict.OBSOLETE, nothing_left(outcome)
+    return Verdict.OBSOLETE, _nothing_left(letter, outcome)
 
 
 def _concerned(letter: DeadLetter, outcome: Outcome) -> list[TemplateOutcome]:
@@ -87,21 +87,19 @@ def _concerned(letter: DeadLetter, outcome: Outcome) -> list[TemplateOutcome]:
     not concerned where the event names another template, or an image that is gone.
     """
     named = template_named(letter.event)
-    is_for_nobody = outcome.reason not in (None, Ignored.NO_FOLLOWER)
+    may_be_followed = outcome.reason in (None, Ignored.NO_FOLLOWER)
     return [
         template
         for template in outcome.templates
         if template.reason is not Reason.MISCONFIGURED
-        or not (is_for_nobody or named not in (None, template.launch_template_id))
+        or (may_be_followed and named in (None, template.launch_template_id))
     ]
 
 
-def nothing_left(outcome: Outcome) -> str:
-    """Why nothing is left to do, for a letter that is obsolete."""
+def _nothing_left(letter: DeadLetter, outcome: Outcome) -> str:
     if isinstance(outcome.reason, Ignored):
         return outcome.reason.in_words
-    readable = [t for t in outcome.templates if t.reason is not Reason.MISCONFIGURED]
-    return "; ".join(map(_described, readable)) or Ignored.NO_FOLLOWER.in_words
+    return "; ".join(map(_described, _concerned(letter, outcome)))
 
 
 def _moves(template: TemplateOutcome) -> bool:

@@ -53,8 +53,8 @@ class CatchUp:
         bus = Bus(lambda: self.events)
         since = datetime.now(UTC)
         pending = {outcome.launch_template_id: outcome for outcome in planned}
-        for error in bus.request_reconcile(list(pending)).values():
-            raise error
+        if refused := bus.request_reconcile(list(pending)):
+            raise next(iter(refused.values()))
         until = time.monotonic() + seconds
         while pending:
             for done in self._done(pending, since):

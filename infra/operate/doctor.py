@@ -61,6 +61,7 @@ class Check(Value):
 
 
 DEPLOY = "deploy the stack: see the README"
+NOT_DEPLOYED = "deploy it (README, Deploy), or name it: --stack, --region"
 
 
 def examined(check: Callable[[], Iterator[Check]], about: str) -> Iterator[Check]:
@@ -81,18 +82,17 @@ class Deployment:
     functions: Any
     iam: Any
 
-    def is_there(self) -> bool:
-        """Whether anything is deployed under that name, or may be: who may not look cannot tell."""
+    def stack_is_there(self) -> Iterator[Check]:
         try:
             with translated("describing the stack", service="cloudformation"):
-                self.cloudformation.describe_stacks(StackName=self.stack)
-        except (AwsRefused, AwsUnavailable) as error:
-            return "does not exist" not in str(error)
-        return True
-
-    def stack_is_there(self) -> Iterator[Check]:
-        with translated("describing the stack", service="cloudformation"):
-            stack = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
+                stack = self.cloudformation.describe_stacks(StackName=self.stack)["Stacks"][0]
+        except AwsRefused as error:
+            if "does not exist" not in str(error):
+                raise
+            where = self.cloudformation.meta.region_name
+            what = f"there is no stack {printable(self.stack)} in {where}"
+            yield Check(state=State.BAD, what=what, fix=NOT_DEPLOYED)
+            return
         status = stack["StackStatus"]
         changed = aws_date(stack.get("LastUpdatedTime", stack["CreationTime"]))
         is_well = status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
