@@ -324,16 +324,21 @@ class Schedules:
         if ended.raised:
             findings.append(Finding(Invariant.NOTHING_RAISED, detail=ended.raised))
         end = "done" if ended.is_success else "dead" if run.attempts == ATTEMPTS else ""
-        if end == "dead" and not self.scenario.has_faults and not self._is_excused(state):
+        if end == "dead" and not self.scenario.has_faults and not self._is_excused(state, run):
             findings.append(Finding(Invariant.NOTHING_LOST))
         after = _with_run(state, index, _ended(run, end))
         return Step(f"run {index + 1}: {end or 'failed'}", after, tuple(findings))
 
-    def _is_excused(self, state: State) -> bool:
-        """An image that vanished is a fault of its own: EC2 warns, or nobody believes it yet."""
+    def _is_excused(self, state: State, run: Run) -> bool:
+        """An image that vanished is a fault of its own: EC2 warns, or nobody believes it yet.
+
+        Where others wrote since the run last looked, the version that it doubts may not be in
+        force any more.
+        """
         world = self._worlds[state.world]
-        in_force = world.templates[0].in_force
-        is_doubted = is_gone(world, in_force.image) and in_force.created == world.now
+        template = world.templates[0]
+        doubted = template.versions if run.behind else [template.in_force]
+        is_doubted = any(is_gone(world, v.image) and v.created == world.now for v in doubted)
         return is_doubted or Hole.IMAGE_SAME_SECOND in state.ghost.holes
 
     def _settled(self, state: State, index: int) -> State:
