@@ -1,0 +1,93 @@
+"""Public bug reports as inputs: a folder each, with worlds, events and AWS CLI steps.
+
+`test_NN_*.py` beside a folder says what AWS's facts or the manual demand of it.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from typer.testing import CliRunner
+
+from infra.cli import app
+from tests.builders import REGION
+
+HERE = Path(__file__).parent
+
+
+class Answer(NamedTuple):
+    """What a command printed, and its exit status."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self):
+        return json.loads(self.stdout)
+
+    @property
+    def lines(self):
+        """Each line of JSON Lines."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+
+def replayed(case, event="event.json", world="world.json", *options):
+    """The answer of `ami-reactor replay --json` about files of a case's folder."""
+    files = [str(HERE / case / event), "--world", str(HERE / case / world)]
+    result = CliRunner().invoke(app, ["replay", *files, "--json", *options])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return Answer(result.exit_code, result.stdout, result.stderr)
+
+
+def steps_of(case, steps="steps.json", world="world.json"):
+    """The answers, by name, of a case's steps: one server, and a process for each step."""
+    with served(HERE / case / world) as run:
+        return {
+            step["name"]: run(*(("aws", *step["aws"]) if "aws" in step else _verb(step)))
+            for step in json.loads((HERE / case / steps).read_text())
+        }
+
+
+def _verb(step):
+    return ("ami-reactor", *step["ami-reactor"])
+
+
+@contextmanager
+def served(world) -> Iterator:
+    """`ami-reactor local` on that world; yields what runs `aws` or `ami-reactor` against it."""
+    aws = shutil.which("aws", path=str(Path(sys.executable).parent))
+    if aws is None:
+        pytest.skip("the AWS CLI is not installed: pip install awscli")
+    ours = [sys.executable, "-m", "infra.cli"]
+    command = [*ours, "local", "--port", "0", "--world", str(world)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        url = server.stderr.readline().partition(" on ")[2].split()[0]
+        environment = {
+            "PATH": os.environ["PATH"],
+            "AWS_ENDPOINT_URL": url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_OUTPUT": "json",
+            "AWS_MAX_ATTEMPTS": "1",
+        }
+
+        def run(program, *arguments):
+            start = [aws] if program == "aws" else ours
+            done = subprocess.run(
+                [*start, *arguments], env=environment, capture_output=True, text=True, check=False
+            )
+            return Answer(done.returncode, done.stdout, done.stderr)
+
+        try:
+            yield run
+        finally:
+            server.terminate()
