@@ -7,16 +7,18 @@ which is slower to read and has all of it.
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import botocore
 import botocore.session
+from botocore import handlers as botocores
 from botocore.exceptions import DataNotFoundError, SSLError
 from botocore.httpsession import URLLib3Session
 from botocore.loaders import Loader
-from botocore.utils import get_environ_proxies
+from botocore.utils import EVENT_ALIASES, get_environ_proxies
 
 from handlers.aws import CONFIG, TIMEOUTS
 
@@ -68,10 +70,30 @@ def _made(service: str, region: str) -> Any:
 @cache
 def _session() -> botocore.session.Session:
     """One for all clients: each would read its configuration and endpoints anew."""
-    session = botocore.session.Session()
+    session = botocore.session.Session(include_builtin_handlers=False)
+    emitter = session.get_component("event_emitter")
+    register = {
+        botocores.REGISTER_FIRST: emitter.register_first,
+        botocores.REGISTER_LAST: emitter.register_last,
+    }
+    for event, handler, *when in needed(botocores.BUILTIN_HANDLERS):
+        register.get(when[0] if when else None, emitter.register)(event, handler)
     # the models read the few dates that matter, in a fifth of the time that botocore takes
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
     return session
+
+
+def needed(handlers: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Those of botocore's own handlers that concern the calls that the reactor makes.
+
+    A session registers some hundred for the oddities of other services, a twentieth of a cold
+    start. A test compares what these do in our calls with what all of them do.
+    """
+    services = {"*", *OPERATIONS, *(EVENT_ALIASES.get(name, name) for name in OPERATIONS)}
+    for handler in handlers:
+        stage, service = (*str(handler[0]).split("."), "*")[:2]
+        if stage != "docs" and service in services:
+            yield handler
 
 
 def _believe_every_authority(

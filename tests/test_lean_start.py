@@ -1,31 +1,21 @@
 """The archive holds what the reactor calls, and the reactor does without what it lacks."""
 
-import inspect
 import itertools
 import shutil
 import ssl
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import botocore
 import botocore.session
 import pytest
 from botocore import handlers as botocores_handlers
-from botocore import utils as botocores_utils
 from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import Loader
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from pydantic_core import core_schema
 
-from handlers.clients import AUTHORITIES, OPERATIONS
-from infra.pruning.code import (
-    without_other_aliases,
-    without_other_handlers,
-    without_plugins,
-    without_typed_dicts,
-)
+from handlers.clients import AUTHORITIES, OPERATIONS, needed
 from infra.pruning.data import NoSuchOperation, amazons_authorities, prune_data
 from tests.builders import (
     NEW,
@@ -149,20 +139,6 @@ def test_an_operation_that_botocore_does_not_know_is_named_and_nothing_is_cut(tm
     assert (data / "events").exists()
 
 
-# -- what type checkers alone read -----------------------------------------------------------------
-
-
-def test_pydantics_own_declarations_lose_their_typed_dicts_alone():
-    source = inspect.getsource(core_schema)
-
-    made = ModuleType("pydantic_core.core_schema")
-    exec(without_typed_dicts(source), vars(made))
-
-    assert {n for n in vars(core_schema) if not n.startswith("__")} <= vars(made).keys()
-    assert not made.StringSchema.__annotations__
-    assert made.str_schema(pattern="^ami-") == core_schema.str_schema(pattern="^ami-")
-
-
 # -- what botocore does for other services ---------------------------------------------------------
 
 
@@ -181,21 +157,15 @@ def events_of_calls(account_with):
     return names
 
 
-def executed(source, name):
-    module = ModuleType(name)
-    exec(source, vars(module))
-    return module
-
-
-def heard_by(handlers, aliases, event_name):
-    """What that `botocore.handlers` calls for the event, in this order."""
-    emitter = EventAliaser(HierarchicalEmitter(), aliases)
+def heard_by(handlers, event_name):
+    """What those handlers of `botocore.handlers` do at the event, in this order."""
+    emitter = EventAliaser(HierarchicalEmitter())
     register = {
-        handlers.REGISTER_FIRST: emitter.register_first,
-        handlers.REGISTER_LAST: emitter.register_last,
+        botocores_handlers.REGISTER_FIRST: emitter.register_first,
+        botocores_handlers.REGISTER_LAST: emitter.register_last,
     }
     heard = []
-    for name, handler, *when in handlers.BUILTIN_HANDLERS:
+    for name, handler, *when in handlers:
         what = getattr(handler, "__qualname__", type(handler).__name__)
         register.get(when[0] if when else None, emitter.register)(
             name, lambda what=what, **_: heard.append(what)
@@ -204,26 +174,34 @@ def heard_by(handlers, aliases, event_name):
     return heard
 
 
-def test_botocore_does_in_our_calls_what_it_always_does(events_of_calls, monkeypatch):
-    aliases = botocores_utils.EVENT_ALIASES
-    full = inspect.getsource(botocores_handlers)
-    before = executed(full, "botocore.handlers")  # the imported one has moto's among them
-    utils = without_other_aliases(inspect.getsource(botocores_utils), OPERATIONS)
-    lean_aliases = executed(utils, "botocore.utils").EVENT_ALIASES
-    monkeypatch.setattr(botocores_utils, "EVENT_ALIASES", lean_aliases)
-    lean = executed(without_other_handlers(full, OPERATIONS), "botocore.handlers")
+def test_botocore_does_in_our_calls_what_it_always_does(events_of_calls):
+    every = list(botocores_handlers.BUILTIN_HANDLERS)
+    ours = list(needed(every))
     creation = {f"creating-client-class.{name}" for name in ("ec2", "eventbridge")}
 
-    heard = {name: heard_by(before, aliases, name) for name in events_of_calls | creation}
+    heard = {name: heard_by(every, name) for name in events_of_calls | creation}
 
-    assert {name: heard_by(lean, lean_aliases, name) for name in heard} == heard
+    assert {name: heard_by(ours, name) for name in heard} == heard
     assert "set_operation_specific_signer" in itertools.chain(*heard.values())
-    assert len(lean.BUILTIN_HANDLERS) < len(before.BUILTIN_HANDLERS) / 5
-    assert set(lean_aliases) == {"events", "cloudwatch-events"}
+    assert len(ours) < len(every) / 5
 
 
-def test_pydantic_is_told_of_no_plugins():
-    assert executed(without_plugins(""), "pydantic.plugin._loader").get_plugins() == ()
+def test_the_reactors_session_hears_nothing_of_other_services():
+    """Mechanical Turk's client has a method under a former name, thanks to a handler alone."""
+    program = (
+        "import botocore.session, handlers.clients\n"
+        "former, now = 'list_hi_ts_for_qualification_type', 'list_hits_for_qualification_type'\n"
+        "turk = type('Turk', (), {now: 'found'})\n"
+        "for session in (botocore.session.Session(), handlers.clients._session()):\n"
+        "    events = session.get_component('event_emitter')\n"
+        "    print([found for _, found in events.emit(f'getattr.mturk.{former}', client=turk)])"
+    )
+
+    printed = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert printed.stdout == "['found']\n[]\n"
 
 
 # -- what is missing all the same ------------------------------------------------------------------

@@ -1,14 +1,13 @@
 """What of the requirements goes into the archive: what the function uses, and no more.
 
-Every event is a cold start, and a cold start pays for each file that it reads and for each line
-that it runs to no end. What is data is cut in `data.py`, what is code in `code.py`.
+Every event is a cold start, and a cold start pays for each file that it reads. Files are left out
+and botocore's data is cut (`data.py`); no library's code is changed: what runs is what was hashed.
 """
 
 import shutil
 from pathlib import Path
 
 from handlers.clients import AUTHORITIES, OPERATIONS
-from infra.pruning.code import rewrite
 from infra.pruning.data import amazons_authorities, prune_data
 
 _NEVER_IMPORTED = (
@@ -33,7 +32,6 @@ def prune(root: Path) -> None:
         prune_data(botocore / "data", OPERATIONS)
         authorities = amazons_authorities((botocore / "cacert.pem").read_text())
         (root / AUTHORITIES.name).write_text(authorities)
-    rewrite(root, OPERATIONS)
     for pattern in _NEVER_IMPORTED:
         for path in root.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
