@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from models.base import printable
 from models.errors import AwsRefused, AwsUnavailable
+from models.failure_text import missing_permission
 
 # botocore's own defaults allow 180 s in one call: the function would die with a write in flight
 TIMEOUTS = (2, 5)  # seconds: to connect, to read
@@ -72,6 +73,8 @@ _MESSAGE_CHARACTERS = 300
 def translated(doing: str, *, service: str = "ec2") -> Iterator[None]:
     """Turn what goes wrong in a call into one of our two errors, with what we were doing.
 
+    A missing permission is named. Who lacks it, only the caller knows: see `failure_text.told`.
+
     Raises:
         AwsRefused: The same request would be refused again.
         AwsUnavailable: It may succeed later, or AWS's answer made no sense.
@@ -93,7 +96,7 @@ def _from_aws(doing: str, service: str, error: ClientError) -> AwsRefused | AwsU
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _UNAUTHORIZED:  # AWS's message holds the role's name and an encoded blob
         action = f"{service}:{error.operation_name}"
-        return AwsRefused(f"{doing}: {code}: the role needs {action}", unauthorized=True)
+        return AwsRefused(f"{doing}: {code}: {missing_permission(action)}", unauthorized=True)
     message = error.response.get("Error", {}).get("Message", "")
     said = f"{doing}: {code}: {printable(message)[:_MESSAGE_CHARACTERS]}"
     if code in _TRANSIENT or status >= _SERVER_ERROR:

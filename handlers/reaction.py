@@ -11,7 +11,6 @@ from handlers.clock import Clock
 from handlers.ec2 import Ec2
 from handlers.observation import NO_EVIDENCE, Evidence, Loss, Observation, observe
 from handlers.promotion import carry_out, foresee
-from models.base import printable
 from models.decision import Keep, settle
 from models.errors import AwsRefused, AwsUnavailable, EventRejected
 from models.events import (
@@ -23,12 +22,39 @@ from models.events import (
     elsewhere,
     parse_event,
 )
+from models.failure_text import THE_ROLE, YOURS, TemplateFailure, told, write_failures
 from models.image import Image
-from models.outcome import Outcome, Result, TemplateOutcome, failed, kept, reason_of, rejected
+from models.outcome import (
+    Outcome,
+    Result,
+    TemplateOutcome,
+    as_plan,
+    failed,
+    kept,
+    reason_of,
+    rejected,
+    unforeseen,
+)
 from models.selectors import Misconfigured, Selectors, read_selectors
 from models.template import Template
 
-Act = Callable[[Ec2, Observation], TemplateOutcome]
+
+class Way(NamedTuple):
+    """How templates are settled: by the function in deed, or by an operator in thought.
+
+    Attributes:
+        act: What becomes of a template that was observed.
+        fail: What is said of one that AWS would not, or could not, let be seen or moved.
+        whose: The permissions with which it is done.
+    """
+
+    act: Callable[[Ec2, Observation], TemplateOutcome]
+    fail: Callable[[Template, AwsRefused | AwsUnavailable], TemplateOutcome]
+    whose: str
+
+
+_DEED = Way(carry_out, failed, THE_ROLE)
+_PLAN = Way(foresee, unforeseen, YOURS)
 
 _VISIBLE_WITHIN = timedelta(minutes=1)
 """An image may not be visible yet so soon after its event; later, what is not there is gone."""
@@ -62,22 +88,25 @@ def react(raw: object, ec2: Ec2, bus: Bus, clock: Clock) -> Outcome:
     One template's failure does not stop the others. Nothing is raised for what AWS or the event
     does wrong: it is all in the outcome, whose `result` tells whether to try again.
     """
-    return _reaction(raw, ec2, clock, carry_out, bus)
+    return _reaction(raw, ec2, clock, _DEED, bus)
 
 
 def plan(raw: object, ec2: Ec2, clock: Clock) -> Outcome:
-    """What `react` would do now; nothing is written, and nothing handed on."""
-    return _reaction(raw, ec2, clock, foresee, None)
+    """What `react` would do now; nothing is written, and nothing handed on.
+
+    An operator asks, with his own permissions: what he may not read is `unknown`, not `failed`.
+    """
+    return as_plan(_reaction(raw, ec2, clock, _PLAN, None))
 
 
-def _reaction(raw: object, ec2: Ec2, clock: Clock, act: Act, bus: Bus | None) -> Outcome:
+def _reaction(raw: object, ec2: Ec2, clock: Clock, way: Way, bus: Bus | None) -> Outcome:
     try:
         event = parse_event(raw)
     except EventRejected as rejection:
         return rejected(raw, str(rejection))
     if ignored := elsewhere(event, ec2.place) or event.ignored():
         return _outcome(event, Result.IGNORED, reason=ignored)
-    settle_one = partial(_settle, ec2, clock, act)
+    settle_one = partial(_settle, ec2, clock, way)
     opted_in: list[Follower] = []
     woken: Woken | Ignored | AwsRefused | AwsUnavailable
     try:
@@ -88,7 +117,7 @@ def _reaction(raw: object, ec2: Ec2, clock: Clock, act: Act, bus: Bus | None) ->
     misconfigured = [f for f in opted_in if isinstance(f.selectors, Misconfigured)]
     if not isinstance(woken, Woken):
         listed = tuple(settle_one(NO_EVIDENCE, follower) for follower in misconfigured)
-        return _nobody(event, woken, listed)
+        return _nobody(event, woken, listed, way.whose)
     concerned = [*woken.followers, *(f for f in misconfigured if f not in woken.followers)]
     evidence = Evidence(woken.image, _loss(event, clock))
     return _settle_all(event, concerned, partial(settle_one, evidence), clock, bus)
@@ -98,12 +127,15 @@ def _nobody(
     event: Event,
     why: Ignored | AwsRefused | AwsUnavailable,
     misconfigured: tuple[TemplateOutcome, ...],
+    whose: str,
 ) -> Outcome:
     """The outcome of an event that wakes nobody. Misconfigured templates are in every outcome."""
     if isinstance(why, Ignored):
         return _outcome(event, Result.IGNORED, reason=why, templates=misconfigured)
-    reason = reason_of(why)
-    return _outcome(event, Result.FAILED, reason=reason, templates=misconfigured, error=str(why))
+    error = told(why, whose)
+    return _outcome(
+        event, Result.FAILED, reason=reason_of(why), templates=misconfigured, error=error
+    )
 
 
 def _opted_in(ec2: Ec2) -> list[Follower]:
@@ -197,7 +229,7 @@ def _settle_all(
             late.append(follower)
     handed_on, not_handed_on = _hand_on(event, late, bus) if bus and late else ([], [])
     outcomes += not_handed_on
-    error = "; ".join(_described(o) for o in outcomes if o.outcome == "failed") or None
+    error = write_failures(_failure(o) for o in outcomes if o.outcome == "failed") or None
     return _outcome(
         event,
         Result.FAILED if error else Result.HANDLED,
@@ -208,7 +240,7 @@ def _settle_all(
 
 
 def _settle(
-    ec2: Ec2, clock: Clock, act: Act, evidence: Evidence, follower: Follower
+    ec2: Ec2, clock: Clock, way: Way, evidence: Evidence, follower: Follower
 ) -> TemplateOutcome:
     template = follower.template
     try:
@@ -218,9 +250,9 @@ def _settle(
             case Keep() as keep:
                 return kept(template, keep)
             case Selectors() as selectors:
-                return act(ec2, observe(ec2, template, selectors, clock, evidence))
+                return way.act(ec2, observe(ec2, template, selectors, clock, evidence))
     except (AwsRefused, AwsUnavailable) as error:
-        return failed(template, error)
+        return way.fail(template, error)
 
 
 def _hand_on(
@@ -241,9 +273,10 @@ def _hand_on(
     return handed_on, [failed(templates[id_], error) for id_, error in refused.items()]
 
 
-def _described(outcome: TemplateOutcome) -> str:
-    name = printable(outcome.launch_template_name)
-    return f"{name} ({outcome.launch_template_id}): {outcome.reason}: {outcome.message}"
+def _failure(outcome: TemplateOutcome) -> TemplateFailure:
+    return TemplateFailure(
+        outcome.launch_template_name, outcome.launch_template_id, outcome.reason, outcome.message
+    )
 
 
 def _outcome(event: Event, result: Result, **rest: Any) -> Outcome:

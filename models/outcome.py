@@ -1,5 +1,6 @@
 """The record of one event: Lambda's return value, its log line, and what a replay prints."""
 
+import operator
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,6 +12,7 @@ from models.base import ImageId, TemplateId, Timestamp, Value
 from models.decision import REFUSALS, Keep, Promote, Reason, Skip
 from models.errors import AwsRefused, AwsUnavailable
 from models.events import Ignored, claimed_image
+from models.failure_text import THE_ROLE, YOURS, told
 from models.template import Template
 
 
@@ -27,13 +29,19 @@ class Result(StrEnum):
 _EVENT_ID = re.compile(r"[!-~]{1,128}")
 _DETAIL_TYPE = re.compile(r"[0-9A-Za-z -]{1,128}")
 
-Verb = Literal["promoted", "kept", "refused", "failed"]
+Verb = Literal["promoted", "kept", "refused", "failed", "unknown"]
+"""`unknown` is in plans alone: an operator who may not read cannot tell what would be done."""
+
+NOT_READABLE: Literal["not-readable"] = "not-readable"
+"""The reason of `unknown`. It is no decision of the reactor's."""
 
 
 class TemplateOutcome(Value):
-    """What was decided for one template, and done.
+    """What was decided for one template, and done; or would be.
 
     Attributes:
+        planned: Nothing of it was done: `outcome`, `to_image` and `to_version` are what would be.
+            In JSON, a deed has no such field.
         from_image: The image in force before; None where it was not read or there is none.
         to_image: The image in force now; equal to `from_image` where nothing changed.
         from_version: The default version's number before.
@@ -46,7 +54,7 @@ class TemplateOutcome(Value):
     launch_template_id: TemplateId
     launch_template_name: str
     outcome: Verb
-    reason: Reason
+    reason: Reason | Literal["not-readable"]
     message: str
     from_image: str | None
     to_image: str | None
@@ -54,6 +62,7 @@ class TemplateOutcome(Value):
     to_version: int
     image_created: Timestamp | None = Field(default=None, exclude=True)
     skipped_images: dict[str, Skip] = {}
+    planned: bool = Field(default=False, exclude_if=operator.not_)
 
 
 class Outcome(Value):
@@ -115,8 +124,29 @@ def kept(template: Template, keep: Keep) -> TemplateOutcome:
 
 
 def failed(template: Template, error: AwsRefused | AwsUnavailable) -> TemplateOutcome:
-    """The outcome for a template that AWS would not, or could not, let us see or move."""
-    return _record(template, "failed", reason_of(error), str(error))
+    """The outcome for a template that AWS would not, or could not, let the function see or move."""
+    return _record(template, "failed", reason_of(error), told(error, THE_ROLE))
+
+
+def unforeseen(template: Template, error: AwsRefused | AwsUnavailable) -> TemplateOutcome:
+    """The plan for a template that AWS would not, or could not, let an operator see.
+
+    That an operator lacks a permission says nothing about what the function would do.
+    """
+    if isinstance(error, AwsRefused) and error.unauthorized:
+        return _record(template, "unknown", NOT_READABLE, told(error, YOURS))
+    return failed(template, error)
+
+
+def as_plan(outcome: Outcome) -> Outcome:
+    """The same, of which nothing was done."""
+    templates = tuple(one.model_copy(update={"planned": True}) for one in outcome.templates)
+    return outcome.model_copy(update={"templates": templates})
+
+
+def as_deed(planned: TemplateOutcome) -> TemplateOutcome:
+    """What was planned, once it is so."""
+    return planned.model_copy(update={"planned": False})
 
 
 def failed_after(
@@ -127,7 +157,7 @@ def failed_after(
         before,
         "failed",
         reason_of(error),
-        f"moved, but {error}",
+        f"moved, but {told(error, THE_ROLE)}",
         to_image=decision.image.image_id,
         to_version=version_number,
     )
@@ -152,7 +182,11 @@ def promoted(before: Template, decision: Promote, version_number: int) -> Templa
 
 
 def _record(
-    template: Template, outcome: Verb, reason: Reason, message: str, **differs: Any
+    template: Template,
+    outcome: Verb,
+    reason: Reason | Literal["not-readable"],
+    message: str,
+    **differs: Any,
 ) -> TemplateOutcome:
     image_id = template.default.image_id if template.versions else None
     unmoved = {

@@ -105,6 +105,20 @@ def before(monkeypatch: pytest.MonkeyPatch, operation: str, action: Callable[[],
     monkeypatch.setattr(BaseResponse, "call_action", call_action)
 
 
+def after(monkeypatch: pytest.MonkeyPatch, operation: str, action: Callable[[], Any]) -> None:
+    """Do something just after the embedded AWS answered the next call of that operation."""
+    answer = BaseResponse.call_action
+    waiting = [action]
+
+    def call_action(response: BaseResponse) -> Any:
+        answered = answer(response)
+        if response._get_action() == operation and waiting:
+            waiting.pop()()
+        return answered
+
+    monkeypatch.setattr(BaseResponse, "call_action", call_action)
+
+
 def default_image(template_id: str = TEMPLATE) -> str:
     """The image that new instances launch."""
     number = template_of(template_id)["DefaultVersionNumber"]

@@ -25,7 +25,7 @@ def test_it_says_what_would_match_and_move_and_writes_nothing(account_with, monk
     assert ran.status == 0
     assert f"+ ami-reactor:source-instance = {INSTANCE}" in ran.words
     assert "2 images selected, of which 2 may be taken" in ran.words
-    assert "promote web version 1 → 2 newer-image" in ran.words
+    assert "would be promoted web version 1 → 2 newer-image" in ran.words
     assert ran.stderr == "nothing was written: add --yes\n"
     assert not {"CreateTags", "DeleteTags", "PutEvents"} & set(asked)
 
@@ -64,12 +64,34 @@ def test_every_selector_becomes_its_tag(account_with, options, tags):
     assert line["tags"] == {"ami-reactor": "on"} | tags
 
 
+def test_a_plan_is_told_from_a_deed(stage_with):
+    stage_with(plain_world())
+
+    [planned] = run("follow", "web", *SOURCE, "--json").lines
+    written, promoted = run("follow", "web", *SOURCE, "--yes", "--json").lines
+
+    assert planned["planned"] is True
+    assert planned["next"]["planned"] is True
+    assert "planned" not in written
+    assert written["tags"] == planned["tags"]
+    assert (promoted["outcome"], promoted.get("planned")) == ("promoted", None)
+
+
+def test_tags_that_could_not_be_written_are_not_told_as_written(stage_with):
+    staged = stage_with(plain_world())
+    staged.faults.inject("CreateTags", "UnauthorizedOperation", times=9)
+
+    ran = run("follow", "web", *SOURCE, "--yes", "--json")
+
+    assert (ran.status, ran.stdout) == (1, "")
+
+
 def test_observe_never_moves_anything(stage_with):
     stage_with(plain_world())
 
     ran = run("follow", "web", *SOURCE, "--observe", "--yes")
 
-    assert "keep web observed" in ran.words
+    assert "would be kept web observed" in ran.words
     assert tags_of()["ami-reactor"] == "observe"
     assert default_image() == OLD
 

@@ -12,6 +12,7 @@ from tests.builders import (
     OLD,
     a_template,
     a_world,
+    an_image,
     backup_completed,
 )
 from tests.fleets import default_image, requests, run, tags_of
@@ -87,7 +88,7 @@ def test_resume_ends_the_hold_and_catches_up_at_once(stage_with):
     assert ran.status == 0
     assert HOLD not in tags_of()
     assert default_image() == NEW
-    assert "web is held: jane: load test promote web version 1 → 2" in ran.words
+    assert "web is held: jane: load test would be promoted web version 1 → 2" in ran.words
     assert "promoted web version 1 → 2" in ran.words
 
 
@@ -97,6 +98,30 @@ def test_resume_answers_with_one_object_for_pipes(stage_with):
     [line] = run("resume", "web", "--yes", "--json").lines
 
     assert (line["outcome"], line["to_image"]) == ("promoted", NEW)
+
+
+def test_resume_says_what_was_done_though_nothing_is_to_be_moved(stage_with):
+    stage_with(a_world(an_image(OLD), templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)]))
+
+    [line] = run("resume", "web", "--yes", "--json").lines
+
+    assert (line["outcome"], line["reason"]) == ("kept", "already-current")
+    assert "planned" not in line
+    assert HOLD not in tags_of()
+
+
+def test_resume_that_is_not_agreed_to_prints_no_object(stage_with):
+    stage_with(a_world(an_image(OLD), templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)]))
+
+    ran = run("resume", "web", "--json")
+
+    assert (ran.status, ran.stdout) == (2, "")
+
+
+def test_resume_of_a_template_that_is_refused_then_is_a_failure(stage_with):
+    stage_with(a_world(templates=[a_template(tags={"ami-reactor": "on"} | HELD)]))
+
+    assert run("resume", "web", "--yes").status == 1
 
 
 def test_resume_leaves_a_template_alone_that_is_not_held(stage_with):
@@ -132,7 +157,9 @@ def test_without_permission_to_tag_it_is_said_in_one_line(stage_with):
     ran = run("hold", "web", "--reason", "x", "--yes")
 
     assert ran.status == 1
-    assert "the role needs ec2:CreateTags" in ran.stderr
+    yours = "(your credentials: arn:aws:sts::111122223333:user/moto)"
+    assert f"missing permission: ec2:CreateTags {yours}" in ran.stderr
+    assert "role" not in ran.stderr
 
 
 def test_a_stamp_is_read_back_and_fits_into_a_tag():

@@ -151,7 +151,7 @@ def test_injected_errors_dead_letter_an_event_and_can_be_cleared(server):
     sqs = client(server, "sqs")
     url = sqs.get_queue_url(QueueName="ami-reactor-dead-letters")["QueueUrl"]
     [letter] = sqs.receive_message(QueueUrl=url)["Messages"]
-    assert "the role needs ec2:DescribeLaunchTemplates" in letter["Body"]
+    assert "missing permission: ec2:DescribeLaunchTemplates (the function's role)" in letter["Body"]
 
 
 @pytest.mark.parametrize(

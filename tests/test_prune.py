@@ -231,6 +231,18 @@ def test_all_templates_that_opted_in(account_with):
     ]
 
 
+@pytest.mark.parametrize("keep", ["0", "99"])
+def test_a_plan_is_told_from_a_deed(account_with, keep):
+    account_with(a_long_world())
+
+    [planned] = run("prune", "web", "--keep", keep, "--json").lines
+    [done] = run("prune", "web", "--keep", keep, "--yes", "--json").lines
+
+    assert (planned["planned"], planned["deleted"]) == (True, [])
+    assert "planned" not in done
+    assert done["deleted"] == planned["to_delete"] == done["to_delete"]
+
+
 @pytest.mark.parametrize("arguments", [(), ("web", "--all")])
 def test_one_template_or_all_must_be_named(account_with, arguments):
     account_with(a_long_world())

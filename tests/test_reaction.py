@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from models.outcome import Result
+from models.outcome import Result, as_plan
 from tests.builders import (
     FOLLOWS_INSTANCE,
     HELD,
@@ -380,7 +380,9 @@ def test_a_permission_that_is_missing_is_named(account_with):
     outcome = account.outcome(backup_completed())
 
     assert (outcome.outcome, outcome.reason) == ("failed", "aws-refused")
-    assert "the role needs ec2:CreateLaunchTemplateVersion" in outcome.message
+    assert outcome.message.endswith(
+        "missing permission: ec2:CreateLaunchTemplateVersion (the function's role)"
+    )
     assert "Encoded" not in outcome.message
 
 
@@ -997,7 +999,32 @@ def test_a_plan_says_what_would_be_done_and_writes_nothing(account_with):
     planned = account.plan(backup_completed())
 
     assert account.writes() == []
-    assert planned == account.react(backup_completed())
+    assert planned == as_plan(account.react(backup_completed()))
+    assert [template.planned for template in planned.templates] == [True]
+
+
+@pytest.mark.parametrize("operation", ["DescribeImages", "DescribeLaunchTemplateVersions"])
+def test_what_a_plan_may_not_read_is_unknown_and_what_the_function_may_not_is_failed(
+    account_with, operation
+):
+    account = account_with(a_world())
+
+    account.refuse(operation, "UnauthorizedOperation")
+    [planned] = account.plan(reconcile()).templates
+    account.refuse(operation, "UnauthorizedOperation")
+    [done] = account.react(reconcile()).templates
+
+    assert (planned.outcome, planned.reason) == ("unknown", "not-readable")
+    assert planned.message.endswith(f"missing permission: ec2:{operation} (your credentials)")
+    assert (done.outcome, done.reason, done.planned) == ("failed", "aws-refused", False)
+    assert done.message.endswith(f"missing permission: ec2:{operation} (the function's role)")
+
+
+def test_a_deed_says_nothing_of_a_plan(account_with):
+    account = account_with(a_world())
+
+    assert "planned" in account.plan(backup_completed()).model_dump()["templates"][0]
+    assert "planned" not in account.react(backup_completed()).model_dump()["templates"][0]
 
 
 @pytest.mark.parametrize(

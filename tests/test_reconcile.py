@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.builders import (
     FOLLOWS_INSTANCE,
     HELD,
@@ -13,7 +15,7 @@ from tests.builders import (
     a_world,
     an_image,
 )
-from tests.fleets import default_image, requests, run
+from tests.fleets import after, default_image, requests, run
 
 WRITES = {"CreateLaunchTemplateVersion", "ModifyLaunchTemplate", "CreateTags", "PutEvents"}
 
@@ -32,7 +34,7 @@ def test_without_yes_it_shows_what_would_be_done_and_writes_nothing(stage_with, 
     ran = run("reconcile")
 
     assert ran.status == 0
-    assert ran.words.startswith("promote web version 1 → 2 newer-image:")
+    assert ran.words.startswith("would be promoted web version 1 → 2 newer-image:")
     assert ran.stderr == "nothing was written: add --yes\n"
     assert not WRITES & set(asked)
 
@@ -45,6 +47,48 @@ def test_with_yes_the_function_does_it_and_it_is_watched_to_the_end(stage_with):
     assert ran.status == 0
     assert "promoted web version 1 → 2 newer-image:" in ran.words
     assert "account 111122223333 · Region ap-northeast-2: catching up" in ran.stderr
+    assert default_image() == NEW
+
+
+@pytest.mark.parametrize("tags", [{}, HELD, {"ami-reactor:image-name": "*"}])
+def test_a_plan_is_told_from_a_deed(stage_with, tags):
+    stage_with(a_world(templates=[a_template(tags=FOLLOWS_INSTANCE | tags)]))
+
+    [planned] = run("reconcile", "--json").lines
+    [done] = run("reconcile", "--yes", "--json").lines
+
+    assert planned["planned"] is True
+    assert "planned" not in done
+    assert done == {key: value for key, value in planned.items() if key != "planned"}
+
+
+@pytest.mark.parametrize("operation", ["DescribeImages", "DescribeLaunchTemplateVersions"])
+@pytest.mark.parametrize("how", [(), ("--yes",)])
+def test_what_may_not_be_read_is_no_outcome_of_the_functions(stage_with, operation, how):
+    staged = stage_with(a_world())
+    staged.faults.inject(operation, "UnauthorizedOperation", times=99)
+
+    ran = run("reconcile", "--json", *how)
+
+    [line] = ran.lines
+    assert ran.status == 1
+    assert (line["outcome"], line["reason"], line["planned"]) == ("unknown", "not-readable", True)
+    assert f"missing permission: ec2:{operation} (your credentials)" in line["message"]
+
+
+def test_a_look_that_fails_while_it_is_watched_is_no_failure_of_the_functions(
+    stage_with, monkeypatch
+):
+    staged = stage_with(a_world())
+
+    def refuse() -> None:
+        staged.faults.inject("DescribeImages", "UnauthorizedOperation", times=1)
+
+    after(monkeypatch, "PutEvents", refuse)
+
+    ran = run("reconcile", "--yes", "--json")
+
+    assert [line["outcome"] for line in ran.lines] == ["promoted"]
     assert default_image() == NEW
 
 
@@ -77,7 +121,7 @@ def test_where_nothing_is_to_be_done_nothing_is_asked_of_the_function(stage_with
     ran = run("reconcile", "--yes")
 
     assert ran.status == 0
-    assert "keep web already-current" in ran.words
+    assert "kept web already-current" in ran.words
     assert "PutEvents" not in asked
 
 
@@ -107,7 +151,7 @@ def test_a_refused_template_is_shown_and_makes_the_status_1(stage_with):
     ran = run("reconcile")
 
     assert ran.status == 1
-    assert ran.words.startswith("refuse web misconfigured: no selector")
+    assert ran.words.startswith("would be refused web misconfigured: no selector")
 
 
 def test_a_template_that_does_not_exist_is_one_line(stage_with):
@@ -146,4 +190,4 @@ def test_events_that_are_refused_are_told(stage_with):
     ran = run("reconcile", "--yes")
 
     assert ran.status == 1
-    assert "the role needs events:PutEvents" in ran.stderr
+    assert "missing permission: events:PutEvents (your credentials: " in ran.stderr

@@ -201,10 +201,14 @@ def test_outside_text_is_neither_markup_nor_control(account_with):
 @pytest.mark.parametrize(
     ("operation", "gap", "still"),
     [
-        ("DescribeInstances", "the role needs ec2:DescribeInstances", "promote: newer-image"),
+        (
+            "DescribeInstances",
+            "missing permission: ec2:DescribeInstances (your credentials)",
+            "promote: newer-image",
+        ),
         (
             "DescribeAutoScalingGroups",
-            "the role needs autoscaling:DescribeAutoScalingGroups",
+            "missing permission: autoscaling:DescribeAutoScalingGroups (your credentials)",
             "promote: newer-image",
         ),
         ("DescribeInstanceRefreshes", "autoscaling:DescribeInstanceRefreshes", "2 of 3 run it"),
@@ -222,6 +226,33 @@ def test_what_may_not_be_read_is_named_and_the_rest_is_shown(stage_with, operati
     assert shown.status == 1
     assert gap in shown.stderr.replace("\n", "") + shown.stdout.replace("\n", "")
     assert still in shown.words
+
+
+@pytest.mark.parametrize("operation", ["DescribeImages", "DescribeLaunchTemplateVersions"])
+@pytest.mark.parametrize("many", [False, True])
+def test_what_you_may_not_read_is_a_gap_and_no_outcome_of_the_reactors(stage_with, operation, many):
+    others = [f"lt-0bbbbbbbbbbbbbb{n:02x}" for n in range(11 if many else 0)]
+    world = a_fleet(
+        templates=[a_template(), *(a_template(id_, f"t{id_[-2:]}") for id_ in others)],
+        versions=[a_version(), *(a_version(template_id=id_) for id_ in others)],
+    )
+    staged = stage_with(world)
+    staged.faults.inject(operation, "UnauthorizedOperation", times=999)
+
+    shown = run("status")
+    lines = run("status", "--json").lines
+
+    assert shown.status == 1
+    assert "unknown: not-readable" in shown.words
+    assert "aws-refused" not in shown.stdout
+    assert f"not read: {_doing(operation)}" in shown.stderr
+    assert f"missing permission: ec2:{operation} (your credentials)\n" in shown.stderr
+    assert {line["next"]["outcome"] for line in lines} == {"unknown"}
+    assert all(line["next"]["planned"] for line in lines)
+
+
+def _doing(operation: str) -> str:
+    return {"DescribeImages": "describe images"}.get(operation, "describe launch template versions")
 
 
 def test_without_permission_for_the_templates_there_is_one_line(stage_with):

@@ -10,7 +10,10 @@ from models.dead_letter import DeadLetter, Failure, Shape
 from models.outcome import Outcome
 from tests.builders import NEW, OLD, OTHER_TEMPLATE, TEMPLATE, backup_completed
 
-NEEDS_CREATE = "UnauthorizedOperation: the role needs ec2:CreateLaunchTemplateVersion"
+NEEDS_CREATE = (
+    "UnauthorizedOperation: missing permission: ec2:CreateLaunchTemplateVersion"
+    " (the function's role)"
+)
 
 
 def a_letter(shape=Shape.ON_FAILURE, *, event=None, fault=None, sent=None, **failure):
@@ -137,19 +140,30 @@ def refused(said, outcome=PROMOTED):
     return judge(a_letter(error_message=said), an_outcome(outcome))
 
 
-def test_a_permission_that_is_missing_blocks_with_its_action_and_resource():
-    judged = refused(f"web ({TEMPLATE}): aws-refused: creating a version: {NEEDS_CREATE}")
+@pytest.mark.parametrize(
+    "needs",
+    [
+        NEEDS_CREATE,
+        pytest.param(
+            "UnauthorizedOperation: the role needs ec2:CreateLaunchTemplateVersion",
+            id="in the words of before",
+        ),
+    ],
+)
+def test_a_permission_that_is_missing_blocks_with_its_action_and_resource(needs):
+    judged = refused(f"web ({TEMPLATE}): aws-refused: creating a version: {needs}")
 
     assert judged.verdict is Verdict.BLOCKED
     assert judged.why == (
-        "web: the role needs ec2:CreateLaunchTemplateVersion on"
+        "web: the function's role: missing permission: ec2:CreateLaunchTemplateVersion on"
         f" launch-template/{TEMPLATE}; it was refused last time"
     )
     assert judged.behind == ["web"]
 
 
-def test_a_permission_to_look_that_is_missing_blocks_every_template():
-    said = "describe launch templates: UnauthorizedOperation: the role needs ec2:DescribeImages"
+@pytest.mark.parametrize("words", ["the role needs", "missing permission:"])
+def test_a_permission_to_look_that_is_missing_blocks_every_template(words):
+    said = f"describe launch templates: UnauthorizedOperation: {words} ec2:DescribeImages"
 
     judged = refused(said)
 
@@ -177,6 +191,24 @@ def test_a_refusal_of_one_template_does_not_block_another():
         an_outcome(a_template("promoted", "newer-image", **OTHER), PROMOTED),
     )
     assert both.why == f"web would be promoted to {NEW} (newer-image)"
+
+
+def test_a_refusal_is_told_to_its_end():
+    said = "creating a version: InvalidParameter: no; not at all"
+    other = f"api ({OTHER_TEMPLATE}): aws-unavailable: Throttling"
+
+    judged = refused(f"web ({TEMPLATE}): aws-refused: {said}; {other}")
+
+    assert judged.why.endswith(f"for good: {said}")
+
+
+def test_what_the_operator_may_not_read_is_blocked_and_says_so():
+    template = a_template("unknown", "not-readable", "missing permission: x:Y (your credentials)")
+
+    judged = judge(a_letter(), an_outcome(template | {"planned": True}))
+
+    assert judged.verdict is Verdict.BLOCKED
+    assert judged.why == "web: not-readable: missing permission: x:Y (your credentials)"
 
 
 def test_a_refusal_is_forgotten_once_nothing_is_left_to_do():

@@ -17,7 +17,8 @@ from handlers.ec2 import Ec2
 from infra.cli.output import err, stop
 from infra.refusals import said
 from models.base import Place, printable
-from models.errors import ReactorError
+from models.errors import AwsRefused, AwsUnavailable, ReactorError
+from models.failure_text import YOURS, told
 
 Profile = Annotated[
     str | None,
@@ -43,10 +44,15 @@ _CONFIG = Config(
 
 @dataclass(frozen=True)
 class Account:
-    """One account and Region, as the usual AWS credentials open it."""
+    """One account and Region, as the usual AWS credentials open it.
+
+    Attributes:
+        caller: The ARN of the user or the session whose credentials they are.
+    """
 
     session: boto3.Session
     place: Place
+    caller: str
 
     @cached_property
     def ec2(self) -> Ec2:
@@ -77,7 +83,11 @@ def account_of(profile: str | None, region: str | None) -> Iterator[Account]:
         if session.region_name is None:
             stop("name the Region: --region, AWS_DEFAULT_REGION or the profile's own")
         who = session.client("sts", config=_CONFIG).get_caller_identity()
-        yield Account(session, Place(account=who["Account"], region=session.region_name))
+        place = Place(account=who["Account"], region=session.region_name)
+        try:
+            yield Account(session, place, who["Arn"])
+        except (AwsRefused, AwsUnavailable) as error:
+            stop(told(error, f"{YOURS}: {printable(who['Arn'])}"), status=1)
     except ProfileNotFound as error:
         stop(f"{printable(str(error))}: aws configure list-profiles shows those that there are")
     except (ClientError, BotoCoreError, ReactorError) as error:

@@ -13,6 +13,7 @@ from infra.cli.reconcile import WAIT, Wait, carry_out, catch_up_of
 from infra.cli.showing import counted, outside, print_json, progress, say_gaps, show_outcomes
 from infra.cli.status import clients_of
 from infra.operate import writes
+from infra.operate.catch_up import CatchUp
 from infra.operate.find import find_template
 from infra.operate.fleet import Standing, read_fleet
 from infra.operate.follow import as_cloudformation, as_hcl, declared, obsolete
@@ -47,7 +48,9 @@ def follow(
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one object a line; a plan has planned: true.")
+    ] = False,
 ) -> None:
     """Have a launch template follow images: shows what that would match and move.
 
@@ -72,22 +75,32 @@ def follow(
         if hcl or cloudformation:
             name = found.launch_template_name
             sys.stdout.write(as_hcl(name, tags) if hcl else as_cloudformation(tags))
-        elif as_json:
-            print_json({"tags": tags, "remove": old} | _counts(standing))
-        else:
-            _show(standing, tags, old)
-        if not yes:
-            if not (hcl or cloudformation):
-                err.print("nothing was written: add --yes")
-            return
-        err.print(str(account), highlight=False)
-        writes.tag(account.client("ec2"), found.launch_template_id, tags)
-        if old:  # afterwards: between the two it follows less, never more
-            writes.untag(account.client("ec2"), [found.launch_template_id], old)
-        if standing.next.outcome == "promoted":
-            catch_up = catch_up_of(account, stack)
-            is_well = carry_out(account, catch_up, [standing.next], wait, as_json=as_json)
-            raise typer.Exit(0 if is_well else 1)
+        elif not (as_json and yes):  # there, one object: what was written
+            _show(standing, tags, old, as_json=as_json)
+        if yes:
+            _write(account, standing, tags, old)
+            if as_json:
+                print_json({"tags": tags, "remove": old} | _counts(standing))
+            _catch_up(catch_up_of(account, stack), account, standing, wait, as_json=as_json)
+        elif not (hcl or cloudformation):
+            err.print("nothing was written: add --yes")
+
+
+def _write(account: Account, standing: Standing, tags: dict[str, str], old: list[str]) -> None:
+    err.print(str(account), highlight=False)
+    template_id = standing.template.launch_template_id
+    writes.tag(account.client("ec2"), template_id, tags)
+    if old:  # afterwards: between the two it follows less, never more
+        writes.untag(account.client("ec2"), [template_id], old)
+
+
+def _catch_up(
+    catch_up: CatchUp, account: Account, standing: Standing, wait: float, *, as_json: bool
+) -> None:
+    """Have the function do what was planned, if anything is to be done."""
+    if standing.next.outcome == "promoted":
+        is_well = carry_out(account, catch_up, [standing.next], wait, as_json=as_json)
+        raise typer.Exit(0 if is_well else 1)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -116,11 +129,14 @@ def _counts(standing: Standing) -> dict[str, object]:
     }
 
 
-def _show(standing: Standing, tags: dict[str, str], old: list[str]) -> None:
+def _show(standing: Standing, tags: dict[str, str], old: list[str], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"planned": True, "tags": tags, "remove": old} | _counts(standing))
+        return
     for key, value in tags.items():
         out.print(Text.assemble("  + ", outside(f"{key} = {value}", "green")))
     for key in old:
         out.print(Text.assemble("  - ", outside(key, "red")))
     total = counted(len(standing.candidates) + len(standing.skipped), "image")
     out.print(f"{total} selected, of which {len(standing.candidates)} may be taken")
-    show_outcomes([standing.next], is_done=False, as_json=False)
+    show_outcomes([standing.next], as_json=False)

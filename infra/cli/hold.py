@@ -9,9 +9,10 @@ from rich.text import Text
 
 from infra.cli.account import STACK, Account, Profile, Region, Stack, Yes, account_of, agreed
 from infra.cli.output import err, out, stop
-from infra.cli.reconcile import WAIT, Wait, carry_out, catch_up_of
+from infra.cli.reconcile import WAIT, Wait, carry_out, catch_up_of, is_bad
 from infra.cli.showing import outside, print_json, progress, show_outcomes
 from infra.operate import writes
+from infra.operate.catch_up import left_alone
 from infra.operate.find import find_template
 from infra.operate.holds import read_stamp, stamp
 from models.base import printable
@@ -78,16 +79,19 @@ def resume(
         with progress() as say:
             planned = catch_up.foresee([found.model_copy(update={"tags": tags})], say)
         wanted = [outcome for outcome in planned if outcome.outcome == "promoted"]
-        if not as_json:
+        if not as_json:  # there, one object: what was done
             _show(found, found.tags[HOLD_TAG], as_json=False)
-        if not (as_json and wanted):  # one object: what was done
-            show_outcomes(planned, is_done=False, as_json=as_json)
+            show_outcomes(planned, as_json=False)
         if not agreed(account, "End the hold, so that this is done?", yes=yes):
             raise typer.Exit(1)
         writes.untag(catch_up.ec2, [found.launch_template_id], [HOLD_TAG])
-        if not wanted and not as_json:
+        if as_json and not wanted:
+            show_outcomes(map(left_alone, planned), as_json=True)
+        elif not wanted:
             _show(found, None, as_json=False)
-        is_well = not wanted or carry_out(account, catch_up, wanted, wait, as_json=as_json)
+        is_well = not any(map(is_bad, planned))
+        if wanted:
+            is_well &= carry_out(account, catch_up, wanted, wait, as_json=as_json)
         raise typer.Exit(0 if is_well else 1)
 
 
@@ -108,5 +112,4 @@ def _show(template: Template, value: str | None, *, as_json: bool) -> None:
 
 def who_am_i(account: Account) -> str:
     """The name of the user or the session, for others to ask."""
-    arn = account.client("sts").get_caller_identity()["Arn"]
-    return re.split("[/:]", arn)[-1]
+    return re.split("[/:]", account.caller)[-1]

@@ -30,7 +30,9 @@ def prune(
     yes: Yes = False,
     profile: Profile = None,
     region: Region = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one object a template.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one object a template; a plan has planned: true.")
+    ] = False,
 ) -> None:
     """Delete old versions of a launch template that the reactor made, beyond the newest N.
 
@@ -82,7 +84,8 @@ def _carry_out(account: Account, pruning: Pruning, *, yes: bool, as_json: bool) 
         else ([], {})
     )
     if as_json:
-        print_json(_as_json(pruning.template, pruning, deleted, failed))
+        planned = {} if yes else {"planned": True}
+        print_json(_as_json(pruning.template, pruning, deleted, failed) | planned)
     else:
         _show(pruning, yes=yes, deleted=len(deleted), failed=failed)
     return not failed

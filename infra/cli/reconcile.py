@@ -8,7 +8,7 @@ import typer
 from infra.cli.account import STACK, Account, Profile, Region, Stack, Yes, account_of
 from infra.cli.output import NOBODY_FOLLOWS, err
 from infra.cli.showing import counted, outside, progress, show_outcomes
-from infra.operate.catch_up import CatchUp
+from infra.operate.catch_up import CatchUp, left_alone
 from infra.operate.find import find_template
 from infra.operate.outcomes import log_group_of
 from models.outcome import TemplateOutcome
@@ -28,7 +28,9 @@ def reconcile(
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one object a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one object a line; a plan has planned: true.")
+    ] = False,
 ) -> None:
     """Catch up: have the function look at one launch template, or at all of them, now.
 
@@ -49,9 +51,9 @@ def reconcile(
                 say,
             )
         wanted = [outcome for outcome in planned if outcome.outcome == "promoted"]
-        is_well = not any(outcome.outcome in ("refused", "failed") for outcome in planned)
-        settled = [outcome for outcome in planned if not (yes and outcome in wanted)]
-        show_outcomes(settled, is_done=False, as_json=as_json)
+        is_well = not any(map(is_bad, planned))
+        rest = [left_alone(outcome) for outcome in planned if outcome not in wanted]
+        show_outcomes(rest if yes else planned, as_json=as_json)
         if wanted and yes:
             is_well &= carry_out(account, catch_up, wanted, wait, as_json=as_json)
         elif wanted:
@@ -59,6 +61,10 @@ def reconcile(
         if not planned:
             err.print(NOBODY_FOLLOWS)
         raise typer.Exit(0 if is_well else 1)
+
+
+def is_bad(outcome: TemplateOutcome) -> bool:
+    return outcome.outcome in ("refused", "failed", "unknown")
 
 
 def catch_up_of(account: Account, stack: str) -> CatchUp:
@@ -84,9 +90,9 @@ def carry_out(
     missing = {outcome.launch_template_id: outcome.launch_template_name for outcome in wanted}
     is_well = True
     for done in catch_up.run(wanted, wait):
-        show_outcomes([done], is_done=True, as_json=as_json)
+        show_outcomes([done], as_json=as_json)
         del missing[done.launch_template_id]
-        is_well &= done.outcome != "failed"
+        is_well &= not is_bad(done)
     if missing:
         err.print(outside(f"not done within {wait:.0f} s: {', '.join(missing.values())}", "yellow"))
         err.print("see: ami-reactor doctor; ami-reactor dlq list")

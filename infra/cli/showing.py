@@ -24,8 +24,12 @@ WOULD = {
     "kept": ("keep", "cyan"),
     "refused": ("refuse", "bold yellow"),
     "failed": ("fail", "bold red"),
+    "unknown": ("unknown", "bold yellow"),
 }
 """An outcome, as what would be done, and its colour."""
+
+_PLANNED = {"failed": "would fail", "unknown": "unknown"}
+"""Plans that do not read `would be` and the outcome."""
 
 _UNITS = ((86400, "day"), (3600, "h"), (60, "min"))  # seconds
 
@@ -88,9 +92,10 @@ def tracked(items: Iterable[T], what: str, total: int, *, prints: bool) -> Itera
         yield from bar.track(items, total, description=what)
 
 
-def outcome_row(outcome: TemplateOutcome, *, is_done: bool) -> Table:
+def outcome_row(outcome: TemplateOutcome) -> Table:
     """One line about one template: what was done, or would be; and why."""
-    would, style = WOULD[outcome.outcome]
+    _, style = WOULD[outcome.outcome]
+    would = _PLANNED.get(outcome.outcome, f"would be {outcome.outcome}")
     versions = f" version {outcome.from_version} → {outcome.to_version}"
     moved = versions if outcome.outcome == "promoted" else ""
     name = outside(outcome.launch_template_name, "bold")
@@ -99,14 +104,15 @@ def outcome_row(outcome: TemplateOutcome, *, is_done: bool) -> Table:
     table.add_column(min_width=8)
     table.add_column(overflow="fold")
     table.add_row(
-        Text(outcome.outcome if is_done else would, style), Text.assemble(name, moved, "  ", why)
+        Text(would if outcome.planned else outcome.outcome, style),
+        Text.assemble(name, moved, "  ", why),
     )
     return table
 
 
-def show_outcomes(outcomes: Iterable[TemplateOutcome], *, is_done: bool, as_json: bool) -> None:
+def show_outcomes(outcomes: Iterable[TemplateOutcome], *, as_json: bool) -> None:
     for outcome in outcomes:
         if as_json:
             print_json(outcome.model_dump(mode="json"))
         else:
-            out.print(outcome_row(outcome, is_done=is_done))
+            out.print(outcome_row(outcome))

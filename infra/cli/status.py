@@ -20,6 +20,7 @@ from infra.operate.holds import read_stamp
 from infra.stack_outputs import output_of
 from models.base import aws_date
 from models.errors import AwsRefused, AwsUnavailable
+from models.failure_text import YOURS, told
 from models.template import HOLD_TAG
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one object a line.")]
@@ -112,7 +113,7 @@ def _dead_letters(account: Account, stack: str, *, as_json: bool) -> list[str]:
         count = count_dead_letters(account, stack)
     except (AwsRefused, AwsUnavailable) as error:
         if isinstance(error, AwsUnavailable) or error.unauthorized:
-            return [str(error)]
+            return [told(error, YOURS)]
         err.print(outside(f"dead letters: {error}"), soft_wrap=True)
         return []
     if count:

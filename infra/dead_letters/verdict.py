@@ -7,6 +7,13 @@ from models.base import Value
 from models.dead_letter import DeadLetter, Shape
 from models.decision import Reason
 from models.events import Ignored, template_named
+from models.failure_text import (
+    THE_ROLE,
+    TemplateFailure,
+    missing_permission,
+    permission_missing_in,
+    read_failures,
+)
 from models.outcome import Outcome, Result, TemplateOutcome
 
 
@@ -107,7 +114,8 @@ def _moves(template: TemplateOutcome) -> bool:
 
 
 def _is_stuck(template: TemplateOutcome) -> bool:
-    return template.outcome in ("refused", "failed") or template.reason is Reason.HELD
+    is_stuck = template.outcome in ("refused", "failed", "unknown")
+    return is_stuck or template.reason is Reason.HELD
 
 
 def _promotion(template: TemplateOutcome) -> str:
@@ -126,13 +134,19 @@ def _refusal(letter: DeadLetter, template: TemplateOutcome) -> str | None:
     """What AWS refused for good last time, which a plan, writing nothing, would not meet."""
     recorded = letter.failure.error_message or ""
     name, template_id = template.launch_template_name, template.launch_template_id
-    _, refused, about = recorded.partition(f"({template_id}): {Reason.AWS_REFUSED}: ")
-    said = about.partition("; ")[0] if refused else recorded
-    needs = _NEEDS.search(said)
-    if needs and (refused or not _TEMPLATES_OUTCOME.search(recorded)):
-        resource = f"launch-template/{template_id}" if needs[1] in _ON_A_TEMPLATE else "*"
-        return f"{name}: the role needs {needs[1]} on {resource}; it was refused last time"
-    return f"{name}: AWS refused last time, for good: {said}" if refused else None
+    failures = read_failures(recorded)
+    own = [failure.message for failure in failures if _is_refusal_of(failure, template_id)]
+    said = own[0] if own else recorded if not failures else ""
+    action = permission_missing_in(said)
+    if action:
+        resource = f"launch-template/{template_id}" if action in _ON_A_TEMPLATE else "*"
+        lacks = f"{THE_ROLE}: {missing_permission(action)} on {resource}"
+        return f"{name}: {lacks}; it was refused last time"
+    return f"{name}: AWS refused last time, for good: {said}" if own else None
+
+
+def _is_refusal_of(failure: TemplateFailure, template_id: str) -> bool:
+    return failure.template_id == template_id and failure.reason == Reason.AWS_REFUSED
 
 
 def _to_mend(letter: DeadLetter) -> list[str]:
@@ -158,8 +172,6 @@ def _code(letter: DeadLetter) -> str | None:
     return None if tells_nothing else code
 
 
-_NEEDS = re.compile(r"the role needs ([a-z0-9-]+:[A-Za-z]+)")
-_TEMPLATES_OUTCOME = re.compile(r"\(lt-[0-9a-f]{8,17}\): ")
 _ON_A_TEMPLATE = frozenset(
     {"ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate", "ec2:CreateTags"}
 )

@@ -69,8 +69,8 @@ class ReadAhead(Ec2):
     def images(self, image_ids: Iterable[str]) -> list[Image]:
         wanted = set(image_ids)
         if unknown := wanted - self._known.keys():
-            self._known.update(dict.fromkeys(unknown))
-            self._known.update({image.image_id: image for image in super().images(unknown)})
+            found = {image.image_id: image for image in super().images(unknown)}
+            self._known |= dict.fromkeys(unknown) | found  # only now: what fails tells of none
         return [image for image_id in wanted if (image := self._known[image_id])]
 
     def matching_images(self, selectors: Selectors) -> list[Image]:
@@ -106,16 +106,16 @@ class ReadAhead(Ec2):
 
     def _read_images(self, instance_ids: set[str]) -> None:
         """Everything made from those instances, by both proofs, as `matching_images` has them."""
-        for instance_id in instance_ids:
-            self._by_instance[instance_id] = []
+        found: dict[str, list[Image]] = {instance_id: [] for instance_id in instance_ids}
         for described in self._candidates(instance_ids):
             image = Image.model_validate(described)
             if image.image_id not in self._known:
                 concerned = image.source_instances & instance_ids
                 for instance_id in concerned:
-                    self._by_instance[instance_id].append(image)
+                    found[instance_id].append(image)
                 if concerned:
                     self._known[image.image_id] = image
+        self._by_instance |= found  # only now: of a read that failed, nothing is believed
 
     def _candidates(self, instance_ids: set[str]) -> Iterator[dict[str, Any]]:
         """Images that may be made from those instances; one of them maybe twice."""

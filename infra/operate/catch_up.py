@@ -13,7 +13,7 @@ from infra.operate.fleet import clock_now, foreseen
 from infra.operate.outcomes import read_outcomes
 from infra.operate.reading import Gaps, Say
 from models.base import Place
-from models.outcome import TemplateOutcome
+from models.outcome import TemplateOutcome, as_deed
 from models.template import Template
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 _SECONDS_BETWEEN_LOOKS = 2
+_SETTLED = ("kept", "refused")
+"""What a plan says where nothing is left to do. That we could not look is no such thing."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class CatchUp:
         done = {
             template.launch_template_id: _as_done(pending[template.launch_template_id], template)
             for template in now
-            if template.outcome != "promoted"
+            if template.outcome in _SETTLED
         }
         for failure in self._failures(since):
             if failure.launch_template_id in pending:
@@ -100,5 +102,10 @@ def _silently(_what: str) -> None:
 def _as_done(planned: TemplateOutcome, now: TemplateOutcome) -> TemplateOutcome:
     """What was planned, as it came out: with the version in force now."""
     if now.from_image == planned.to_image:
-        return planned.model_copy(update={"to_version": now.from_version})
-    return now
+        return as_deed(planned).model_copy(update={"to_version": now.from_version})
+    return left_alone(now)
+
+
+def left_alone(planned: TemplateOutcome) -> TemplateOutcome:
+    """A plan to do nothing, as a deed; what was not seen stays a plan."""
+    return as_deed(planned) if planned.outcome in _SETTLED else planned

@@ -16,6 +16,7 @@ from models.base import Value, aws_date, printable
 from models.decision import Reason
 from models.errors import AwsRefused, AwsUnavailable
 from models.events import DETAIL_TYPES
+from models.failure_text import YOURS, told
 
 RULES = (
     "BackupCompleted",
@@ -69,7 +70,8 @@ def examined(check: Callable[[], Iterator[Check]], about: str) -> Iterator[Check
     try:
         yield from check()
     except (AwsRefused, AwsUnavailable) as error:
-        yield Check(state=State.UNKNOWN, what=f"{about}: {error}", fix="see what AWS says")
+        what = f"{about}: {told(error, YOURS)}"
+        yield Check(state=State.UNKNOWN, what=what, fix="see what AWS says")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,14 @@ from models.template import HOLD_TAG, MARK_TAG
 IMAGES_SHOWN = 20
 VERSION_TAG = "aws:ec2launchtemplate:version"
 
+_WOULD = {
+    "promoted": ("so the reactor would promote it", "good"),
+    "kept": ("so the reactor would keep it", ""),
+    "refused": ("so the reactor would refuse", "bad"),
+    "failed": ("so the reactor would fail", "bad"),
+    "unknown": ("what the reactor would do is unknown", "warn"),
+}
+
 
 @dataclass
 class Line:
@@ -51,8 +59,7 @@ def explain_template(
     """
     template = standing.template
     following = standing.next
-    moods = {"promoted": "good", "kept": "", "refused": "bad", "failed": "bad"}
-    would = {"promoted": "promote it", "kept": "keep it", "refused": "refuse", "failed": "fail"}
+    would, mood = _WOULD[following.outcome]
     name = f"{template.launch_template_name} ({template.launch_template_id})"
     return Line(
         printable(name),
@@ -64,9 +71,8 @@ def explain_template(
             *_images(standing),
             *(explain_group(group, standing) for group in standing.groups),
             Line(
-                f"so the reactor would {would[following.outcome]}: {following.reason}:"
-                f" {printable(following.message)}",
-                moods[following.outcome],
+                f"{would}: {following.reason}: {printable(following.message)}",
+                mood,
             ),
         ],
     )

@@ -144,6 +144,8 @@ def read_fleet(
     named = {image_id for counts in running.values() for image_id in counts}
     gaps.unless(lambda: ahead.images(named))
     outcomes = foreseen(ahead, clock)
+    unknown = (one.message for one in outcomes.values() if one.outcome == "unknown")
+    gaps.extend(dict.fromkeys(unknown))
     standings = []
     for template in sorted(wanted, key=lambda template: template.launch_template_name):
         id_ = template.launch_template_id

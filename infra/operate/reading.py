@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from handlers.aws import translated
 from models.errors import AwsRefused, AwsUnavailable
+from models.failure_text import YOURS, told
 
 T = TypeVar("T")
 
@@ -50,4 +51,4 @@ class Gaps(list[str]):
         try:
             read()
         except (AwsRefused, AwsUnavailable) as error:
-            self.append(str(error))
+            self.append(told(error, YOURS))
