@@ -49,11 +49,25 @@ def _tags(value: object) -> object:
 
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:")
 
-ImageId = Annotated[str, StringConstraints(pattern=r"^ami-[0-9a-f]{8,17}$")]
-InstanceId = Annotated[str, StringConstraints(pattern=r"^i-[0-9a-f]{8,17}$")]
-TemplateId = Annotated[str, StringConstraints(pattern=r"^lt-[0-9a-f]{8,17}$")]
-ReplayName = Annotated[str, StringConstraints(pattern=r"^[._A-Za-z0-9-]{1,64}$")]
-EventId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
+_IMAGE_ID = r"^ami-[0-9a-f]{8,17}$"
+_INSTANCE_ID = r"^i-[0-9a-f]{8,17}$"
+_TEMPLATE_ID = r"^lt-[0-9a-f]{8,17}$"
+_REPLAY_NAME = r"^[._A-Za-z0-9-]{1,64}$"
+_EVENT_ID = r"^[!-~]{1,128}$"
+WORDS_OF_PATTERNS = {
+    _IMAGE_ID: "an image's id, such as ami-0123456789abcdef0",
+    _INSTANCE_ID: "an instance's id, such as i-0123456789abcdef0",
+    _TEMPLATE_ID: "a launch template's id, such as lt-0123456789abcdef0",
+    _REPLAY_NAME: "the name of a replay",
+    _EVENT_ID: "an id of 1 to 128 visible characters",
+}
+"""What a text must be, for those who do not read patterns."""
+
+ImageId = Annotated[str, StringConstraints(pattern=_IMAGE_ID)]
+InstanceId = Annotated[str, StringConstraints(pattern=_INSTANCE_ID)]
+TemplateId = Annotated[str, StringConstraints(pattern=_TEMPLATE_ID)]
+ReplayName = Annotated[str, StringConstraints(pattern=_REPLAY_NAME)]
+EventId = Annotated[str, StringConstraints(pattern=_EVENT_ID)]
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_iso_8601)]
 
 Tags = Annotated[dict[str, str], BeforeValidator(_tags)]

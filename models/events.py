@@ -18,6 +18,7 @@ from pydantic.alias_generators import to_camel, to_pascal
 
 from models.base import EventId, ImageId, Place, ReplayName, TemplateId, Value, date_or_none
 from models.errors import EventRejected
+from models.faults import in_plain_words
 
 
 class Ignored(StrEnum):
@@ -216,7 +217,7 @@ def parse_event(raw: object) -> Event:
             the fields at fault and never repeats their values.
     """
     if not isinstance(raw, Mapping):
-        raise EventRejected("event: must be an object")
+        raise EventRejected("event: must be a JSON object")
     try:
         return _EVENT.validate_python(raw)
     except ValidationError as error:
@@ -229,7 +230,7 @@ def _fault(fault: Any) -> str:
     if fault["type"].startswith("union_tag"):  # pydantic's message would repeat the value
         return f"detail-type: may be {', '.join(DETAIL_TYPES)}"
     field = ".".join(str(part) for part in fault["loc"] if part not in DETAIL_TYPES)
-    message = fault["msg"].removeprefix("Value error, ")
+    message = in_plain_words(fault)
     return f"{field}: {message}" if field else message
 
 

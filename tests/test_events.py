@@ -80,15 +80,15 @@ def test_what_aws_varies_does_no_harm(event):
 @pytest.mark.parametrize(
     ("event", "fault"),
     [
-        (None, "event: must be an object"),
-        ([1, 2], "event: must be an object"),
+        (None, "event: must be a JSON object"),
+        ([1, 2], "event: must be a JSON object"),
         ({}, "detail-type: may be Backup Job State Change"),
         (changed(ami_state(), **{"detail-type": "Secret"}), "detail-type: may be"),
-        (changed(ami_state(), id=None), "id: Field required"),
-        (changed(ami_state(), source="aws.ebs"), "source: Input should be 'aws.ec2'"),
+        (changed(ami_state(), id=None), "id: is required"),
+        (changed(ami_state(), source="aws.ebs"), "source: must be 'aws.ec2'"),
         (changed(ami_state(), detail={"ImageId": "ami-../../x"}), "detail.ImageId"),
         (changed(ami_state(), detail={"ImageId": ["x"]}), "detail.ImageId"),
-        (changed(ami_state(), detail={"State": None}), "detail.State: Field required"),
+        (changed(ami_state(), detail={"State": None}), "detail.State: is required"),
         (changed(ami_state(), resources={"a": 1}), "resources"),
         (changed(backup_completed(), detail={"resourceType": None}), "detail.resourceType"),
         (

@@ -63,9 +63,9 @@ OTHER = {"template_id": OTHER_TEMPLATE, "name": "api"}
     ("outcome", "verdict", "why"),
     [
         pytest.param(
-            an_outcome(result="rejected", error="detail.state: Field required"),
+            an_outcome(result="rejected", error="detail.state: is required"),
             Verdict.INVALID,
-            "detail.state: Field required",
+            "detail.state: is required",
             id="invalid: says which field",
         ),
         pytest.param(

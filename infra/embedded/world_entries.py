@@ -25,7 +25,7 @@ from models.base import ImageId, InstanceId, TemplateId, Timestamp
 A_DATE = "a date such as 2026-06-15T17:00:31.000Z"
 
 _TYPES: dict[str, tuple[tuple[type[Any], ...], str]] = {
-    "structure": ((dict,), "an object"),
+    "structure": ((dict,), "a JSON object"),
     "list": ((list,), "a list"),
     "string": ((str,), "a string"),
     "timestamp": ((str,), A_DATE),

@@ -1,7 +1,6 @@
 """The world file: what exists in one account and Region."""
 
 import codecs
-import re
 from collections import Counter, defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -11,8 +10,9 @@ from moto.core.base_backend import AccountSpecificBackend
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic.alias_generators import to_pascal
 
-from infra.embedded.world_entries import A_DATE, Group, Image, Instance, Template, Version, fail
+from infra.embedded.world_entries import Group, Image, Instance, Template, Version, fail
 from models.base import printable
+from models.faults import in_plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -184,13 +184,7 @@ def read_world(text: str | bytes, source: str) -> World:
         raise BadWorld(f"{source}: must be JSON in UTF-8: {exc}") from exc
 
 
-_MESSAGES = {"model_type": "must be an object", "timezone_aware": f"must be {A_DATE}"}
-
-
 def _first_fault(exc: ValidationError) -> str:
     fault = exc.errors(include_url=False, include_input=False)[0]
     path = (*fault["loc"], *fault.get("ctx", {}).get("path", ()))
-    message = fault["msg"].removeprefix("Value error, ").replace("Field required", "is required")
-    message = re.sub(r"^\w+ should", "must", message).replace("a valid ", "a ")
-    message = _MESSAGES.get(fault["type"], message)
-    return ": ".join(filter(None, (".".join(map(str, path)), message)))
+    return ": ".join(filter(None, (".".join(map(str, path)), in_plain_words(fault))))
