@@ -441,6 +441,21 @@ def test_release_lifts_the_quarantine_and_lets_the_template_go_there_again(stage
     assert default_image() == NEW
 
 
+def test_release_leaves_the_mark_of_a_template_that_is_still_on_the_image(stage_with):
+    """Without it, an older image that comes late would take the template back."""
+    world = promoted_world()
+    mark = {"ami-reactor-state:newest-image": f"{NEW} 2026-06-15T13:00:00.000Z"}
+    world["LaunchTemplates"].append(a_template(OTHER_TEMPLATE, "api", tags=FOLLOWS_INSTANCE | mark))
+    world["LaunchTemplateVersions"].append(a_version(NEW, template_id=OTHER_TEMPLATE))
+    stage_with(world)
+    run("rollback", "web", "--yes", "--follow-newer")
+
+    [line] = run("release", NEW, "--yes", "--json").lines
+
+    assert line["cleared"] == ["web"]
+    assert tags_of(OTHER_TEMPLATE).items() >= mark.items()
+
+
 def test_release_does_not_end_a_hold(stage_with):
     stage_with(promoted_world())
     run("rollback", "web", "--yes")

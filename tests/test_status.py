@@ -1,13 +1,19 @@
 """`ami-reactor status`, on the embedded AWS."""
 
+import json
 import time
+from copy import copy
 from typing import Any
 
 import boto3
 import pytest
 from botocore.client import BaseClient
+from moto.autoscaling.models import autoscaling_backends
 
+from infra.embedded.aws import embedded_aws
+from infra.embedded.world import read_world
 from tests.builders import (
+    ACCOUNT,
     FOLLOWS_INSTANCE,
     HELD,
     NEW,
@@ -15,6 +21,7 @@ from tests.builders import (
     OLD,
     OTHER_TEMPLATE,
     QUARANTINED,
+    REGION,
     TEMPLATE,
     a_template,
     a_version,
@@ -339,6 +346,143 @@ def test_many_templates_take_few_calls(account_with, monkeypatch):
     assert [line["newest_candidate"] for line in shown] == newest
     assert {line["next"]["reason"] for line in shown} == {"newer-image"}
     assert len(calls) <= 10, calls
+
+
+def many_groups(count: int) -> list[Any]:
+    """As many more as the group `web`, in moto's backend: to make their instances takes long."""
+    groups = autoscaling_backends[ACCOUNT][REGION].autoscaling_groups
+    for number in range(count):
+        group = copy(groups["web"])
+        group.name = f"web-{number:04}"
+        group.instance_states = [copy(state) for state in group.instance_states]
+        groups[group.name] = group
+    return [groups[f"web-{number:04}"] for number in range(count)]
+
+
+def test_of_a_thousand_groups_those_are_asked_in_which_a_refresh_can_be_in_flight(
+    account_with, monkeypatch
+):
+    account_with(a_world(AutoScalingGroups=[a_group(instances={"i-0aaaaaaaaaaaaaaa1": "1"})]))
+    groups = many_groups(1000)
+    groups[999].instance_states[0].lifecycle_state = "Terminating"
+    start_refresh("web-0999", LaunchTemplate={"LaunchTemplateId": TEMPLATE, "Version": "7"})
+    calls = requests(monkeypatch)
+
+    shown = run("status", "--json")
+
+    assert shown.status == 0
+    assert "note:" not in shown.stderr
+    assert calls.count("DescribeInstanceRefreshes") == 1
+    assert len(calls) <= 150
+    pinned = [g["name"] for g in shown.lines[0]["groups"] if g["follows"] == "does not follow"]
+    assert pinned == ["web-0999"]
+
+
+@pytest.mark.parametrize("verb", ["status", "doctor"])
+def test_where_all_groups_wait_for_a_scale_out_few_are_asked_and_that_is_said(
+    stage_with, monkeypatch, verb
+):
+    """Those first in which something is on the move."""
+    world = a_world(
+        templates=[a_template(default=2)],
+        versions=[a_version(), a_version(NEW, 2)],
+        AutoScalingGroups=[a_group(instances={"i-0aaaaaaaaaaaaaaa1": "1"})],
+    )
+    stage_with(world)
+    groups = many_groups(999)
+    groups[998].instance_states[0].lifecycle_state = "Pending:Wait"
+    start_refresh("web-0998", LaunchTemplate={"LaunchTemplateId": TEMPLATE, "Version": "1"})
+    calls = requests(monkeypatch)
+
+    shown = run(verb, "--json")
+
+    assert len(calls) <= 150
+    assert "will pin it to version 1" in shown.stdout
+    said = shown.stderr if verb == "status" else shown.stdout
+    assert "950 groups whose instances are not what the group names were not asked" in said
+    assert verb != "status" or shown.status == 0
+
+
+def test_of_few_groups_each_is_asked(account_with):
+    """Even where the instances show nothing yet."""
+    account_with(a_world(AutoScalingGroups=[a_group(instances={"i-0aaaaaaaaaaaaaaa1": "1"})]))
+    start_refresh("web", LaunchTemplate={"LaunchTemplateId": TEMPLATE, "Version": "1"})
+
+    assert "will pin it to version 1" in run("status").words
+
+
+def test_instances_are_read_in_pages(account_with, monkeypatch):
+    """Asked for all at once, EC2 may not answer in time."""
+    account_with(a_fleet())
+    sent = sent_by(monkeypatch, "DescribeInstances")
+
+    assert run("status").status == 0
+    assert {parameters["MaxResults"] for parameters in sent} == {1000}
+
+
+def sent_by(monkeypatch: pytest.MonkeyPatch, operation: str) -> list[dict[str, Any]]:
+    """The parameters of each call of that operation, from now on."""
+    sent: list[dict[str, Any]] = []
+    call = BaseClient._make_api_call
+
+    def recorded(client: Any, name: str, parameters: dict[str, Any]) -> Any:
+        if name == operation:
+            sent.append(parameters)
+        return call(client, name, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
+    return sent
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        pytest.param({"State": "disabled"}, id="not-available: disabled"),
+        pytest.param(
+            {"OwnerId": "999988887777", "Public": True}, id="no candidate: another account's"
+        ),
+        pytest.param({}, id="newer-image: of one's own"),
+    ],
+)
+def test_of_many_templates_it_says_what_it_says_of_one(monkeypatch, image):
+    """Read ahead or one by one: the same images count, and of the same owner."""
+    newest = an_image(NEWER, 2, **image)
+    ids = [f"lt-{n:017x}" for n in range(11)]
+    asked = sent_by(monkeypatch, "DescribeImages")
+    said = []
+    for wanted in (ids[:1], ids):
+        world = a_world(
+            an_image(OLD),
+            newest,
+            templates=[a_template(id_, f"web-{n:02}") for n, id_ in enumerate(wanted)],
+            versions=[a_version(template_id=id_) for id_ in wanted],
+        )
+        with embedded_aws(read_world(json.dumps(world), "world")):
+            said.append(run("status", "--json").lines[0]["next"])
+
+    found = [one for one in asked if one["Filters"][0]["Name"] != "image-id"]
+    assert len(found) >= 4  # by both proofs, each time
+    assert all(one["Owners"] == ["self"] and one["IncludeDisabled"] for one in found)
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("state", ["shutting-down", "terminated", "stopping", "stopped"])
+@pytest.mark.parametrize("tag", ["aws:autoscaling:groupName", "aws:ec2launchtemplate:id"])
+def test_instances_that_do_not_run_are_not_counted(account_with, state, tag):
+    world = a_fleet()
+    code = {"shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}[state]
+    value = "web" if tag.endswith("groupName") else TEMPLATE
+    world["Instances"].append(
+        {
+            "InstanceId": "i-0bbbbbbbbbbbbbbb1",
+            "ImageId": OLD,
+            "State": {"Name": state, "Code": code},
+            "Tags": [{"Key": tag, "Value": value}],
+        }
+    )
+    account_with(world)
+
+    assert standing()["instances"] == {OLD: 2, NEW: 1}
 
 
 def test_versions_between_default_and_latest_are_read_too(account_with):

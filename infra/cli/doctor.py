@@ -97,3 +97,5 @@ def _fleet(account: Account) -> Iterator[Check]:
     yield from examining.fleet_is_sound(fleet)
     for gap in fleet.gaps:
         yield Check(state=State.UNKNOWN, what=gap)
+    for note in fleet.notes:
+        yield Check(state=State.LOOK, what=note)

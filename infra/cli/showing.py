@@ -64,6 +64,12 @@ def say_gaps(gaps: Iterable[str]) -> None:
         err.print(outside(f"not read: {gap}", "yellow"), soft_wrap=True)
 
 
+def say_notes(notes: Iterable[str]) -> None:
+    """Say on stderr what was not read on purpose."""
+    for note in notes:
+        err.print(outside(f"note: {note}"), soft_wrap=True)
+
+
 @contextmanager
 def progress() -> Iterator[Say]:
     """Say on a terminal what is being read; nothing elsewhere."""

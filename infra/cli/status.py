@@ -12,7 +12,16 @@ from rich.text import Text
 from handlers.aws import translated
 from infra.cli.account import STACK, Account, Region, Stack, account_of
 from infra.cli.output import NOBODY_FOLLOWS, err, out
-from infra.cli.showing import WOULD, ago, counted, outside, print_json, progress, say_gaps
+from infra.cli.showing import (
+    WOULD,
+    ago,
+    counted,
+    outside,
+    print_json,
+    progress,
+    say_gaps,
+    say_notes,
+)
 from infra.dead_letters.queue import Reading
 from infra.operate.fleet import Clients, Fleet, Standing, read_fleet
 from infra.operate.groups import Follows, verdict
@@ -62,6 +71,7 @@ def status(
                 _show(account, fleet)
             found = [*fleet.gaps, *_dead_letters(account, stack, as_json=as_json)]
             say_gaps(found)
+            say_notes(fleet.notes)
             gaps += found
     raise typer.Exit(1 if gaps else 0)
 

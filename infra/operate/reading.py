@@ -44,7 +44,13 @@ def batches(items: Iterable[T], size: int = FILTER_VALUES) -> Iterator[Sequence[
 
 
 class Gaps(list[str]):
-    """What could not be read, one line each: the rest is shown all the same."""
+    """What could not be read, one line each: the rest is shown all the same.
+
+    Attributes:
+        unasked: How many groups were not asked for an instance refresh, to save calls.
+    """
+
+    unasked = 0
 
     def unless(self, read: Callable[[], object]) -> None:
         """Read, or note what could not be read."""
