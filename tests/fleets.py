@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 from moto.autoscaling.models import autoscaling_backends
 from moto.core.responses import BaseResponse
 from typer.testing import CliRunner
@@ -117,6 +118,43 @@ def after(monkeypatch: pytest.MonkeyPatch, operation: str, action: Callable[[], 
         return answered
 
     monkeypatch.setattr(BaseResponse, "call_action", call_action)
+
+
+def calls(
+    monkeypatch: pytest.MonkeyPatch, **answers: Callable[[dict[str, Any]], None]
+) -> list[tuple[str, dict[str, Any]]]:
+    """Each call of any boto3 client from now on: the operation and its parameters.
+
+    Args:
+        monkeypatch: Pytest's.
+        answers: By operation, what changes AWS's answer in its place.
+    """
+    made: list[tuple[str, dict[str, Any]]] = []
+    call = BaseClient._make_api_call
+
+    def recorded(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
+        made.append((operation, parameters))
+        answer = call(client, operation, parameters)
+        if operation in answers:
+            answers[operation](answer)
+        return answer
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", recorded)
+    return made
+
+
+def writes(made: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, ...]]:
+    """Of calls, those that write to EC2, in their order: operation, resources and tag keys."""
+    return [
+        (
+            operation,
+            *parameters.get("Resources", [parameters.get("LaunchTemplateId")]),
+            *(tag["Key"] for tag in parameters.get("Tags", [])),
+        )
+        for operation, parameters in made
+        if operation
+        in ("CreateTags", "DeleteTags", "CreateLaunchTemplateVersion", "ModifyLaunchTemplate")
+    ]
 
 
 def default_image(template_id: str = TEMPLATE) -> str:

@@ -6,8 +6,17 @@ import pytest
 import yaml
 
 from infra.operate.follow import as_cloudformation, as_hcl
-from tests.builders import FOLLOWS_INSTANCE, INSTANCE, NEW, OLD, a_template, a_world, an_image
-from tests.fleets import default_image, requests, run, tags_of
+from tests.builders import (
+    FOLLOWS_INSTANCE,
+    INSTANCE,
+    NEW,
+    OLD,
+    TEMPLATE,
+    a_template,
+    a_world,
+    an_image,
+)
+from tests.fleets import calls, default_image, requests, run, tags_of, writes
 
 SOURCE = ("--source-instance", INSTANCE)
 
@@ -104,6 +113,19 @@ def test_what_it_followed_before_has_to_go_and_state_stays(account_with):
 
     assert "- ami-reactor:source-instance" in ran.words
     assert tags_of() == {"ami-reactor": "on", "ami-reactor:image-name": "nothing-*"} | mark
+
+
+def test_the_new_tags_are_written_before_the_old_ones_go(account_with, monkeypatch):
+    """All selectors must hold: between the two writes it follows less, never more."""
+    account_with(plain_world(**FOLLOWS_INSTANCE))
+    made = calls(monkeypatch)
+
+    run("follow", "web", "--image-name", "nothing-*", "--yes")
+
+    assert writes(made) == [
+        ("CreateTags", TEMPLATE, "ami-reactor", "ami-reactor:image-name"),
+        ("DeleteTags", TEMPLATE, "ami-reactor:source-instance"),
+    ]
 
 
 def test_for_pipes_one_object_with_the_counts(account_with):

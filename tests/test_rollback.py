@@ -32,12 +32,15 @@ from tests.builders import (
 )
 from tests.fleets import (
     a_group,
+    before,
+    calls,
     default_image,
     run,
     start_refresh,
     tags_of,
     template_of,
     versions_of,
+    writes,
 )
 
 HOLD = "ami-reactor-state:hold"
@@ -421,6 +424,141 @@ def _cut_off_after(patch: pytest.MonkeyPatch, writes: int) -> None:
         return answer(response)
 
     patch.setattr(BaseResponse, "call_action", call_action)
+
+
+# -- the order of its writes, which is what makes it safe ------------------------------------------
+
+
+@pytest.mark.parametrize("how", [(), ("--follow-newer",)])
+def test_first_the_hold_then_the_quarantine_and_only_then_anything_moves(
+    account_with, monkeypatch, how
+):
+    account_with(promoted_world(templates=[a_template(default=2)]))
+    made = calls(monkeypatch)
+
+    run("rollback", "web", "--yes", *how)
+
+    hold = [] if how else [("CreateTags", TEMPLATE, HOLD)]
+    assert writes(made) == [
+        *hold,
+        ("CreateTags", TEMPLATE, MARK),
+        ("CreateTags", NEW, QUARANTINE),
+        ("CreateLaunchTemplateVersion", TEMPLATE),
+        ("ModifyLaunchTemplate", TEMPLATE),
+    ]
+
+
+def test_all_templates_are_held_before_the_image_is_quarantined(account_with, monkeypatch):
+    account_with(three_templates())
+    made = calls(monkeypatch)
+
+    run("rollback", "web", "--all", "--yes")
+
+    done = writes(made)
+    quarantined = done.index(("CreateTags", NEW, QUARANTINE))
+    held = [done.index(("CreateTags", one, HOLD)) for one in (TEMPLATE, OTHER_TEMPLATE)]
+    moved = [place for place, write in enumerate(done) if write[0] == "ModifyLaunchTemplate"]
+    assert max(held) < quarantined < min(moved)
+    assert len(moved) == 2
+
+
+def test_it_looks_again_between_the_hold_and_the_quarantine(account_with, monkeypatch):
+    account_with(promoted_world())
+    made = calls(monkeypatch)
+
+    run("rollback", "web", "--yes")
+
+    operations = [operation for operation, _ in made]
+    held = operations.index("CreateTags")
+    assert operations[held : held + 3] == ["CreateTags", "DescribeLaunchTemplates", "CreateTags"]
+    assert operations[-2:] == ["DescribeLaunchTemplates", "ModifyLaunchTemplate"]
+
+
+def test_a_newer_image_that_was_promoted_before_the_hold_is_not_left_unseen(
+    stage_with, monkeypatch
+):
+    staged = stage_with(promoted_world())
+    before(monkeypatch, "CreateTags", lambda: the_next_backup(staged))
+
+    ran = run("rollback", "web", "--reason", "kernel panic", "--yes")
+
+    assert (ran.status, ran.stdout) == (1, "")
+    assert (
+        f"web: version 3 with {NEWER} has become the default since the plan was made;"
+        " it is held, and nothing else was written" in ran.stderr
+    )
+    assert default_image() == NEWER
+    assert tags_of()[HOLD].endswith("kernel panic")
+    assert tags_of()[MARK].startswith(NEWER)
+    assert QUARANTINE not in tags_of(NEW)
+    assert QUARANTINE not in tags_of(NEWER)
+
+    assert run("rollback", "web", "--yes").status == 0
+    assert QUARANTINE in tags_of(NEWER)
+
+
+def test_with_follow_newer_a_promotion_before_the_first_write_stops_it_too(stage_with, monkeypatch):
+    staged = stage_with(promoted_world(templates=[a_template(default=2)]))
+    made = calls(monkeypatch)
+    before(monkeypatch, "DescribeAutoScalingGroups", lambda: the_next_backup(staged))
+
+    ran = run("rollback", "web", "--yes", "--follow-newer")
+
+    assert ran.status == 1
+    assert "nothing was written: look at it" in ran.stderr
+    assert ("CreateTags", NEW, QUARANTINE) not in writes(made)
+    assert default_image() == NEWER
+
+
+def test_a_promotion_while_the_copy_is_made_stops_it_before_it_moves(stage_with, monkeypatch):
+    staged = stage_with(promoted_world())
+    before(monkeypatch, "CreateLaunchTemplateVersion", lambda: the_next_backup(staged))
+
+    ran = run("rollback", "web", "--yes", "--follow-newer")
+
+    assert ran.status == 1
+    assert "the copy, was not made the default: look at it" in ran.stderr
+    assert default_image() == NEWER
+
+
+@pytest.mark.parametrize("to", ["1", OLD])
+def test_the_image_in_force_is_not_quarantined_to_go_back_to_it(account_with, to):
+    account_with(promoted_world())
+    assert run("rollback", "web", "--to", to, "--yes").status == 0
+
+    again = run("rollback", "web", "--to", to, "--yes")
+
+    assert again.status == 1
+    assert f"web version 1 has the image in force, {OLD}" in again.stderr
+    assert QUARANTINE not in tags_of(OLD)
+    assert template_of()["LatestVersionNumber"] == 3
+
+
+def warns(answer: dict[str, Any]) -> None:
+    answer["Warning"] = {"Errors": [{"Code": "InvalidSnapshot.NotFound", "Message": "x"}]}
+
+
+def differs(answer: dict[str, Any]) -> None:
+    answer["LaunchTemplateVersion"]["LaunchTemplateData"]["InstanceType"] = "x9.huge"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"), [(warns, "EC2 warned: InvalidSnapshot.NotFound"), (differs, "no faithful")]
+)
+def test_a_copy_that_is_not_faithful_is_not_believed(account_with, monkeypatch, changed, said):
+    account_with(promoted_world())
+    made = calls(monkeypatch, CreateLaunchTemplateVersion=changed)
+
+    ran = run("rollback", "web", "--yes")
+
+    assert ran.status == 1
+    assert said in ran.stderr
+    assert [write[0] for write in writes(made)] == [
+        "CreateTags",
+        "CreateTags",
+        "CreateLaunchTemplateVersion",
+    ]
+    assert default_image() == NEW
 
 
 # -- release ---------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """Going back, so that it stays: to a copy of an older version, with the bad image shut out.
 
 Latest stays default, so that Terraform and groups on `$Latest` agree. Whatever is cut off between
-two writes is safe: first the hold, then the quarantine, and only then does anything move.
+two writes is safe: first the hold, then the quarantine, and only then does anything move. Until the
+hold is there the reactor may move the template on: so it is looked at again, and a default that
+was not in the plan is neither quarantined nor left.
 """
 
 from collections.abc import Iterable, Iterator
@@ -95,6 +97,8 @@ def _named(ec2: Ec2, client: "EC2Client", template: Template, to: str) -> tuple[
     name = f"{template.launch_template_name} version {version.version_number}"
     if version.version_number == template.default_version_number:
         raise NoTarget(f"{name} is the default already")
+    if version.image_id == template.default.image_id:
+        raise NoTarget(f"{name} has the image in force, {version.image_id}, which is quarantined")
     found = ec2.images(_image_ids([version]))
     why = _why_not(found[0]) if found else f"{version.image_id} is not there any more"
     if why:
@@ -216,38 +220,57 @@ def carry_out(
         follow_newer: Do not hold: the next newer image is taken.
 
     Raises:
-        AwsRefused: EC2 refused one of the writes. What was written before is safe as it is, and
-            the same rollback can be asked for again.
+        AwsRefused: EC2 refused one of the writes, or the default moved meanwhile. What was written
+            before is safe as it is, and the same rollback can be asked for again.
     """
     wanted = list(rollbacks)
-    for rollback in wanted:
-        tags = _tags(rollback, said, follow_newer=follow_newer)
-        if tags:
-            writes.tag(client, rollback.template.launch_template_id, tags)
+    if not follow_newer:
+        for rollback in wanted:
+            writes.tag(client, rollback.template.launch_template_id, {HOLD_TAG: said})
+    ec2 = Ec2(client, place)
+    written = "nothing was written" if follow_newer else "it is held, and nothing else was written"
+    seen = [_as_planned(ec2, rollback, written) for rollback in wanted]
+    for rollback, template in zip(wanted, seen, strict=True):
+        _remember(client, template, rollback.bad)
     for image_id in {rollback.bad.image_id for rollback in wanted if rollback.bad}:
         writes.tag(client, image_id, {QUARANTINE_TAG: said})
-    ec2 = Ec2(client, place)
     for rollback in wanted:
         version = _copy(ec2, client, rollback)
+        number = version.version_number
+        _as_planned(ec2, rollback, f"version {number}, the copy, was not made the default")
         ec2.set_default(rollback.template, version)
-        yield rollback, version.version_number
+        yield rollback, number
 
 
-def _tags(rollback: Rollback, said: str, *, follow_newer: bool) -> dict[str, str]:
-    """The hold; and the mark, which keeps the bad image out even when its quarantine is lifted."""
-    tags = {} if follow_newer else {HOLD_TAG: said}
-    bad, template = rollback.bad, rollback.template
+def _as_planned(ec2: Ec2, rollback: Rollback, written: str) -> Template:
+    """The template as it is now, if its default is still the one that was planned to be left.
+
+    Raises:
+        AwsRefused: It is another; the message says what was written till then.
+    """
+    template = ec2.template(rollback.template.launch_template_id)
+    number = template.default_version_number
+    if number != rollback.template.default_version_number:
+        default = next(iter(ec2.versions(template)))
+        name = printable(template.launch_template_name)
+        raise AwsRefused(
+            f"{name}: version {number} with {printable(default.image_id or 'no image')} has become"
+            f" the default since the plan was made; {written}: look at it, and roll back again"
+        )
+    return template
+
+
+def _remember(client: "EC2Client", template: Template, bad: Image | None) -> None:
+    """Write the mark, which keeps the bad image out even when its quarantine is lifted."""
     mark = read_mark(template.tags.get(MARK_TAG, ""))
     if bad and template.is_opted_in and (mark is None or bad.creation_date > mark.creation_date):
-        tags[MARK_TAG] = str(Mark.of(bad))
-    return tags
+        writes.tag(client, template.launch_template_id, {MARK_TAG: str(Mark.of(bad))})
 
 
 def _copy(ec2: Ec2, client: "EC2Client", rollback: Rollback) -> Version:
     """A copy of the target: the latest version, where a rollback that was cut off made it."""
     template = ec2.template(rollback.template.launch_template_id)
     latest = max(ec2.versions(template), key=lambda version: version.version_number)
-    is_copy = latest.data == rollback.target.data
-    if is_copy and latest.version_number != template.default_version_number:
+    if latest.data == rollback.target.data:  # and not the default's: its image is another
         return latest
     return writes.copy_version(client, template, rollback.target, rollback.description)
