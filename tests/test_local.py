@@ -155,23 +155,58 @@ def test_injected_errors_dead_letter_an_event_and_can_be_cleared(server):
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "said"),
     [
-        b"",
-        b"[]",
-        b"not json",
-        {"operation": 1, "code": "x"},
-        {"operation": "CreateTags", "code": "x", "times": 0},
-        {"operation": "CreateTags", "code": "x", "times": True},
+        (b"", "must be {"),
+        (b"[]", "must be {"),
+        (b"not json", "must be {"),
+        (b"[" * 100_000, "must be {"),
+        (b'{"operation":' * 100_000, "must be {"),
+        ({"operation": "CreateTags"}, "must be {"),
+        ({"operation": "CreateTags", "code": "x", "time": 3}, "must be {"),
+        ({"operation": 1, "code": "x"}, "operation: must be"),
+        ({"operation": "CreateTag", "code": "x"}, "did you mean CreateTags"),
+        ({"operation": "createlaunchtemplateversion", "code": "x"}, "CreateLaunchTemplateVersion"),
+        ({"operation": "Create\x1b[2JTags", "code": "x"}, "AWS has no Create\\x1b[2JTags"),
+        ({"operation": "SubmitJob", "code": "x"}, "AWS has no SubmitJob"),
+        ({"operation": "CreateTags", "code": "x\x00y"}, "code: must be"),
+        ({"operation": "CreateTags", "code": "x\x1b[2J"}, "code: must be"),
+        ({"operation": "CreateTags", "code": "x</Code><Code>y"}, "code: must be"),
+        ({"operation": "CreateTags", "code": "x\n"}, "code: must be"),
+        ({"operation": "CreateTags", "code": ""}, "code: must be"),
+        ({"operation": "CreateTags", "code": "x" * 1000}, "code: must be"),
+        ({"operation": "CreateTags", "code": None}, "code: must be"),
+        ({"operation": "CreateTags", "code": "x", "times": 0}, "times: must be"),
+        ({"operation": "CreateTags", "code": "x", "times": True}, "times: must be"),
+        ({"operation": "CreateTags", "code": "x", "times": 1.5}, "times: must be"),
+        (b'{"operation": "CreateTags", "code": "x", "times": 1' + b"0" * 5000 + b"}", "must be"),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_answered_with_what_it_may_be(server, body):
+def test_a_fault_that_makes_no_sense_is_answered_with_what_it_may_be(server, body, said):
     with pytest.raises(urllib.error.HTTPError) as refusal:
         call(server, "POST", body)
 
     assert refusal.value.code == 400
-    assert b'"operation"' in refusal.value.read()
+    answer = refusal.value.read().decode()
+    assert said in answer
+    assert answer.removesuffix("\n").isprintable()
     refusal.value.close()
+    assert call(server, "GET")[1] == b"[]"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["//reactor/faults", "/reactor%2ffaults", "/reactor/faults/", "/reactor/./faults", "/reactor"],
+)
+def test_the_faults_are_at_one_path_only(server, path):
+    fault = json.dumps({"operation": "CreateTags", "code": "AccessDenied"}).encode()
+
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        urllib.request.urlopen(f"{server}{path}", data=fault, timeout=DEADLINE_SECONDS)
+
+    assert refusal.value.code in {403, 404}
+    refusal.value.close()
+    assert call(server, "GET")[1] == b"[]"
 
 
 def test_it_listens_on_the_loopback_address_only(server):

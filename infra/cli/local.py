@@ -24,6 +24,10 @@ def local(
     The real AWS CLI and any SDK can make images and templates, put events and watch the templates
     move. Unlike AWS, it accepts events of aws.* sources from you: there is no other way to put one.
 
+    Served are autoscaling, cloudformation, cloudwatch, ec2, events, iam, lambda, logs, sqs and sts,
+    to signed requests of programs of this machine: web pages are refused, no container is run, and
+    nothing is sent anywhere. What is not there is refused with UnsupportedOperation.
+
     Errors on demand: POST /reactor/faults {"operation": "CreateLaunchTemplateVersion",
     "code": "RequestLimitExceeded", "times": 3}; DELETE /reactor/faults ends them.
 

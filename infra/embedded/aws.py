@@ -6,8 +6,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 from unittest import mock
 
+import requests
 from moto import mock_aws
 from moto.core.utils import method_names_from_class
+from moto.utilities.docker_utilities import DockerModel
 
 from infra.embedded.repairs import repaired
 from infra.embedded.session import new_session
@@ -15,6 +17,7 @@ from infra.embedded.world import seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import NoReturn
 
     import boto3
 
@@ -36,6 +39,7 @@ def embedded_aws(world: "World", *, aws_sources: bool = False) -> "Iterator[boto
     """
     with (
         _sealed(world.account, world.region),
+        _kept_inside(),
         repaired(aws_sources=aws_sources),
         # moto looks all its methods over at each request: a millisecond each time
         mock.patch("moto.core.responses.method_names_from_class", _method_names),
@@ -68,3 +72,22 @@ def _sealed(account: str, region: str) -> "Iterator[None]":
     }
     with mock.patch.dict(os.environ, {**kept, **sealed}, clear=True):
         yield
+
+
+@contextmanager
+def _kept_inside() -> "Iterator[None]":
+    """Nothing leaves this process: no container, and no request to anybody.
+
+    moto runs the jobs of Batch and the code of functions in containers of the engineer's Docker,
+    and posts to the subscribers of SNS and to API destinations. Whoever reaches one of its services
+    reaches these too: a stack makes a topic, and a rule publishes to it.
+    """
+    with (
+        mock.patch.object(DockerModel, "docker_client", property(_refuse)),
+        mock.patch.object(requests.Session, "request", _refuse),
+    ):
+        yield
+
+
+def _refuse(*_: object, **__: object) -> "NoReturn":
+    raise NotImplementedError("the embedded AWS runs no container and sends no request")

@@ -1,23 +1,21 @@
 """The embedded AWS over HTTP, on 127.0.0.1 and nowhere else."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
+from moto.moto_server import werkzeug_app
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from infra.embedded.door import closed_to
+from infra.embedded.fault_requests import FAULTS_PATH, answer_of_faults
 from infra.embedded.faults import Faults
+from infra.embedded.services import Services
 from infra.embedded.stage import Stage
 
 HOST = "127.0.0.1"
-FAULTS_PATH = "/reactor/faults"
 
 _Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -33,52 +31,52 @@ def serve(staged: Stage, port: int) -> Iterator[tuple[str, Callable[[], None]]]:
     Raises:
         PortTaken: The port is in use.
     """
-    moto = DomainDispatcherApplication(create_backend_app)
     try:
         server = make_server(
             HOST,
             port,
-            _with_faults(moto, staged.faults),
+            _app(staged.faults),
             threaded=True,
-            request_handler=_QuietHandler,
+            request_handler=_Handler,
         )
     except (OSError, SystemExit) as error:
         raise PortTaken(f"port {port} is taken: name another with --port") from error
     try:
-        yield f"http://{HOST}:{server.server_port}", server.serve_forever
+        # else each of moto's answers would let every web page read it
+        with mock.patch.object(werkzeug_app, "DISABLE_GLOBAL_CORS", True):
+            yield f"http://{HOST}:{server.server_port}", server.serve_forever
     finally:
         server.server_close()
 
 
-class _QuietHandler(MotoRequestHandler):
+class _Handler(werkzeug_app.MotoRequestHandler):
+    def make_environ(self) -> dict[str, Any]:
+        # as it was sent: http.server has already made one / of several
+        return super().make_environ() | {"RAW_URI": self.requestline.split()[1]}
+
     def log_request(self, *_: object) -> None:
         """A line a request would bury what is said to the user."""
 
 
-def _with_faults(app: _Wsgi, faults: Faults) -> _Wsgi:
+def _app(faults: Faults) -> _Wsgi:
+    services = Services()
+
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ.get("PATH_INFO") != FAULTS_PATH:
-            return app(environ, start_response)
-        return _fault(Request(environ), faults)(environ, start_response)
+        response = _answer(environ, services, faults)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response(environ, start_response)
 
     return answer
 
 
-def _fault(request: Request, faults: Faults) -> Response:
-    if request.method == "DELETE":
-        faults.clear()
-        return Response(status=204)
-    if request.method == "GET":
-        pending = [vars(fault) for fault in faults.pending]
-        return Response(json.dumps(pending), content_type="application/json")
-    try:
-        body = json.loads(request.get_data())
-        operation, code, times = body["operation"], body["code"], body.get("times", 1)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        operation = code = times = None
-    is_count = type(times) is int and times > 0
-    if not (isinstance(operation, str) and isinstance(code, str) and is_count):
-        message = 'must be {"operation": "CreateTags", "code": "AccessDenied", "times": 3}\n'
-        return Response(message, status=400)
-    faults.inject(operation, code, times)
-    return Response(status=204)
+def _answer(environ: dict[str, Any], services: Services, faults: Faults) -> Response:
+    # the server closes the connection after each answer: what is not read is no next request
+    if why := closed_to(environ, int(environ["SERVER_PORT"])):
+        return Response(f"{why}\n", status=403)
+    # the path as it was sent: a decoded one has aliases
+    path = environ["RAW_URI"].partition("?")[0]
+    if path == FAULTS_PATH:
+        return answer_of_faults(Request(environ), faults)
+    if path.startswith("/reactor"):
+        return Response(f"{FAULTS_PATH} is the only path of its own\n", status=404)
+    return services.answer(environ)

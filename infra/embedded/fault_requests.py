@@ -1,0 +1,80 @@
+"""The door to the faults: `/reactor/faults` of the embedded AWS's server."""
+
+import json
+import re
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic_core import from_json
+from werkzeug.wrappers import Request, Response
+
+from infra.embedded.faults import Fault, Faults
+from infra.embedded.services import operations
+from models.base import printable
+
+FAULTS_PATH = "/reactor/faults"
+
+_KEYS = {"operation", "code", "times"}
+_SHAPE = 'must be {"operation": "CreateTags", "code": "AccessDenied", "times": 3}'
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
+_MOST_TIMES = 1_000_000
+# a page may send text/plain and multipart/form-data unasked; curl's -d says x-www-form-urlencoded
+_CONTENT_TYPES = {"", "application/json", "application/x-www-form-urlencoded"}
+
+
+class _NoFault(Exception):
+    """A body asks for no fault that can be injected. The message is one line."""
+
+
+def answer_of_faults(request: Request, faults: Faults) -> Response:
+    """GET lists the faults that are still to come, POST adds one, DELETE ends them."""
+    match request.method:
+        case "GET":
+            pending = [vars(fault) for fault in faults.pending]
+            return Response(json.dumps(pending), content_type="application/json")
+        case "DELETE":
+            faults.clear()
+            return Response(status=204)
+        case "POST":
+            return _inject(request, faults)
+    return Response("the method must be GET, POST or DELETE\n", status=405)
+
+
+def _inject(request: Request, faults: Faults) -> Response:
+    if request.mimetype not in _CONTENT_TYPES:
+        return Response("Content-Type: must be application/json\n", status=415)
+    try:
+        fault = _fault(_json_object(request.get_data()))
+    except _NoFault as error:
+        return Response(f"{error}\n", status=400)
+    faults.inject(fault.operation, fault.code, fault.times)
+    return Response(status=204)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = from_json(body)  # which ends at a depth that Python's own parser crashes at
+    except ValueError:
+        raise _NoFault(_SHAPE) from None
+    if not isinstance(value, dict) or not {"operation", "code"} <= value.keys() <= _KEYS:
+        raise _NoFault(_SHAPE)
+    return value
+
+
+def _fault(body: dict[str, Any]) -> Fault:
+    code, times = body["code"], body.get("times", 1)
+    if not isinstance(code, str) or not _CODE.fullmatch(code):
+        raise _NoFault(f"code: must be an error code of AWS's, such as AccessDenied; {_SHAPE}")
+    if type(times) is not int or not 1 <= times <= _MOST_TIMES:
+        raise _NoFault(f"times: must be a number from 1 to {_MOST_TIMES}; {_SHAPE}")
+    return Fault(_operation(body["operation"]), code, times)
+
+
+def _operation(name: object) -> str:
+    if not isinstance(name, str):
+        raise _NoFault(f"operation: must be the name of one; {_SHAPE}")
+    if name in operations():
+        return name
+    close = get_close_matches(name[:100], operations(), n=3)
+    meant = f"did you mean {', '.join(close)}?" if close else _SHAPE
+    raise _NoFault(f"operation: AWS has no {printable(name[:100])}; {meant}")
