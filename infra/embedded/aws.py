@@ -6,7 +6,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 from unittest import mock
 
-import requests
 from moto import mock_aws
 from moto.core.utils import method_names_from_class
 from moto.utilities.docker_utilities import DockerModel
@@ -84,7 +83,7 @@ def _kept_inside() -> "Iterator[None]":
     """
     with (
         mock.patch.object(DockerModel, "docker_client", property(_refuse)),
-        mock.patch.object(requests.Session, "request", _refuse),
+        mock.patch("requests.Session.request", _refuse),
     ):
         yield
 
