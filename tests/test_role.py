@@ -31,6 +31,7 @@ from tests.builders import (
 from tests.builders import TEMPLATE as TEMPLATE_ID
 
 HERE = Path(__file__).parent
+README = (HERE.parent / "README.md").read_text()
 MARK = "ami-reactor-state:newest-image"
 TEMPLATES = f"arn:aws:ec2:{REGION}:{ACCOUNT}:launch-template"
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus"
@@ -246,6 +247,10 @@ DENIED = [
 ]
 
 
+OPERATORS = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:PurgeQueue"]
+ANYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+
 def a_case(action, arn, context, principal=f"arn:aws:iam::{ACCOUNT}:role/reactor"):
     return {
         "principal": principal,
@@ -321,30 +326,141 @@ def test_the_queue_takes_letters_from_the_rules_and_the_function_alone(engine, s
         QueueUrl=staged.stack.queue_url, AttributeNames=["Policy"]
     )["Attributes"]
     role = staged.session.client("iam").list_roles()["Roles"][0]["Arn"]
-    admin = f"arn:aws:iam::{ACCOUNT}:role/admin"
+    admin, user, root = (
+        f"arn:aws:iam::{ACCOUNT}:{who}" for who in ("role/admin", "user/u", "root")
+    )
     own, foreign = (
         {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{name}"}
         for name in ("ami-reactor-backup-completed", "of-somebody-else")
     )
     tls, plain = {"aws:SecureTransport": "true"}, {"aws:SecureTransport": "false"}
+    send, receive = "sqs:SendMessage", "sqs:ReceiveMessage"
     cases = [
-        (own | tls, "events.amazonaws.com", True),
-        (foreign | tls, "events.amazonaws.com", False),
-        (own | plain, "events.amazonaws.com", False),
-        ({"aws:PrincipalArn": role} | tls, role, True),
-        ({"aws:PrincipalArn": admin} | tls, admin, False),
+        (send, own | tls, "events.amazonaws.com", True),
+        (send, foreign | tls, "events.amazonaws.com", False),
+        (send, own | plain, "events.amazonaws.com", False),
+        (send, {"aws:PrincipalArn": role} | tls, role, True),
+        (send, {"aws:PrincipalArn": role} | plain, role, False),
+        *((send, {"aws:PrincipalArn": who} | tls, who, False) for who in (admin, user, root)),
+        # an operator redrives: IAM allows the reading and deleting, and TLS is asked of both
+        (receive, {"aws:PrincipalArn": admin} | tls, admin, True),
+        *((action, {"aws:PrincipalArn": admin} | plain, admin, False) for action in OPERATORS),
     ]
-    anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
     [may] = engine(
         {
-            "identity": {"Version": "2012-10-17", "Statement": [anything]},
+            "identity": {"Version": "2012-10-17", "Statement": [ANYTHING]},
             "resource": json.loads(attributes["Policy"]),
-            "cases": [a_case("sqs:SendMessage", QUEUE, context, who) for context, who, _ in cases],
+            "cases": [a_case(action, QUEUE, context, who) for action, context, who, _ in cases],
         }
     )
 
     assert may == [should for *_, should in cases]
+
+
+# -- the README's SCP ------------------------------------------------------------------------------
+
+ENGINEER = f"arn:aws:iam::{ACCOUNT}:role/fleet-engineer"
+DEVELOPER = f"arn:aws:iam::{ACCOUNT}:role/developer"
+FUNCTIONS = [
+    f"arn:aws:iam::{ACCOUNT}:role/ami-reactor-Role-1A2B3C4D5E6F",
+    # CloudFormation cuts the stack's name so that the role's has 64 characters at most
+    f"arn:aws:iam::{ACCOUNT}:role/StackSet-ami-reactor-0a1b2c3d-1111-2222-3333-4-Role-1A2B3C4D5E6F",
+]
+OUR_TAGS = [
+    "ami-reactor",
+    "ami-reactor:source-instance",
+    "ami-reactor:image-name",
+    "ami-reactor:copied-images",
+    "ami-reactor-state:hold",
+    "ami-reactor-state:quarantine",
+    MARK,
+]
+FREE_TAGS = ["ami-reactor:image-tag:Name", "ami-reactor-state:not-yet-invented"]
+ANOTHER_IMAGE = f"arn:aws:ec2:us-east-1::image/{OLD}"
+
+
+def the_readmes_scp():
+    [found] = re.findall(
+        r'```json\n(\{\n  "Version".+?"TagsOfAmiReactor".+?\n\})\n```', README, re.DOTALL
+    )
+    return json.loads(found)
+
+
+def tagging(action, arn, keys, who, *, with_values=True):
+    """One request as IAM sees it: a request about several resources is one question for each."""
+    context = {"aws:PrincipalArn": who}
+    if keys:
+        context["aws:TagKeys"] = list(keys)
+    if with_values:
+        context |= {f"aws:RequestTag/{key}": "x" for key in keys}
+    return a_case(f"ec2:{action}", arn, context, who)
+
+
+def ways_to_tag(who):
+    """All ways to write or delete our tags, on what bears them."""
+    for arn in (OURS, OURS.replace(REGION, "us-east-1"), IMAGE, ANOTHER_IMAGE):
+        for key in OUR_TAGS + FREE_TAGS:
+            yield tagging("CreateTags", arn, [key], who)
+            yield tagging("CreateTags", arn, ["Name", key], who)
+            yield tagging("DeleteTags", arn, [key], who, with_values=False)
+            yield tagging("DeleteTags", arn, [key], who)
+            yield tagging("DeleteTags", arn, [key, "Name"], who, with_values=False)
+        for key in OUR_TAGS:
+            for written in (key.upper(), key.title()):
+                yield tagging("CreateTags", arn, [written], who)
+                yield tagging("DeleteTags", arn, [written], who, with_values=False)
+        yield tagging("DeleteTags", arn, [], who)
+
+
+def allowed_by(engine, scp, cases):
+    everything = {"Version": "2012-10-17", "Statement": [ANYTHING]}
+    [may] = engine({"identity": everything, "resource": None, "organization": scp, "cases": cases})
+    return may
+
+
+def test_the_readmes_scp_leaves_our_tags_to_the_engineer_and_the_function(engine):
+    cases = list(ways_to_tag(DEVELOPER))
+
+    may = allowed_by(engine, the_readmes_scp(), cases)
+
+    assert [case for case, is_ in zip(cases, may, strict=True) if is_] == []
+    for who in (ENGINEER, *FUNCTIONS):
+        assert all(allowed_by(engine, the_readmes_scp(), list(ways_to_tag(who))))
+
+
+def test_the_readmes_scp_leaves_other_tags_and_other_resources_alone(engine):
+    volume = f"arn:aws:ec2:{REGION}:{ACCOUNT}:volume/vol-0123456789abcdef0"
+    cases = [
+        *(tagging("CreateTags", arn, ["Name"], DEVELOPER) for arn in (OURS, IMAGE, INSTANCE)),
+        *(tagging("DeleteTags", arn, ["Name"], DEVELOPER) for arn in (OURS, IMAGE, INSTANCE)),
+        *(tagging("CreateTags", arn, ["ami-reactors"], DEVELOPER) for arn in (OURS, IMAGE)),
+        *(tagging("DeleteTags", arn, [], DEVELOPER) for arn in (INSTANCE, volume)),
+    ]
+
+    assert all(allowed_by(engine, the_readmes_scp(), cases))
+
+
+def damaged_scps():
+    """The SCP with each statement removed, and each action of a statement."""
+    scp = the_readmes_scp()
+    for number, statement in enumerate(scp["Statement"]):
+        rest = [other for other in scp["Statement"] if other is not statement]
+        yield f"without {statement['Sid']}", scp | {"Statement": rest}
+        for action in _listed(statement["Action"]):
+            less = [one for one in _listed(statement["Action"]) if one != action]
+            changed = deepcopy(scp)
+            changed["Statement"][number]["Action"] = less or "ec2:RunInstances"
+            yield f"{statement['Sid']} without {action}", changed
+
+
+@pytest.mark.parametrize(("damage", "scp"), list(damaged_scps()))
+def test_the_engine_notices_each_hole_in_the_scp(engine, damage, scp):
+    assert any(allowed_by(engine, scp, list(ways_to_tag(DEVELOPER)))), damage
+
+
+def test_a_role_of_the_readmes_scp_is_no_longer_than_a_role_may_be():
+    assert all(len(arn.rpartition("/")[2]) <= 64 for arn in FUNCTIONS)
 
 
 @pytest.mark.parametrize("linter", ["parliament", "cloudsplaining"])

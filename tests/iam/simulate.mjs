@@ -1,5 +1,5 @@
 // Asks @cloud-copilot/iam-simulate, an IAM engine that somebody else wrote, for its decisions.
-// stdin:  [{"identity": policy or null, "resource": policy or null,
+// stdin:  [{"identity": policy or null, "resource": policy or null, "organization": SCP or null,
 //           "cases": [{"principal", "action", "arn", "account", "context"}]}]
 // stdout: for each of them a list of decisions, as "Allowed" or "ImplicitlyDenied"
 // The argument is the folder that holds node_modules: nothing is installed into this checkout.
@@ -8,7 +8,13 @@ import { createRequire } from 'node:module'
 
 const { runSimulation } = createRequire(`${process.argv[2]}/`)('@cloud-copilot/iam-simulate')
 
-const decide = async (identity, resource, { principal, action, arn, account, context }) => {
+const organization = (policy) => [
+  { name: 'FullAWSAccess', policy: { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] } },
+  { name: 'ours', policy },
+]
+
+const decide = async (question, { principal, action, arn, account, context }) => {
+  const { identity, resource, organization: scp } = question
   const answer = await runSimulation({
     request: {
       principal,
@@ -18,7 +24,7 @@ const decide = async (identity, resource, { principal, action, arn, account, con
     },
     identityPolicies: identity ? [{ name: 'identity', policy: identity }] : [],
     resourcePolicy: resource ?? undefined,
-    serviceControlPolicies: [],
+    serviceControlPolicies: scp ? [{ orgIdentifier: 'root', policies: organization(scp) }] : [],
     resourceControlPolicies: [],
   }, {})
   if (answer.resultType === 'error') throw new Error(`${action}: ${JSON.stringify(answer.errors)}`)
@@ -27,7 +33,7 @@ const decide = async (identity, resource, { principal, action, arn, account, con
 
 const questions = JSON.parse(readFileSync(0, 'utf8'))
 const decisions = []
-for (const { identity, resource, cases } of questions) {
-  decisions.push(await Promise.all(cases.map((asked) => decide(identity, resource, asked))))
+for (const question of questions) {
+  decisions.push(await Promise.all(question.cases.map((asked) => decide(question, asked))))
 }
 process.stdout.write(JSON.stringify(decisions))
