@@ -1,13 +1,12 @@
-"""Captured events, read from files: one event, many, or dead letters as saved from the queue."""
+"""Captured events, read from files: one event, many, or whatever AWS wraps them in."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pydantic_core
-
-from models.dead_letter import original_event
+from infra.json_text import NotUtf8, parsed, utf8
+from models.wrappings import MESSAGE, RECORD, Found, found_in
 
 
 class BadInput(ValueError):
@@ -19,12 +18,14 @@ class Captured:
     """One event of a file.
 
     Attributes:
-        source: The file's name, with the event's number where the file holds many.
-        payload: The event; None where a dead letter has none in it.
+        source: The file's name, with the event's number if the file holds many.
+        payload: The event; None if a dead letter has none in it.
+        made_up: Its fields that the file does not have: to be filled in before it is replayed.
     """
 
     source: str
     payload: dict[str, Any] | None
+    made_up: tuple[str, ...] = ()
 
 
 def read_events(paths: list[Path]) -> list[Captured]:
@@ -47,33 +48,30 @@ def _files(path: Path) -> list[Path]:
 
 def _read(file: Path) -> Iterator[Captured]:
     try:
-        text = file.read_bytes()
+        text = utf8(file.read_bytes())
     except OSError as error:
         raise BadInput(f"{file}: {error.strerror}") from error
-    items = _items(file, text)
-    for number, item in enumerate(items, start=1):
-        source = str(file) if len(items) == 1 else f"{file}:{number}"
-        if not isinstance(item, dict):
-            raise BadInput(f"{source}: must be an event, which is a JSON object")
-        yield Captured(source, original_event(item))
+    except NotUtf8 as error:
+        raise BadInput(f"{file}: {error}") from error
+    found = [found for item in _items(file, text) for found in found_in(item)]
+    for number, one in enumerate(found, start=1):
+        source = str(file) if len(found) == 1 else f"{file}:{number}"
+        if one.payload is None and not _is_dead_letter(one):
+            raise BadInput(f"{source}: {one.fault}")
+        yield Captured(source, one.payload, one.made_up)
+
+
+def _is_dead_letter(found: Found) -> bool:
+    """Such a one is kept even if no event is in it: a queue may hold anything."""
+    return MESSAGE in found.chain or RECORD in found.chain
 
 
 def _items(file: Path, text: bytes) -> list[Any]:
-    """A JSON object, an array of them, JSON Lines, or an answer of SQS with messages in it."""
+    """The one JSON value of a file, or those of JSON Lines."""
     try:
-        whole = _parsed(text)
+        return [parsed(text)]
     except ValueError as error:
         return _lines(file, text, error)
-    if isinstance(whole, dict):
-        for key in ("Messages", "Records"):  # ReceiveMessage's answer, Lambda's batch
-            if isinstance(whole.get(key), list):
-                whole = whole[key]
-                break
-        else:
-            return [whole]
-    if not isinstance(whole, list) or not whole:
-        raise BadInput(f"{file}: must be an event or an array of events")
-    return whole
 
 
 def _lines(file: Path, text: bytes, error: ValueError) -> list[Any]:
@@ -82,15 +80,10 @@ def _lines(file: Path, text: bytes, error: ValueError) -> list[Any]:
     items = []
     for number, line in enumerate(lines, start=1):
         try:
-            items.append(_parsed(line))
+            items.append(parsed(line))
         except ValueError as fault:
             said = f"{file}:{number}: not JSON: {fault}" if items else f"{file}: not JSON: {error}"
             raise BadInput(said) from fault
     if not items:
         raise BadInput(f"{file}: is empty")
     return items
-
-
-def _parsed(text: bytes) -> Any:
-    # unlike json.loads, this refuses NaN and answers deep nesting with a ValueError
-    return pydantic_core.from_json(text, allow_inf_nan=False)

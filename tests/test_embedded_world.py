@@ -269,7 +269,8 @@ def test_a_byte_order_mark_does_no_harm():
         pytest.param('{"Images": NaN}', "must be JSON in UTF-8: expected value", id="NaN"),
         pytest.param("[" * 100_000, "must be JSON in UTF-8: recursion limit", id="too deep"),
         pytest.param('{"a": "\\ud800"}', "must be JSON in UTF-8: ", id="half a character"),
-        pytest.param(b"\xff\xfe{\x00}\x00", "must be JSON in UTF-8: expected value", id="UTF-16"),
+        pytest.param(b"\xff\xfe{\x00}\x00", "is UTF-16: save it as UTF-8", id="UTF-16"),
+        pytest.param(b"{\x00}\x00", "is UTF-16: save it as UTF-8", id="UTF-16, no mark"),
         pytest.param(b'{"Images": "\xff"}', "must be JSON in UTF-8: ", id="not UTF-8"),
     ],
 )

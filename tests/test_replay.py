@@ -1,5 +1,7 @@
 """`ami-reactor replay` as its users run it."""
 
+import base64
+import gzip
 import json
 from pathlib import Path
 
@@ -229,6 +231,14 @@ def test_what_lambda_would_receive_and_cannot_read_is_dead_lettered(replay, even
         pytest.param(b'{"a": "\\ud800"}', id="a lone surrogate"),
         pytest.param(b'{"a": 1}\n{"b": ', id="JSON Lines cut off"),
         pytest.param(b'{"Messages": []}', id="no messages"),
+        pytest.param(b"{}", id="an empty object"),
+        pytest.param(b'{"hello": "world"}', id="another object"),
+        pytest.param(b'{"Images": []}', id="a world"),
+        pytest.param(json.dumps(ami_state()).encode("utf-16"), id="UTF-16"),
+        pytest.param(json.dumps(ami_state()).encode("utf-16-be"), id="UTF-16 without a mark"),
+        pytest.param(b'{"Records": [{"eventName": "CreateImage"}]}', id="CloudTrail"),
+        pytest.param(b'{"events": [{"message": "START"}]}', id="another log"),
+        pytest.param(b'{"Source": "a", "DetailType": "b", "Detail": "x"}', id="no Detail"),
     ],
 )
 def test_a_file_that_cannot_be_read_stops_before_anything_runs(replay, text, tmp_path):
@@ -257,7 +267,6 @@ def test_a_file_that_is_not_there_is_named(replay, tmp_path):
         pytest.param(ami_state() | {"detail": {"ImageId": NEW, "State": "x" * 300_000}}, id="long"),
         pytest.param(ami_state() | {"time": "2999-01-01T00:00:00Z"}, id="a future date"),
         pytest.param(ami_state() | {"time": 1e308}, id="a time that is no date"),
-        pytest.param({}, id="an empty object"),
         pytest.param({"Body": "{}", "MessageId": 7}, id="a dead letter with an odd id"),
         pytest.param(ami_state() | {"resources": [1] * 60_000}, id="faults without end"),
         pytest.param({"detail-type": ["x"], "source": 3}, id="wrong types all over"),
@@ -337,10 +346,10 @@ def test_the_table_names_templates_as_they_are_and_obeys_no_markup(tmp_path):
     ("event", "why"),
     [
         (backup_completed() | {"account": "222233334444"}, f"the world is of account {ACCOUNT}"),
-        ({"Images": []}, "it is no event of EventBridge's"),
+        ({k: v for k, v in backup_completed().items() if k != "account"}, "account is missing\n"),
         (backup_completed() | {"source": "aws.s3"}, "no rule selects it\n"),
     ],
-    ids=["another account's", "a world", "another source's"],
+    ids=["another account's", "no account", "another source's"],
 )
 def test_where_no_rule_selects_an_event_it_says_what_may_be_mixed_up(tmp_path, event, why):
     (tmp_path / "event.json").write_text(json.dumps(event))
@@ -350,3 +359,118 @@ def test_where_no_rule_selects_an_event_it_says_what_may_be_mixed_up(tmp_path, e
 
     assert why in " ".join(result.stdout.split()) + "\n"
     assert result.exit_code == 0
+
+
+def test_why_no_rule_selects_an_event_is_in_its_line_too(replay):
+    [line] = lines(replay(backup_completed() | {"source": "aws.s3"}))
+
+    assert (line["result"], line["error"]) == ("unmatched", "no rule selects it")
+
+
+@pytest.mark.parametrize(
+    ("event", "fault"),
+    [
+        ({k: v for k, v in ami_state().items() if k != "source"}, "source: is required"),
+        (ami_state() | {"detail-type": 7}, "detail-type: must be a string"),
+        ({k: v for k, v in ami_state().items() if k != "detail"}, "detail: is required"),
+    ],
+)
+def test_an_event_that_eventbridge_never_made_is_rejected_and_not_calmly_unmatched(
+    replay, event, fault
+):
+    result = replay(event)
+
+    [line] = lines(result)
+    assert (line["result"], line["error"], line["attempts"]) == ("rejected", fault, 0)
+    assert result.exit_code == 1
+
+
+def text(value):
+    return json.dumps(value)
+
+
+def zipped(value):
+    return base64.b64encode(gzip.compress(text(value).encode())).decode()
+
+
+LOG_EVENTS = {"messageType": "DATA_MESSAGE", "logEvents": [{"message": text(ami_state())}]}
+ENTRY = {
+    "Source": "aws.ec2",
+    "DetailType": "EC2 AMI State Change",
+    "Detail": text(ami_state()["detail"]),
+}
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        pytest.param({"events": [{"message": text(ami_state()), "timestamp": 1}]}, id="a log"),
+        pytest.param({"results": [[{"field": "@timestamp", "value": "x"},
+                                   {"field": "@message", "value": text(ami_state())}]],
+                      "status": "Complete"}, id="Logs Insights"),
+        pytest.param([{"@message": ami_state()}], id="Logs Insights' console"),
+        pytest.param({"Type": "Notification", "Message": text(ami_state())}, id="SNS"),
+        pytest.param({"Messages": [{"Body": text({"Message": text(ami_state())})}]}, id="SNS, SQS"),
+        pytest.param({"Records": [{"Sns": {"Message": text(ami_state())}}]}, id="SNS to Lambda"),
+        pytest.param(LOG_EVENTS, id="a subscription"),
+        pytest.param({"awslogs": {"data": zipped(LOG_EVENTS)}}, id="a subscription to Lambda"),
+        pytest.param({"Records": [{"kinesis": {"data": zipped(LOG_EVENTS)}}]}, id="Kinesis"),
+        pytest.param({"requestPayload": ami_state()}, id="Lambda's record"),
+        pytest.param({"requestPayload": {"Records": [{"body": text(ami_state())}]}}, id="a batch"),
+        pytest.param({"message": ami_state(), "level": "INFO"}, id="a logger's line"),
+        pytest.param([[ami_state()]], id="arrays"),
+        pytest.param([ENTRY], id="entries"),
+        pytest.param({"Entries": [ENTRY | {"Time": "2026-06-15T18:00:00Z"}]}, id="a request"),
+        pytest.param(b"\xef\xbb\xbf" + text(ami_state()).encode(), id="a byte order mark"),
+        pytest.param({"Message": text(text(ami_state()))}, id="quoted once more"),
+    ],
+)  # fmt: skip
+def test_an_event_is_found_in_whatever_aws_wraps_it_in(replay, wrapped):
+    [line] = lines(replay(wrapped))
+
+    assert [t["outcome"] for t in line["templates"]] == ["promoted"]
+
+
+def test_json_lines_of_wrapped_events_are_replayed_in_their_order(replay):
+    first = {"events": [{"message": text(ami_state())}, {"message": text(backup_completed())}]}
+
+    replayed = lines(replay("\n".join([text(first), text({"Message": text(ami_state())})])))
+
+    assert [line["detail_type"] for line in replayed] == [
+        "EC2 AMI State Change",
+        "Backup Job State Change",
+        "EC2 AMI State Change",
+    ]
+
+
+def test_what_is_made_up_for_an_entry_is_said_and_the_same_in_each_run(replay):
+    first, again = replay([ENTRY]), replay([ENTRY])
+
+    assert first.stdout == again.stdout
+    assert "000.json: made up" in first.stderr
+    assert "id, account, region, time" in first.stderr
+
+
+def test_what_is_no_event_is_named_with_what_an_event_has(replay):
+    result = replay([ami_state(), {"LaunchTemplates": []}])
+
+    assert "000.json:2: is a world, which goes with --world; an event" in result.stderr
+    assert "has source, detail-type and detail" in result.stderr
+
+
+def test_wrappings_without_end_are_refused(replay):
+    payload = ami_state()
+    for _ in range(60):
+        payload = {"requestPayload": payload}
+
+    [line] = lines(replay(payload))
+
+    assert line["result"] == "rejected"
+
+
+def test_that_the_world_is_empty_is_said(tmp_path):
+    (tmp_path / "event.json").write_text(json.dumps(ami_state()))
+
+    result = CliRunner().invoke(app, ["replay", str(tmp_path / "event.json")])
+
+    assert "without --world the world is empty" in result.stderr

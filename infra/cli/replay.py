@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from infra.captured import BadInput, read_events
-from infra.cli.output import stop
+from infra.captured import BadInput, Captured, read_events
+from infra.cli.output import err, stop
+from infra.cli.showing import outside
 
 STORY = Path(__file__).parent.parent / "story"
 
@@ -16,8 +17,9 @@ def replay(
         list[Path] | None,
         typer.Argument(
             metavar="[EVENT.json|DIR]...",
-            help="Files or folders of captured events: JSON, JSON Lines, an array, or dead letters"
-            " as saved from the queue. Without any, a story is told.",
+            help="Files or folders of events: JSON, JSON Lines, arrays, and as AWS wraps them:"
+            " messages of SQS and SNS, answers of aws logs, entries for put-events, records of"
+            " Lambda. Without any, a story is told.",
             show_default=False,
         ),
     ] = None,
@@ -45,7 +47,8 @@ def replay(
 
     Example: ami-reactor replay tests/events/ami_available.json --world infra/story/world.json
 
-    Exit status: 1 if an event was dead-lettered, lost or unreadable; 2 if a file cannot be read.
+    Exit status: 1 if an event was dead-lettered, lost or unreadable; 2 if a file cannot be read,
+    or something in it is no event.
     """
     is_story = not events and world is None
     if not events and not is_story:
@@ -56,6 +59,7 @@ def replay(
         captured = read_events(events or [STORY / "events"])
     except BadInput as error:
         stop(str(error))
+    _say_what_is_not_given(captured, world, is_story=is_story)
     # the embedded AWS takes a second to import, which the other verbs need not wait for
     from infra.cli.replaying import run
     from infra.cli.worlds import world_from
@@ -63,3 +67,12 @@ def replay(
     start = world_from(STORY / "world.json" if is_story else world)
     status = run(start, captured, tell_the_end=is_story, world_out=world_out, as_json=as_json)
     raise typer.Exit(status)
+
+
+def _say_what_is_not_given(captured: list[Captured], world: Path | None, *, is_story: bool) -> None:
+    if world is None and not is_story:
+        err.print("without --world the world is empty: no launch template is in it")
+    for item in captured:
+        if item.made_up:
+            made_up = f"made up, for an entry of PutEvents has none: {', '.join(item.made_up)}"
+            err.print(outside(f"{item.source}: {made_up}"), soft_wrap=True)

@@ -3,8 +3,10 @@
 import json
 import re
 import sys
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,10 @@ from infra.embedded.delivery import Receipt
 from infra.embedded.stage import Stage, stage
 from infra.embedded.world import World
 from infra.files import write_whole
-from models.base import printable
+from models.base import Place, printable
 from models.events import Ignored
 from models.outcome import Outcome, Result, rejected, undelivered, unmatched
+from models.wrappings import AN_EVENT_HAS, fault_of
 
 _PROGRESS_FROM = 100  # events
 _ENDING = re.compile(r"\.(jsonl?|ndjson)\b")
@@ -43,14 +46,18 @@ class Line:
     receipt: Receipt
     outcome: Outcome
     account: str
+    event: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_failure(self) -> bool:
         return self.receipt.is_dead_lettered or self.receipt.is_lost
 
     def as_json(self) -> dict[str, Any]:
+        is_unmatched = self.outcome.result is Result.UNMATCHED
         return self.outcome.model_dump(mode="json") | {
-            "error": self.outcome.error or self.receipt.error,
+            "error": self.outcome.error
+            or self.receipt.error
+            or (_why_nothing(self) if is_unmatched else None),
             "attempts": self.receipt.attempts,
             "dead_lettered": self.receipt.is_dead_lettered,
         }
@@ -98,16 +105,32 @@ def _replayed(staged: Stage, captured: list[Captured]) -> Iterator[Line]:
 
 def _line(staged: Stage, item: Captured) -> Line:
     if item.payload is None:
-        outcome = rejected({}, "Body: must be an event, or Lambda's record of one")
+        outcome = rejected({}, f"no event is in it: {AN_EVENT_HAS}")
         return Line(item, Receipt(is_lost=True), outcome, staged.place.account)
-    receipt = staged.delivery.deliver(item.payload)
+    if fault := fault_of(item.payload):  # EventBridge delivers no such event
+        outcome = rejected(item.payload, fault)
+        return Line(item, Receipt(is_lost=True), outcome, staged.place.account)
+    event = _whole(item, staged.place)
+    receipt = staged.delivery.deliver(event)
     if not receipt.is_matched:
-        outcome = unmatched(item.payload)
+        outcome = unmatched(event)
     elif receipt.outcome is None:
-        outcome = undelivered(item.payload, receipt.error or "no outcome")
+        outcome = undelivered(event, receipt.error or "no outcome")
     else:
         outcome = Outcome.model_validate(receipt.outcome)
-    return Line(item, receipt, outcome, staged.place.account)
+    return Line(item, receipt, outcome, staged.place.account, event)
+
+
+def _whole(item: Captured, place: Place) -> dict[str, Any]:
+    """The event, with what EventBridge would have given it: the same in each run but its time."""
+    payload = item.payload or {}
+    made_up = {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(payload, sort_keys=True))),
+        "account": place.account,
+        "region": place.region,
+        "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    }
+    return {**payload, **{key: made_up[key] for key in item.made_up}}
 
 
 def _print_json(lines: Iterator[Line]) -> list[Line]:
@@ -155,9 +178,9 @@ def _why_nothing(line: Line) -> str:
     if line.outcome.result is not Result.UNMATCHED:
         return ""
     # what an engineer may have mixed up, other than the rules' patterns
-    account = (line.item.payload or {}).get("account")
+    account = line.event.get("account")
     if account is None:
-        return "no rule selects it: it is no event of EventBridge's"
+        return "no rule selects it: account is missing"
     if account != line.account:
         return f"no rule selects it: the world is of account {line.account}, the event is not"
     return "no rule selects it"
@@ -211,5 +234,5 @@ def _say_what_next(failures: list[Line], world_out: Path | None) -> None:
         said.append(f"{dead} dead-lettered; kept {kept}.")
     if lost:
         said.append(f"{lost} lost or unreadable.")
-    said.append("Mend what is named above, then replay again: it does no harm.")
+    said.append("Fix what is named above, then replay again: it does no harm.")
     err.print("\n".join(said), markup=False, highlight=False)

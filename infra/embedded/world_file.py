@@ -1,16 +1,15 @@
 """The world file: what exists in one account and Region."""
 
-import codecs
 from collections import Counter, defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-import pydantic_core
 from moto.core.base_backend import AccountSpecificBackend
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic.alias_generators import to_pascal
 
 from infra.embedded.world_entries import Group, Image, Instance, Template, Version, fail
+from infra.json_text import NotUtf8, parsed
 from models.base import printable
 from models.faults import in_plain_words
 
@@ -173,13 +172,13 @@ def read_world(text: str | bytes, source: str) -> World:
         BadWorld: One line that names the source, the field and what the field may be. No value
             is repeated but ids and names.
     """
-    if isinstance(text, bytes):
-        text = text.removeprefix(codecs.BOM_UTF8)
     try:
-        content = pydantic_core.from_json(text, allow_inf_nan=False)
+        content = parsed(text)
         return World.model_validate(content, by_alias=True, by_name=False)
     except ValidationError as exc:
         raise BadWorld(f"{source}: {_first_fault(exc)}") from exc
+    except NotUtf8 as exc:
+        raise BadWorld(f"{source}: {exc}") from exc
     except ValueError as exc:
         raise BadWorld(f"{source}: must be JSON in UTF-8: {exc}") from exc
 
