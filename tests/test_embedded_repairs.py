@@ -25,6 +25,7 @@ from infra.embedded.repairs import images
 
 ACCOUNT, REGION = "111122223333", "ap-northeast-2"
 OLD, NEW = "ami-0123456789abcdef0", "ami-0123456789abcdef1"
+VENDOR = "999988887777"
 UNKNOWN = "lt-0fedcba9876543210"
 USER_DATA = "aGVsbG8="
 DATA = {
@@ -69,8 +70,19 @@ class Aws:
         )
         return [v["VersionNumber"] for page in pages for v in page["LaunchTemplateVersions"]]
 
+    def there_are(self, *image_ids: str, **fields: Any) -> None:
+        """Images of a vendor's."""
+        for image_id in image_ids:
+            ami = amis.Ami(self.backend, image_id, name=image_id, owner_id=VENDOR)
+            if fields:
+                images.describe(ami, {"ImageId": image_id, "OwnerId": VENDOR, **fields})
+            self.backend.amis[image_id] = ami
+
     def instance(self, image_id: str = OLD) -> str:
+        """Of an image that is gone afterwards: what is listed is what a test made."""
+        self.there_are(image_id)
         made = self.ec2.run_instances(ImageId=image_id, MinCount=1, MaxCount=1)
+        del self.backend.amis[image_id]
         return made["Instances"][0]["InstanceId"]
 
     def image(self, name: str, **asked: Any) -> str:
@@ -92,6 +104,16 @@ class Aws:
     def members(self) -> list[dict[str, Any]]:
         groups = self.auto_scaling.describe_auto_scaling_groups()["AutoScalingGroups"]
         return groups[0]["Instances"]
+
+    def activities(self) -> list[dict[str, Any]]:
+        answered = self.auto_scaling.describe_scaling_activities(AutoScalingGroupName="web")
+        return answered["Activities"]
+
+    def volumes(self, **asked: Any) -> list[int]:
+        """The sizes, in GiB, of what an instance starts with."""
+        made = self.ec2.run_instances(MinCount=1, MaxCount=1, **asked)["Instances"][0]
+        attached = [{"Name": "attachment.instance-id", "Values": [made["InstanceId"]]}]
+        return sorted(v["Size"] for v in self.ec2.describe_volumes(Filters=attached)["Volumes"])
 
     def running(self) -> list[str]:
         reservations = self.ec2.describe_instances()["Reservations"]
@@ -298,6 +320,7 @@ def _(aws: Aws) -> Any:
     moto="AssertionError",
 )
 def _(aws: Aws) -> Any:
+    aws.there_are(OLD, NEW)
     template = aws.template()
     aws.version(template, LaunchTemplateData={"ImageId": NEW, "UserData": USER_DATA})
     aws.group(template, "2")
@@ -709,6 +732,145 @@ def _(aws: Aws) -> Any:
     return image["RootDeviceType"], mapping["Ebs"]["SnapshotId"].startswith("snap-")
 
 
+# ---- RunInstances --------------------------------------------------------------------------------
+
+
+def a_mapping(size: int | None, device: str = "/dev/xvda", snapshot: str = "snap-0f") -> Any:
+    sized = {} if size is None else {"VolumeSize": size}
+    return {
+        "DeviceName": device,
+        "Ebs": {**({"SnapshotId": snapshot} if snapshot else {}), **sized},
+    }
+
+
+OF_INSTANCE = {"SourceInstanceId": "i-0123456789abcdef0", "BlockDeviceMappings": [a_mapping(50)]}
+
+
+@difference(
+    "a volume is no smaller than its snapshot",
+    "InstanceBackend.run_instances",
+    aws=["InvalidBlockDeviceMapping", "InvalidBlockDeviceMapping", [50], [80]],
+    moto=[[22], "InvalidSnapshot.NotFound", [50], [80]],
+)
+def _(aws: Aws) -> Any:
+    aws.there_are(OLD, **OF_INSTANCE)
+    asked = [a_mapping(22, snapshot=""), a_mapping(22), a_mapping(50, snapshot="")]
+    asked.append(a_mapping(80, snapshot=""))
+    return [
+        answer(lambda aws, one=one: aws.volumes(ImageId=OLD, BlockDeviceMappings=[one]), aws)
+        for one in asked
+    ]
+
+
+@difference(
+    "the mapping of a registered image may be larger than its snapshot",
+    "InstanceBackend.run_instances",
+    aws=[22, 100],
+    moto=[22],
+)
+def _(aws: Aws) -> Any:
+    own = [a_mapping(50), a_mapping(100, "/dev/sdf", "snap-0e")]
+    aws.there_are(OLD, BlockDeviceMappings=own)
+    return aws.volumes(ImageId=OLD, BlockDeviceMappings=[a_mapping(22, snapshot="")])
+
+
+@difference(
+    "a volume has a size, or a snapshot of its own or of the image's",
+    "InstanceBackend.run_instances",
+    aws=["MissingParameter", [50]],
+    moto=["MissingParameter", "MissingParameter"],
+)
+def _(aws: Aws) -> Any:
+    aws.there_are(OLD, **OF_INSTANCE)
+    found = []
+    for number, device in enumerate(("/dev/sdf", "/dev/xvda")):
+        mapping = {"DeviceName": device, "Ebs": {"Encrypted": True}}
+        name = f"web-{number}"
+        aws.ec2.create_launch_template(
+            LaunchTemplateName=name,
+            LaunchTemplateData={"ImageId": OLD, "BlockDeviceMappings": [mapping]},
+        )
+        named = {"LaunchTemplateName": name}
+        found.append(answer(lambda aws, named=named: aws.volumes(LaunchTemplate=named), aws))
+    return found
+
+
+@difference(
+    "a request's mapping may have the image's snapshot too",
+    "InstanceResponse._parse_block_device_mapping",
+    aws=[50],
+    moto="MissingParameter",
+)
+def _(aws: Aws) -> Any:
+    aws.there_are(OLD, **OF_INSTANCE)
+    asked = {"DeviceName": "/dev/xvda", "Ebs": {"VolumeType": "gp3"}}
+    return aws.volumes(ImageId=OLD, BlockDeviceMappings=[asked])
+
+
+@difference(
+    "only an available image can be launched",
+    "InstanceBackend.run_instances",
+    aws=["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidAMIID.Unavailable"],
+    moto=[[8], [8], [8]],
+)
+def _(aws: Aws) -> Any:
+    aws.there_are(OLD, NEW)
+    aws.ec2.disable_image(ImageId=OLD)
+    aws.ec2.deregister_image(ImageId=NEW)
+    images_asked = ("ami-0fedcba9876543210", OLD, NEW)
+    return [answer(lambda aws, id_=id_: aws.volumes(ImageId=id_), aws) for id_ in images_asked]
+
+
+@difference(
+    "the instance type and the image fit together",
+    "InstanceBackend.run_instances",
+    aws=["InvalidParameterValue", "InvalidParameterCombination", "started"],
+    moto=["started"] * 3,
+)
+def _(aws: Aws) -> Any:
+    aws.there_are(OLD, Architecture="x86_64", EnaSupport=False)
+
+    def start(aws: Aws, type_: str) -> str:
+        aws.ec2.run_instances(ImageId=OLD, MinCount=1, MaxCount=1, InstanceType=type_)
+        return "started"
+
+    types = ("c7g.large", "t3.micro", "t2.micro")
+    return [answer(lambda aws, type_=type_: start(aws, type_), aws) for type_ in types]
+
+
+@difference(
+    "an image may say which instance types it supports",
+    "InstanceBackend.run_instances",
+    aws=["InvalidParameterCombination", "InvalidParameterCombination", "started"],
+    moto=["started"] * 3,
+)
+def _(aws: Aws) -> Any:
+    allowed = {"SupportedInstanceTypes": ["t3.micro"]}, {"UnsupportedInstanceTypes": ["t3.nano"]}
+    aws.there_are(OLD, InstanceTypeSpecification=allowed[0])
+    aws.there_are(NEW, InstanceTypeSpecification=allowed[1])
+
+    def start(aws: Aws, image: str, type_: str) -> str:
+        aws.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, InstanceType=type_)
+        return "started"
+
+    asked = (OLD, "t3.nano"), (NEW, "t3.nano"), (OLD, "t3.micro")
+    return [answer(lambda aws, one=one: start(aws, *one), aws) for one in asked]
+
+
+@difference(
+    "a template's security groups need not be part of the world",
+    "InstanceBackend._get_template_from_args",
+    aws=[OLD],
+    moto="InvalidGroup.NotFound",
+)
+def _(aws: Aws) -> Any:
+    aws.there_are(OLD)
+    data = {"ImageId": OLD, "SecurityGroupIds": ["sg-0123456789abcdef0"], "KeyName": "ops"}
+    named = {"LaunchTemplateId": aws.template(**data)}
+    aws.ec2.run_instances(LaunchTemplate=named, MinCount=1, MaxCount=1)
+    return aws.running()
+
+
 # ---- Auto Scaling --------------------------------------------------------------------------------
 
 
@@ -719,6 +881,7 @@ def _(aws: Aws) -> Any:
     moto=["2", "2"],
 )
 def _(aws: Aws) -> Any:
+    aws.there_are(OLD, NEW)
     template = aws.template(ImageId=OLD)
     aws.group(template)
     aws.version(template)
@@ -739,15 +902,53 @@ def _(aws: Aws) -> Any:
 
 
 @difference(
-    "a group launches where security groups and snapshots are not part of the world",
+    "what EC2 refuses to launch is a failed activity, and no instance",
     "FakeAutoScalingGroup.replace_autoscaling_group_instances",
-    aws=[OLD],
-    moto="InvalidGroup.NotFound",
+    aws=([], ["Failed"]),
+    moto="InvalidLaunchTemplateId.VersionNotFound",
 )
 def _(aws: Aws) -> Any:
-    template = aws.template(**DATA, SecurityGroupIds=["sg-0123456789abcdef0"])
-    aws.group(template)
-    return aws.running()
+    aws.group(aws.template(), "9")
+    return aws.running(), [activity["StatusCode"] for activity in aws.activities()]
+
+
+@difference(
+    "scaling activities are told, newest first",
+    "AutoScalingResponse.describe_scaling_activities",
+    aws=["Failed", "Successful"],
+    moto=[],
+)
+def _(aws: Aws) -> Any:
+    aws.there_are(OLD)
+    aws.group(aws.template(ImageId=OLD))
+    del aws.backend.amis[OLD]
+    aws.auto_scaling.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=2)
+    return [activity["StatusCode"] for activity in aws.activities()]
+
+
+@difference(
+    "a group launches its desired capacity, however that is divided",
+    "FakeAutoScalingGroup.set_desired_capacity",
+    aws=3,
+    moto=2,
+)
+def _(aws: Aws) -> Any:
+    aws.there_are(OLD)
+    specification = {"LaunchTemplateId": aws.template(ImageId=OLD), "Version": "$Default"}
+    aws.auto_scaling.create_auto_scaling_group(
+        AutoScalingGroupName="web",
+        MinSize=3,
+        MaxSize=3,
+        AvailabilityZones=[f"{REGION}a"],
+        MixedInstancesPolicy={
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": specification,
+                "Overrides": [{"InstanceType": "t3.micro"}],
+            },
+            "InstancesDistribution": {"OnDemandPercentageAboveBaseCapacity": 50},
+        },
+    )
+    return len(aws.members())
 
 
 @difference(
@@ -757,6 +958,7 @@ def _(aws: Aws) -> Any:
     moto=["1"],
 )
 def _(aws: Aws) -> Any:
+    aws.there_are(OLD, NEW)
     template = aws.template(ImageId=OLD)
     aws.version(template)
     aws.group(template, "$Latest")
@@ -928,6 +1130,34 @@ def test_a_token_of_no_page_is_refused(aws):
         return aws.ec2.describe_images(NextToken="nonsense")
 
     assert answer(ask, aws) == "InvalidNextToken"
+
+
+def test_a_failed_launch_is_told_in_aws_s_words(aws):
+    aws.there_are(OLD, **OF_INSTANCE)
+    aws.group(aws.template(ImageId=OLD, BlockDeviceMappings=[a_mapping(22, snapshot="")]))
+
+    [activity] = aws.activities()
+
+    why = "Volume of size 22GB is smaller than snapshot 'snap-0f', expect size >= 50GB"
+    assert aws.members() == []
+    assert activity["StatusMessage"] == f"{why}. Launching EC2 instance failed."
+    assert activity["Description"].endswith(f"Status Reason: {activity['StatusMessage']}")
+
+
+def test_a_group_starts_the_first_of_its_types_that_can_start(aws):
+    aws.there_are(OLD, Architecture="x86_64")
+    specification = {"LaunchTemplateId": aws.template(ImageId=OLD), "Version": "$Default"}
+    overrides = [{"InstanceType": "c7g.large"}, {"InstanceType": "c7i.large"}]
+    mixed = {"LaunchTemplateSpecification": specification, "Overrides": overrides}
+    aws.auto_scaling.create_auto_scaling_group(
+        AutoScalingGroupName="web",
+        MinSize=1,
+        MaxSize=1,
+        AvailabilityZones=[f"{REGION}a"],
+        MixedInstancesPolicy={"LaunchTemplate": mixed},
+    )
+
+    assert [member["InstanceType"] for member in aws.members()] == ["c7i.large"]
 
 
 def test_events_of_aws_itself_are_accepted_where_that_is_asked_for():

@@ -151,6 +151,7 @@ def test_an_instance_goes_on_running_its_old_image():
     on_version_1 = {"InstanceId": MEMBER, "LaunchTemplate": {"Version": "1"}}
     group = {**GROUP, "DesiredCapacity": 2, "MaxSize": 3}
     world = a_world(
+        Images=[IMAGE, {**IMAGE, "ImageId": NEW}],
         LaunchTemplates=[{**TEMPLATE, "DefaultVersionNumber": 2}],
         LaunchTemplateVersions=versions,
         AutoScalingGroups=[{**group, "Instances": [on_version_1, {"InstanceId": OTHER}]}],

@@ -14,6 +14,7 @@ from moto.ec2.models import instances as moto_instances
 
 from infra.embedded.repairs.auto_scaling import join
 from infra.embedded.repairs.images import describe
+from infra.embedded.repairs.launches import moto_run_instances
 from infra.embedded.session import new_session
 from infra.embedded.world_entries import Group, Image, Instance, Member, Template, Version
 from infra.embedded.world_file import BadWorld, World, read_world
@@ -105,7 +106,8 @@ def _add_template(
 
 def _add_instance(ec2: EC2Backend, instance: Instance) -> moto_instances.Instance:
     with mock.patch.object(moto_instances, "random_instance_id", lambda: instance.instance_id):
-        reservation = ec2.run_instances(
+        reservation = moto_run_instances(  # it is there already: nothing is asked of its image
+            ec2,
             instance.image_id,
             1,
             None,

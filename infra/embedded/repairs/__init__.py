@@ -17,6 +17,7 @@ from infra.embedded.repairs import (
     images,
     launch_templates,
     launch_templates_described,
+    launches,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ REPAIRS = (
     *launch_templates.REPAIRS,
     *launch_templates_described.REPAIRS,
     *images.REPAIRS,
+    *launches.REPAIRS,
     *auto_scaling.REPAIRS,
     *events.REPAIRS,
 )

@@ -1,10 +1,14 @@
 """Auto Scaling: what a group launches, which version an instance came from, and refreshes."""
 
+import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from moto.autoscaling.models import ASG_NAME_TAG, FakeAutoScalingGroup, InstanceState
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
 
 if TYPE_CHECKING:
     from infra.embedded.repairs.answers import Repair
@@ -13,39 +17,118 @@ VERSION_TAG = "aws:ec2launchtemplate:version"
 TEMPLATE_TAG = "aws:ec2launchtemplate:id"
 
 _moto_launch = FakeAutoScalingGroup.replace_autoscaling_group_instances
+_moto_set_desired_capacity = FakeAutoScalingGroup.set_desired_capacity
+
+
+def set_desired_capacity(self: FakeAutoScalingGroup, new_capacity: int | None) -> None:
+    """All of it is launched, however it is divided between on-demand and spot.
+
+    moto divides it, and rounds both parts down.
+    """
+    policy = self.mixed_instances_policy
+    try:
+        if policy:
+            self.mixed_instances_policy = {**policy, "InstancesDistribution": {}}
+        _moto_set_desired_capacity(self, new_capacity)
+    finally:
+        self.mixed_instances_policy = policy
 
 
 def launch(self: FakeAutoScalingGroup, count_needed: int, propagated_tags: dict[str, str]) -> None:
     """Launch from the version that the group names, as it is resolved now (API model).
 
+    What EC2 refuses is a failed activity and no instance; moto would raise, or launch all the same.
     The embedded AWS has no networks, keys, profiles or snapshots of its own: a launch takes the
-    image, type, user data and tags. moto would look the rest up, and fail on a recorded world.
+    image, type, volumes, user data and tags. moto would look the rest up, and fail on a recorded
+    world.
     """
     template = self.ec2_launch_template
     if template is None:
         _moto_launch(self, count_needed, propagated_tags)
         return
-    version = template.get_version(self.launch_template_version)
-    reservation = self.ec2_backend.run_instances(
-        version.image_id,
-        count_needed,
-        version.user_data,
-        [],
-        instance_type=version.instance_type or _type_of(self),
-        is_instance_type_default=True,
-        placement=self.availability_zones[0],
-        block_device_mappings=[],
-        tags={"instance": {**propagated_tags, **version.instance_tags}},
-    )
-    for instance in reservation.instances:
-        join(self, instance, version.number)
-        self.instance_states.append(
-            InstanceState(
-                instance,
-                protected_from_scale_in=self.new_instances_protected_from_scale_in,
-                autoscaling_group=self,
+    for _ in range(count_needed):
+        try:
+            version = template.get_version(self.launch_template_version)
+            instance = _start(self, version, propagated_tags)
+        except EC2ClientError as refusal:
+            _note(self, refusal.message)
+        else:
+            _note(self, None, instance.id)
+            join(self, instance, version.number)
+            self.instance_states.append(
+                InstanceState(
+                    instance,
+                    protected_from_scale_in=self.new_instances_protected_from_scale_in,
+                    autoscaling_group=self,
+                )
             )
-        )
+
+
+def _start(group: FakeAutoScalingGroup, version: Any, tags: dict[str, str]) -> Any:
+    """One instance, of the first of the group's types that EC2 does not refuse."""
+    refusals = []
+    for override in _overrides(group) or [{}]:
+        type_ = override.get("InstanceType") or version.instance_type or None
+        try:
+            reservation = group.ec2_backend.run_instances(
+                override.get("ImageId") or version.image_id,
+                1,
+                version.user_data,
+                [],
+                instance_type=type_ or "m1.small",
+                is_instance_type_default=type_ is None,
+                block_device_mappings=version.data.get("BlockDeviceMappings", []),
+                tags={"instance": {**tags, **version.instance_tags}},
+            )
+        except EC2ClientError as refusal:
+            refusals.append(refusal)
+            continue
+        (instance,) = reservation.instances
+        # not asked for: moto would look for a subnet there, and it knows no Local Zones
+        instance._placement.zone = group.availability_zones[0]
+        return instance
+    raise refusals[0]
+
+
+def _note(group: FakeAutoScalingGroup, refusal: str | None, instance_id: str = "") -> None:
+    """Keep a scaling activity, newest first.
+
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/CHAP_Troubleshooting.html
+    """
+    now, size = datetime.now(UTC), len(group.instance_states)
+    cause = (
+        f"At {now:%Y-%m-%dT%H:%M:%SZ} an instance was started in response to a difference between"
+        f" desired and actual capacity, increasing the capacity from {size} to {size + 1}."
+    )
+    activity = {
+        "ActivityId": str(uuid4()),
+        "AutoScalingGroupName": group.name,
+        "AutoScalingGroupARN": group.arn,
+        "Cause": cause,
+        "Description": f"Launching a new EC2 instance: {instance_id}",
+        "Details": json.dumps({"Availability Zone": group.availability_zones[0]}),
+        "StartTime": now,
+        "EndTime": now,
+        "Progress": 100,
+        "StatusCode": "Successful",
+    }
+    if refusal is not None:
+        message = f"{refusal.rstrip('.')}. Launching EC2 instance failed."
+        activity |= {
+            "Description": f"Launching a new EC2 instance.  Status Reason: {message}",
+            "StatusCode": "Failed",
+            "StatusMessage": message,
+        }
+    vars(group).setdefault("activities", []).insert(0, activity)
+
+
+def describe_scaling_activities(self: AutoScalingResponse) -> ActionResult:
+    """Of one group or of all; moto tells of none."""
+    groups = self.autoscaling_backend.autoscaling_groups
+    name = self._get_param("AutoScalingGroupName")
+    asked = [groups[name]] if name in groups else [] if name else list(groups.values())
+    found = [activity for group in asked for activity in vars(group).get("activities", [])]
+    return ActionResult({"Activities": found})
 
 
 def join(group: FakeAutoScalingGroup, instance: Any, version_number: int | str) -> None:
@@ -63,10 +146,10 @@ def join(group: FakeAutoScalingGroup, instance: Any, version_number: int | str) 
         )
 
 
-def _type_of(group: FakeAutoScalingGroup) -> str:
-    overrides = (group.mixed_instances_policy or {}).get("LaunchTemplate", {}).get("Overrides", [])
-    types = [o["InstanceType"] for o in overrides if "InstanceType" in o]
-    return types[0] if types else "m1.small"
+def _overrides(group: FakeAutoScalingGroup) -> list[dict[str, Any]]:
+    policy = group.mixed_instances_policy or {}
+    overrides: list[dict[str, Any]] = policy.get("LaunchTemplate", {}).get("Overrides", [])
+    return overrides
 
 
 def launched_from(self: InstanceState) -> dict[str, Any] | None:
@@ -94,6 +177,8 @@ def describe_instance_refreshes(self: AutoScalingResponse) -> ActionResult:
 
 REPAIRS: "tuple[Repair, ...]" = (
     (AutoScalingResponse, "describe_instance_refreshes", describe_instance_refreshes),
+    (AutoScalingResponse, "describe_scaling_activities", describe_scaling_activities),
+    (FakeAutoScalingGroup, "set_desired_capacity", set_desired_capacity),
     (FakeAutoScalingGroup, "replace_autoscaling_group_instances", launch),
     (InstanceState, "launch_template", property(launched_from)),
 )
