@@ -92,10 +92,15 @@ def test_the_event_that_moved_it_is_named(stage_with):
     assert f"the newest image it was ever on: {NEW} {at(1)}" in statements
 
 
-def test_what_nobody_logged_was_done_by_somebody(stage_with):
-    stage_with(a_world())
+def test_what_is_not_in_the_log_is_told_as_far_as_ec2_knows(stage_with):
+    stage_with(
+        a_world(templates=[a_template(default=2)], versions=[a_version(), a_version(NEW, 2)])
+    )
 
-    assert "made the default by somebody, or longer ago" in said(run("explain", "web"))
+    ran = run("explain", "web")
+
+    assert "made the default; the function's log does not tell: CloudTrail's" in said(ran)
+    assert "somebody" not in said(ran)
 
 
 def test_a_rollback_is_told_as_such(stage_with):

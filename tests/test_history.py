@@ -1,7 +1,7 @@
 """`ami-reactor history`, on the embedded AWS."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
@@ -18,9 +18,10 @@ from tests.builders import (
     a_version,
     a_world,
     an_image,
+    at,
     backup_completed,
 )
-from tests.fleets import a_group, run
+from tests.fleets import a_group, calls, run
 
 
 def chapters(*arguments: str) -> dict[int, dict[str, Any]]:
@@ -41,15 +42,129 @@ def test_a_promotion_names_the_event_that_made_it(stage_with):
     assert how.endswith(f"Z by {event}")
 
 
-def test_what_nobody_promoted_was_moved_by_somebody(stage_with):
+JANE = {"CreatedBy": "arn:aws:sts::111122223333:assumed-role/admin/jane"}
+BY_OTHERS = "not by the reactor: CloudTrail's ModifyLaunchTemplate says by whom"
+
+
+def promoted(image: str, number: int, **how: Any) -> dict[str, Any]:
+    """A version as the function makes it."""
+    return a_version(image, number, **how) | {
+        "VersionDescription": f"ami-reactor: {OLD} -> {image}",
+        "CreatedBy": "arn:aws:sts::111122223333:assumed-role/ami-reactor-Role-X/ami-reactor",
+    }
+
+
+def test_what_the_reactor_did_not_promote_says_who_made_it_and_where_more_is_told(stage_with):
     stage_with(
-        a_world(templates=[a_template(default=2)], versions=[a_version(), a_version(NEW, 2)])
+        a_world(templates=[a_template(default=2)], versions=[a_version(), a_version(NEW, 2) | JANE])
     )
 
     found = chapters()
 
-    assert found[2]["how"] == ["made by root", "somebody made it the default"]
+    assert found[2]["how"] == [
+        "made by assumed-role/admin/jane",
+        "made the default; the function's log does not tell:"
+        " CloudTrail's ModifyLaunchTemplate says by whom",
+    ]
     assert found[1]["how"] == ["made by root"]
+
+
+def test_what_was_made_since_the_log_began_and_is_not_in_it_was_not_the_reactors_doing(stage_with):
+    staged = stage_with(a_world())
+    client = staged.session.client("ec2")
+    client.create_launch_template_version(
+        LaunchTemplateName="web", SourceVersion="1", LaunchTemplateData={"ImageId": NEW}
+    )
+    client.modify_launch_template(LaunchTemplateName="web", DefaultVersion="2")
+
+    assert chapters()[2]["how"] == ["made by root", f"made the default, {BY_OTHERS}"]
+
+
+def test_a_templates_first_version_is_its_default_from_the_start(stage_with):
+    stage_with(a_world(versions=[a_version() | JANE]))
+
+    jane = "assumed-role/admin/jane"
+    assert chapters()[1]["how"] == [
+        f"made by {jane}",
+        f"the default since {jane} made the template",
+    ]
+    assert f"the default since {jane} made the template" in run("explain", "web").words
+
+
+def test_a_first_version_that_the_template_has_left_was_moved_back_to(stage_with):
+    mark = {"ami-reactor-state:newest-image": f"{NEW} {at(1)}"}
+    stage_with(
+        a_world(
+            templates=[a_template(tags=FOLLOWS_INSTANCE | mark)],
+            versions=[a_version(), promoted(NEW, 2)],
+        )
+    )
+
+    assert chapters()[1]["how"][1].startswith("made the default; the function's log does not tell")
+
+
+def test_a_promotion_before_the_log_begins_is_the_reactors(stage_with):
+    staged = stage_with(
+        a_world(templates=[a_template(default=2)], versions=[a_version(), promoted(NEW, 2)])
+    )
+
+    [how] = chapters()[2]["how"]
+
+    group = {"logGroupNamePrefix": "/aws/lambda/ami-reactor"}
+    [described] = staged.session.client("logs").describe_log_groups(**group)["logGroups"]
+    made = datetime.fromtimestamp(described["creationTime"] / 1000, UTC)
+    assert how == f"promoted by the reactor, before its log begins on {made:%Y-%m-%d}"
+    assert how in " ".join(run("explain", "web").words.replace("│", "").split())
+
+
+def test_the_log_begins_where_its_retention_ends(stage_with, monkeypatch):
+    stage_with(a_world(templates=[a_template(default=2)], versions=[a_version(), promoted(NEW, 2)]))
+
+    def of_old(answer: dict[str, Any]) -> None:
+        for group in answer["logGroups"]:
+            group.update(creationTime=0, retentionInDays=90)
+
+    calls(monkeypatch, DescribeLogGroups=of_old)
+
+    [how] = chapters()[2]["how"]
+
+    begins = datetime.now(UTC) - timedelta(days=90)
+    assert how == f"promoted by the reactor, before its log begins on {begins:%Y-%m-%d}"
+
+
+def test_a_version_of_the_reactors_that_its_log_does_not_know_of(stage_with):
+    staged = stage_with(a_world())
+    staged.faults.inject("ModifyLaunchTemplate", "InvalidParameterValue", times=9)
+    staged.delivery.deliver(backup_completed())
+
+    assert chapters()[2]["how"] == ["made by the reactor; its log has no promotion to it"]
+
+
+def test_a_promotion_of_which_only_the_mark_failed_is_told_as_one(stage_with):
+    staged = stage_with(a_world())
+    staged.faults.inject("CreateTags", "InvalidParameterValue", times=9)
+    staged.delivery.deliver(backup_completed())
+
+    assert all(how.startswith("promoted ") for how in chapters()[2]["how"])
+    assert "by the event Backup" in run("explain", "web").words
+
+
+def test_without_the_log_the_reactors_promotions_are_still_the_reactors(account_with):
+    account_with(
+        a_world(templates=[a_template(default=2)], versions=[a_version(), promoted(NEW, 2)])
+    )
+
+    ran = run("history", "web", "--json")
+
+    assert ran.status == 1
+    assert ran.lines[0]["how"] == ["promoted by the reactor; when, could not be read"]
+
+
+def test_that_the_logs_begin_may_not_be_read_is_no_gap(stage_with):
+    staged = stage_with(a_world())
+    staged.faults.inject("DescribeLogGroups", "AccessDeniedException", times=9)
+
+    assert run("history", "web").status == 0
 
 
 def test_a_version_that_somebody_moved_back_to(stage_with):
@@ -58,21 +173,30 @@ def test_a_version_that_somebody_moved_back_to(stage_with):
     client = staged.session.client("ec2")
     client.modify_launch_template(LaunchTemplateName="web", DefaultVersion="1")
 
-    assert chapters()[1]["how"] == ["made by root", "somebody made it the default"]
+    assert chapters()[1]["how"] == ["made by root", f"moved back to, {BY_OTHERS}"]
 
     newer = a_world(an_image(NEWER, 2), templates=[], versions=[])
     seed(read_world(json.dumps(newer), "more"))
     staged.delivery.deliver(backup_completed(NEWER))
 
-    assert chapters()[1]["how"][1].endswith("Z, by somebody")
+    assert chapters()[1]["how"][1].startswith("moved back to before 20")
+    assert chapters()[1]["how"][1].endswith("Z, not by the reactor")
     assert chapters()[3]["in_force"]
 
 
-def test_a_rollback_is_told_as_one(stage_with):
-    stage_with(a_world()).delivery.deliver(backup_completed())
-    run("rollback", "web", "--yes")
+def test_a_rollback_is_told_as_one_with_its_author(stage_with):
+    staged = stage_with(a_world())
+    staged.delivery.deliver(backup_completed())
+    run("rollback", "web", "--yes", "--follow-newer")
 
-    assert chapters()[3]["how"] == ["rolled back from version 2: a copy of 1"]
+    assert chapters()[3]["how"] == ["rolled back from version 2 by root: a copy of 1"]
+
+    newer = a_world(an_image(NEWER, 2), templates=[], versions=[])
+    seed(read_world(json.dumps(newer), "more"))
+    staged.delivery.deliver(backup_completed(NEWER))
+
+    assert chapters()[4]["in_force"]
+    assert chapters()[3]["how"] == ["rolled back from version 2 by root: a copy of 1"]
 
 
 def test_people_see_the_age_of_each_image_then_and_now(stage_with):
@@ -158,7 +282,8 @@ def test_other_lines_of_the_log_are_passed_over(stage_with):
             logGroupName="/aws/lambda/ami-reactor", logStreamName="x", logEvents=[event]
         )
 
-    assert chapters()[1]["how"] == ["made by root", "somebody made it the default"]
+    how = ["made by root", "the default since root made the template"]
+    assert chapters()[1]["how"] == how
 
 
 @pytest.mark.parametrize("last", ["0", "-1", "x"])

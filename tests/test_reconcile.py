@@ -76,13 +76,14 @@ def test_what_may_not_be_read_is_no_outcome_of_the_functions(stage_with, operati
     assert f"missing permission: ec2:{operation} (your credentials)" in line["message"]
 
 
+@pytest.mark.parametrize("code", ["UnauthorizedOperation", "InvalidParameterValue"])
 def test_a_look_that_fails_while_it_is_watched_is_no_failure_of_the_functions(
-    stage_with, monkeypatch
+    stage_with, monkeypatch, code
 ):
     staged = stage_with(a_world())
 
     def refuse() -> None:
-        staged.faults.inject("DescribeImages", "UnauthorizedOperation", times=1)
+        staged.faults.inject("DescribeLaunchTemplateVersions", code, times=1)
 
     after(monkeypatch, "PutEvents", refuse)
 

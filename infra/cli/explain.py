@@ -21,9 +21,10 @@ from infra.operate.explain import (
     explain_template,
 )
 from infra.operate.find import NotFound, find_group, find_instance, find_template
-from infra.operate.fleet import Fleet, Standing, read_fleet
+from infra.operate.fleet import Fleet, read_fleet
+from infra.operate.history import Log, read_log
 from infra.operate.members import GROUP_TAG, TEMPLATE_TAG, count_running
-from infra.operate.outcomes import Logged, log_group_of, read_outcomes
+from infra.operate.outcomes import log_group_of
 from infra.operate.reading import Gaps
 from infra.operate.versions import Made, read_made
 from models.selectors import read_selectors
@@ -113,31 +114,19 @@ class Explained:
     def _template(self, template: Template) -> Line:
         [standing] = self._fleet([template]).standings
         selectors = read_selectors(template.tags, self.account.place)
-        made: list[Made] = []
-        promoted: list[Logged] = []
-        self.gaps.unless(lambda: made.extend(self._made(standing)))
-        if made:
-            self.gaps.unless(lambda: promoted.extend(self._promoted(made[0], template)))
-        return explain_template(
-            standing, selectors, made[0] if made else None, promoted[-1] if promoted else None
-        )
+        made = self.gaps.read(lambda: self._made(template), None)
+        log = self._log(made, template) if made else Log()
+        return explain_template(standing, selectors, made, log)
 
-    def _made(self, standing: Standing) -> Iterator[Made]:
-        template = standing.template
+    def _made(self, template: Template) -> Made:
+        """The default version."""
         number = str(template.default_version_number)
         client = self.account.client("ec2")
-        return read_made(client, template.launch_template_id, Versions=[number])
+        return next(read_made(client, template.launch_template_id, Versions=[number]))
 
-    def _promoted(self, made: Made, template: Template) -> Iterator[Logged]:
-        """The outcomes that made that version the default."""
-        client = self.account.client("logs")
-        since = made.create_time - _LOGGED_WITHIN
-        about = template.launch_template_id
-        for logged in read_outcomes(client, log_group_of(self.stack), since, about):
-            for one in logged.outcome.templates:
-                is_it = one.launch_template_id == about and one.outcome == "promoted"
-                if is_it and one.to_version == made.version_number:
-                    yield logged
+    def _log(self, made: Made, template: Template) -> Log:
+        client, group = self.account.client("logs"), log_group_of(self.stack)
+        return read_log(client, group, template, made.create_time - _LOGGED_WITHIN, self.gaps)
 
     def _instance(self, instance_id: str) -> Iterator[Line]:
         instance = find_instance(self.account.client("ec2"), instance_id)

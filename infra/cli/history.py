@@ -15,9 +15,9 @@ from infra.cli.account import STACK, Account, Profile, Region, Stack, account_of
 from infra.cli.output import err, out, stop
 from infra.cli.showing import ago, outside, print_json, progress, say_gaps
 from infra.operate.find import NotFound, find_group, find_template
-from infra.operate.history import Chapter, Promotion, promotions_of, read_chapters
+from infra.operate.history import Chapter, read_chapters, read_log
 from infra.operate.holds import read_stamp
-from infra.operate.outcomes import log_group_of, read_outcomes
+from infra.operate.outcomes import log_group_of
 from infra.operate.reading import Gaps
 from models.base import aws_date
 from models.template import HOLD_TAG, Template
@@ -56,10 +56,10 @@ def history(
         gaps = Gaps()
         with progress() as say:
             say("the function's log")
-            promotions: list[Promotion] = []
-            gaps.unless(lambda: promotions.extend(_promotions(account, stack, template)))
+            since = datetime.fromtimestamp(0, UTC)  # as far back as the log goes
+            log = read_log(account.client("logs"), log_group_of(stack), template, since, gaps)
             say("versions")
-            chapters = read_chapters(account.client("ec2"), account.ec2, template, last, promotions)
+            chapters = read_chapters(account.client("ec2"), account.ec2, template, last, log)
         if as_json:
             for chapter in chapters:
                 print_json(_as_json(chapter))
@@ -82,14 +82,6 @@ def _template(account: Account, name: str) -> Template:
         if named is None:
             stop(f"{nothing}, and no such group", status=1)
         return find_template(client, named.launch_template_id)
-
-
-def _promotions(account: Account, stack: str, template: Template) -> list[Promotion]:
-    """As far back as the function's log goes."""
-    since = datetime.fromtimestamp(0, UTC)
-    about = template.launch_template_id
-    logged = read_outcomes(account.client("logs"), log_group_of(stack), since, about)
-    return promotions_of(template, logged)
 
 
 def _show(console: Console, template: Template, chapters: list[Chapter]) -> None:

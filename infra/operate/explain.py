@@ -6,9 +6,9 @@ from typing import Any
 
 from infra.operate.fleet import Standing
 from infra.operate.groups import Follows, Group, findings, verdict
+from infra.operate.history import Log, made_default, unlogged
 from infra.operate.holds import read_stamp
 from infra.operate.members import GROUP_TAG, TEMPLATE_TAG
-from infra.operate.outcomes import Logged
 from infra.operate.versions import Made
 from models.base import aws_date, printable
 from models.image import QUARANTINE_TAG, Image
@@ -47,7 +47,7 @@ def explain_template(
     standing: Standing,
     selectors: Selectors | Misconfigured,
     made: Made | None,
-    promoted: Logged | None,
+    log: Log,
 ) -> Line:
     """The whole reasoning about one template.
 
@@ -55,7 +55,7 @@ def explain_template(
         standing: As `status` has it.
         selectors: What its tags say.
         made: Its default version.
-        promoted: The outcome that made that version the default, where the function's log has it.
+        log: What the function's log tells of the template since that version was made.
     """
     template = standing.template
     following = standing.next
@@ -66,7 +66,7 @@ def explain_template(
         below=[
             Line(_followed(selectors), "bad" if isinstance(selectors, Misconfigured) else ""),
             *_held(standing),
-            Line(_in_force(standing), below=list(_since(made, promoted))),
+            Line(_in_force(standing), below=list(_since(standing, made, log))),
             *_mark(standing),
             *_images(standing),
             *(explain_group(group, standing) for group in standing.groups),
@@ -107,20 +107,17 @@ def _in_force(standing: Standing) -> str:
     )
 
 
-def _since(made: Made | None, promoted: Logged | None) -> Iterator[Line]:
-    if made is not None:
-        who = printable(made.created_by.rpartition(":")[2]) or "somebody"
-        yield Line(f"that version was made on {aws_date(made.create_time)} by {who}")
-    if promoted is not None:
-        event = promoted.outcome
-        yield Line(
-            f"made the default on {aws_date(promoted.at)}"
-            f" by the event {event.detail_type} {event.event_id}"
-        )
-    elif made is not None and made.rolled_back:
+def _since(standing: Standing, made: Made | None, log: Log) -> Iterator[Line]:
+    if made is None:
+        return
+    yield Line(f"that version was made on {aws_date(made.create_time)} by {made.who}")
+    if moves := log.moves_to(made):
+        yield Line(f"made the default on {aws_date(moves[-1].at)} by the event {moves[-1].event}")
+    elif made.is_promotion:
+        yield Line(unlogged(made, log))
+    elif made.rolled_back:
         yield Line(f"made the default by a rollback of version {made.rolled_back[0]}")
-    elif made is not None:
-        yield Line("made the default by somebody, or longer ago than the function's log goes back")
+    yield from map(Line, made_default(made, standing.template, log))
 
 
 def _mark(standing: Standing) -> Iterator[Line]:

@@ -1,21 +1,25 @@
 """The versions of a template as a timeline: which image, since when, and who moved it there."""
 
 import heapq
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from handlers.ec2 import Ec2
-from infra.operate.outcomes import Logged
+from infra.operate.outcomes import Logged, log_begins, read_outcomes
+from infra.operate.reading import Gaps
 from infra.operate.versions import Made, read_made
-from models.base import Value, printable
+from models.base import Value
 from models.image import Image
 from models.outcome import TemplateOutcome
-from models.template import Template
+from models.selectors import read_mark
+from models.template import MARK_TAG, Template
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_logs import CloudWatchLogsClient
 
 
 class Promotion(Value):
@@ -41,8 +45,44 @@ class Chapter(Value):
     how: tuple[str, ...]
 
 
-def promotions_of(template: Template, logged: Iterable[Logged]) -> list[Promotion]:
-    """What the function did to that template, oldest first."""
+@dataclass(frozen=True)
+class Log:
+    """What the function's log tells of one template.
+
+    Attributes:
+        moves: Each time that the function made a version the default, oldest first.
+        begins: What was done before is not in it; None where that, or the log, could not be read.
+    """
+
+    moves: tuple[Promotion, ...] = ()
+    begins: datetime | None = None
+
+    def moves_to(self, made: Made) -> list[Promotion]:
+        return [move for move in self.moves if move.outcome.to_version == made.version_number]
+
+    def reaches(self, made: Made) -> bool:
+        """Whether all that was done with that version is in it."""
+        return self.begins is not None and self.begins <= made.create_time
+
+
+def read_log(
+    client: "CloudWatchLogsClient", group: str, template: Template, since: datetime, gaps: Gaps
+) -> Log:
+    """What the function's log group tells of that template since then; at worst nothing."""
+    about = template.launch_template_id
+
+    def read() -> Log:
+        return Log(promotions_of(template, read_outcomes(client, group, since, about)))
+
+    log = gaps.read(read, None)
+    if log is None:
+        return Log()
+    begins = Gaps().read(lambda: log_begins(client, group, datetime.now(UTC)), None)
+    return replace(log, begins=begins)
+
+
+def promotions_of(template: Template, logged: Iterable[Logged]) -> tuple[Promotion, ...]:
+    """What the function did to that template, oldest first; also moves after which it failed."""
     found = [
         Promotion(
             at=one.at,
@@ -52,13 +92,13 @@ def promotions_of(template: Template, logged: Iterable[Logged]) -> list[Promotio
         for one in logged
         for outcome in one.outcome.templates
         if outcome.launch_template_id == template.launch_template_id
-        and outcome.outcome == "promoted"
+        and (outcome.outcome == "promoted" or outcome.to_version != outcome.from_version)
     ]
-    return sorted(found, key=lambda promotion: promotion.at)
+    return tuple(sorted(found, key=lambda promotion: promotion.at))
 
 
 def read_chapters(
-    client: "EC2Client", ec2: Ec2, template: Template, last: int, promotions: list[Promotion]
+    client: "EC2Client", ec2: Ec2, template: Template, last: int, log: Log
 ) -> list[Chapter]:
     """The last so many versions, newest first."""
     versions = heapq.nlargest(
@@ -73,39 +113,80 @@ def read_chapters(
             made=made,
             image=images.get(made.image_id or ""),
             is_in_force=made.version_number == template.default_version_number,
-            how=tuple(_how(made, template, promotions)),
+            how=tuple(_how(made, template, log)),
         )
         for made in versions
     ]
 
 
-def _how(made: Made, template: Template, promotions: list[Promotion]) -> Iterable[str]:
+def _how(made: Made, template: Template, log: Log) -> Iterator[str]:
     """What is known of how the template came to that version."""
-    number = made.version_number
     if not made.is_promotion:
         yield _made_by(made)
-    found = [(p.at, p.event) for p in promotions if p.outcome.to_version == number]
-    found += [(at, "") for at in _back(number, promotions)]
-    for at, event in sorted(found):
-        when = f"{at:%Y-%m-%d %H:%M}Z"
-        yield f"promoted {when} by {event}" if event else f"made the default by {when}, by somebody"
-    last = promotions[-1].outcome.to_version if promotions else None
-    if number == template.default_version_number and number != last and not made.rolled_back:
-        yield "somebody made it the default"
+    elif not log.moves_to(made):
+        yield unlogged(made, log)
+    found = [(m.at, f"promoted {_at(m.at)} by {m.event}") for m in log.moves_to(made)]
+    yield from (line for _, line in sorted([*found, *_back(made, log)]))
+    if made.version_number == template.default_version_number:
+        yield from made_default(made, template, log)
 
 
 def _made_by(made: Made) -> str:
     if made.rolled_back:
         bad, source = made.rolled_back
-        return f"rolled back from version {bad}: a copy of {source}"
-    who = printable(made.created_by.rpartition(":")[2]) or "somebody"
-    return f"made by {who}"
+        return f"rolled back from version {bad} by {made.who}: a copy of {source}"
+    return f"made by {made.who}"
 
 
-def _back(number: int, promotions: list[Promotion]) -> list[datetime]:
+def unlogged(made: Made, log: Log) -> str:
+    """Of a version that is the function's, as its description says, and not in the log."""
+    if log.begins is None:
+        return "promoted by the reactor; when, could not be read"
+    if not log.reaches(made):
+        return f"promoted by the reactor, before its log begins on {log.begins:%Y-%m-%d}"
+    return "made by the reactor; its log has no promotion to it"
+
+
+def made_default(made: Made, template: Template, log: Log) -> Iterator[str]:
+    """How the version in force became so, if neither the function nor a rollback did it.
+
+    EC2 records who made a version, and not who made it the default.
+    """
+    number = made.version_number
+    last = log.moves[-1].outcome.to_version if log.moves else number
+    if last > number:
+        yield f"moved back to, {_BY_OTHERS}"
+    elif log.moves_to(made) or made.is_promotion or made.rolled_back:
+        return
+    elif number == 1 and _has_not_moved(made, template):
+        yield f"the default since {made.who} made the template"
+    elif log.reaches(made):
+        yield f"made the default, {_BY_OTHERS}"
+    else:
+        yield f"made the default; the function's log does not tell: {_CLOUDTRAIL}"
+
+
+_CLOUDTRAIL = "CloudTrail's ModifyLaunchTemplate says by whom"
+_BY_OTHERS = f"not by the reactor: {_CLOUDTRAIL}"
+
+
+def _has_not_moved(made: Made, template: Template) -> bool:
+    """A template's first version is its default until it is moved; the mark tells of moves."""
+    mark = read_mark(template.tags.get(MARK_TAG, ""))
+    return mark is None or mark.image_id == made.image_id
+
+
+def _back(made: Made, log: Log) -> Iterator[tuple[datetime, str]]:
     """When the function found the default on that version, and had left it on another one."""
-    return [
-        later.at
-        for earlier, later in pairwise(promotions)
-        if later.outcome.from_version == number != earlier.outcome.to_version
-    ]
+    if made.rolled_back:
+        return
+    number = made.version_number
+    for earlier, later in pairwise(log.moves):
+        left = earlier.outcome.to_version
+        if later.outcome.from_version == number != left:
+            what = "moved back to" if number < left else "made the default"
+            yield later.at, f"{what} before {_at(later.at)}, not by the reactor"
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}Z"

@@ -1,7 +1,7 @@
 """What the function says it did: the outcomes in its log group."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pydantic_core
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from infra.operate.reading import each
 from models.base import Value
+from models.errors import AwsRefused
 from models.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -51,6 +52,20 @@ def read_outcomes(
         outcome = _outcome(line["message"])
         if outcome:
             yield Logged(at=datetime.fromtimestamp(line["timestamp"] / 1000, UTC), outcome=outcome)
+
+
+def log_begins(client: "CloudWatchLogsClient", log_group: str, now: datetime) -> datetime:
+    """From when on the log has what the function did.
+
+    Raises:
+        AwsRefused: It may not be asked, or there is no such log group.
+    """
+    for group in each(client, "describe_log_groups", "logGroups", logGroupNamePrefix=log_group):
+        if group["logGroupName"] == log_group:
+            made = datetime.fromtimestamp(group["creationTime"] / 1000, UTC)
+            days = group.get("retentionInDays")
+            return max(made, now - timedelta(days=days)) if days else made
+    raise AwsRefused(f"there is no log group {log_group}")
 
 
 def _outcome(message: str) -> Outcome | None:

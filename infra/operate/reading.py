@@ -54,7 +54,12 @@ class Gaps(list[str]):
 
     def unless(self, read: Callable[[], object]) -> None:
         """Read, or note what could not be read."""
+        self.read(read, None)
+
+    def read(self, read: Callable[[], T], otherwise: T) -> T:
+        """What was read; where it could not be, note that, and take the other."""
         try:
-            read()
+            return read()
         except (AwsRefused, AwsUnavailable) as error:
             self.append(told(error, YOURS))
+            return otherwise

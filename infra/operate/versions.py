@@ -8,7 +8,7 @@ from pydantic import AliasPath, Field
 from pydantic.alias_generators import to_pascal
 
 from infra.operate.reading import PAGE_OF_VERSIONS, each
-from models.base import Timestamp, Value
+from models.base import Timestamp, Value, printable
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -27,6 +27,11 @@ class Made(Value, alias_generator=to_pascal):
     image_id: str | None = Field(
         default=None, validation_alias=AliasPath("LaunchTemplateData", "ImageId")
     )
+
+    @property
+    def who(self) -> str:
+        """Who made it, as EC2 says: `user/jane`, `assumed-role/admin/jane`, or `root`."""
+        return printable(self.created_by.rpartition(":")[2]) or "a caller whom EC2 does not name"
 
     @property
     def is_promotion(self) -> bool:
