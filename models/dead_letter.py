@@ -7,12 +7,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.htm
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import pydantic_core
 from pydantic import AliasChoices, AliasPath, BeforeValidator, Field
 
-from models.base import Value, date_or_none
+from models.base import Value, aws_date, date_or_none
+from models.wrappings import DEEPEST, RECORD, found_in, wrapping_of
 
 
 class Shape(StrEnum):
@@ -20,6 +21,7 @@ class Shape(StrEnum):
 
     RULE_TARGET = "rule-target"
     ON_FAILURE = "on-failure"
+    ON_SUCCESS = "on-success"
     FUNCTION_DLQ = "function-dlq"
     UNREADABLE = "unreadable"
 
@@ -136,8 +138,11 @@ class DeadLetter(Value):
     """An event that could not be delivered or handled, and what is known about that.
 
     Attributes:
-        shape: `unreadable` where there is no event in it.
-        event: As it was; whether it is a valid one of ours is another question.
+        shape: `unreadable` where there is no event in it; `on-success` is no failure at all.
+        event: As it was, the innermost; whether it is a valid one of ours is another question.
+        event_count: How many are in it; of several, none is handled by itself.
+        chain: What the event is wrapped in beside what the shape says, the outermost first: a
+            letter that was handed to the function as it was became a letter within a letter.
         fault: Why there is no event in it.
         sent: When it came into the queue.
         receive_count: How often somebody has looked at it.
@@ -146,6 +151,8 @@ class DeadLetter(Value):
     message_id: str
     shape: Shape
     event: dict[str, Any] | None
+    event_count: int = 0
+    chain: tuple[str, ...] = ()
     fault: str | None
     failure: Failure
     sent: datetime | None
@@ -194,28 +201,23 @@ def read_dead_letter(item: Mapping[str, Any]) -> DeadLetter:
     """
     message = _Message.model_validate(item)
     body, fault = _parsed(message.body)
-    shape, failure, event = _read(message.attributes, body)
+    layers, inside = _opened(body)
+    shape, failure = _recorded(message.attributes, layers)
+    event = inside if _is_taken_for_an_event(inside, shape, message.attributes) else None
+    count = sum(found.payload is not None for found in found_in(inside))
     if event is None:
-        shape, fault = Shape.UNREADABLE, fault or "there is no event in it"
+        shape, fault = Shape.UNREADABLE, fault or _why_unreadable(count)
     return DeadLetter(
         message_id=message.message_id,
         shape=shape,
         event=event,
+        event_count=count,
+        chain=_described(layers),
         fault=fault,
         failure=failure,
         sent=message.sent,
         receive_count=message.receive_count,
     )
-
-
-def original_event(item: dict[str, Any]) -> dict[str, Any] | None:
-    """The event inside: of an SQS message, of Lambda's on-failure record, or the item itself.
-
-    None where a message or a record holds no event.
-    """
-    if isinstance(item.get("Body", item.get("body")), str):
-        return read_dead_letter(item).event
-    return _payload(item) if "requestPayload" in item else item
 
 
 def _parsed(body: str) -> tuple[dict[str, Any], str | None]:
@@ -227,21 +229,65 @@ def _parsed(body: str) -> tuple[dict[str, Any], str | None]:
     return (content, None) if isinstance(content, dict) else ({}, "not a JSON object")
 
 
-def _read(
-    attributes: dict[str, str], body: dict[str, Any]
-) -> tuple[Shape, Failure, dict[str, Any] | None]:
-    if "requestPayload" in body:
-        return Shape.ON_FAILURE, _OnFailure.model_validate(body), _payload(body)
+class _Layer(NamedTuple):
+    """Something that holds one thing alone."""
+
+    name: str
+    content: dict[str, Any] | list[Any]
+
+    @property
+    def record(self) -> _OnFailure | None:
+        """What Lambda recorded, if it is a record."""
+        return _OnFailure.model_validate(self.content) if self.name == RECORD else None
+
+
+def _opened(body: dict[str, Any]) -> tuple[list[_Layer], Any]:
+    """What the event is wrapped in, the outermost first; and what is inside all of it."""
+    layers: list[_Layer] = []
+    inside: Any = body
+    while (wrapping := wrapping_of(inside)) and len(wrapping.held) == 1 and len(layers) < DEEPEST:
+        layers.append(_Layer(wrapping.name, inside))
+        [inside] = wrapping.held
+    return layers, inside
+
+
+def _recorded(attributes: dict[str, str], layers: list[_Layer]) -> tuple[Shape, Failure]:
+    """Who left the letter, and what was recorded: the outermost record is the last failure."""
+    if record := next(filter(None, (layer.record for layer in layers)), None):
+        succeeded = record.condition == "Success"  # an on-success destination, of Lambda too
+        return Shape.ON_SUCCESS if succeeded else Shape.ON_FAILURE, record
     if "RULE_ARN" in attributes or "ERROR_CODE" in attributes:
-        return Shape.RULE_TARGET, _RuleTarget.model_validate(attributes), body or None
-    is_event = "detail-type" in body or not attributes.keys().isdisjoint(_LAMBDAS)
-    event = body if is_event and body else None
-    return Shape.FUNCTION_DLQ, _FunctionDlq.model_validate(attributes), event
+        return Shape.RULE_TARGET, _RuleTarget.model_validate(attributes)
+    return Shape.FUNCTION_DLQ, _FunctionDlq.model_validate(attributes)
+
+
+def _is_taken_for_an_event(inside: object, shape: Shape, attributes: dict[str, str]) -> bool:
+    """Whether it is what was to be handled: AWS says so, or it looks like one."""
+    if not isinstance(inside, dict) or wrapping_of(inside) is not None:
+        return False
+    if shape in (Shape.ON_FAILURE, Shape.ON_SUCCESS):
+        return True
+    says_aws = shape is Shape.RULE_TARGET or not attributes.keys().isdisjoint(_LAMBDAS)
+    return "detail-type" in inside or (says_aws and bool(inside))
 
 
 _LAMBDAS = {"RequestID", "ErrorCode", "ErrorMessage"}
 
 
-def _payload(record: dict[str, Any]) -> dict[str, Any] | None:
-    payload = record["requestPayload"]
-    return payload if isinstance(payload, dict) else None
+def _why_unreadable(count: int) -> str:
+    if count > 1:
+        return f"there are {count} events in it: dlq save it, and replay what was saved"
+    return "there is no event in it"
+
+
+def _described(layers: list[_Layer]) -> tuple[str, ...]:
+    beside = layers[1:] if layers and layers[0].record else layers
+    return tuple(_words_of(layer) for layer in beside)
+
+
+def _words_of(layer: _Layer) -> str:
+    if (record := layer.record) is None:
+        return layer.name
+    when = f" of {aws_date(record.gave_up)}" if record.gave_up else ""
+    what = filter(None, (record.condition, record.error_code, record.error_message))
+    return ": ".join((f"{layer.name}{when}", *what))

@@ -201,12 +201,13 @@ Event = BackupJobStateChange | AmiStateChange | TagChange | ReconcileRequested
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="detail_type")])
 _FAULTS = 5  # as many as an engineer reads, and a dead letter has room for
-DETAIL_TYPES = (
-    "Backup Job State Change",
-    "EC2 AMI State Change",
-    "Tag Change on Resource",
-    "Reconcile Requested",
-)
+_SOURCES = {
+    "Backup Job State Change": "aws.backup",
+    "EC2 AMI State Change": "aws.ec2",
+    "Tag Change on Resource": "aws.tag",
+    "Reconcile Requested": "ami-reactor",
+}
+DETAIL_TYPES = tuple(_SOURCES)
 
 
 def parse_event(raw: object) -> Event:
@@ -232,6 +233,12 @@ def _fault(fault: Any) -> str:
     field = ".".join(str(part) for part in fault["loc"] if part not in DETAIL_TYPES)
     message = in_plain_words(fault)
     return f"{field}: {message}" if field else message
+
+
+def is_selected(raw: Mapping[str, Any]) -> bool:
+    """Whether it is of a kind that the stack's rules select, valid or not."""
+    detail_type = raw.get("detail-type")
+    return isinstance(detail_type, str) and _SOURCES.get(detail_type, "") == raw.get("source")
 
 
 def claimed_image(raw: object) -> str | None:

@@ -19,7 +19,7 @@ RECORD = "Lambda's record of an invocation"
 
 AN_EVENT_HAS = "an event of EventBridge has source, detail-type and detail"
 
-_DEEPEST = 50  # wrappings in each other
+DEEPEST = 50  # wrappings in each other
 _MOST_BYTES = 64 * 1024 * 1024  # of what was compressed
 _GZIP = 31  # zlib's wbits for a gzip header
 
@@ -60,8 +60,8 @@ def found_in(item: object, chain: tuple[str, ...] = ()) -> Iterator[Found]:
         yield _innermost(item)._replace(chain=chain)
     elif not wrapping.held:
         yield Found(None, chain, f"is {wrapping.name}, and nothing is in it")
-    elif len(chain) >= _DEEPEST:
-        yield Found(None, chain, f"is wrapped more than {_DEEPEST} times")
+    elif len(chain) >= DEEPEST:
+        yield Found(None, chain, f"is wrapped more than {DEEPEST} times")
     else:
         for inner in wrapping.held:
             yield from found_in(inner, (*chain, wrapping.name))

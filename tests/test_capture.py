@@ -1,6 +1,7 @@
 """`ami-reactor capture`: the events that the rules matched, as files."""
 
 import json
+import re
 import time
 
 import pytest
@@ -145,3 +146,17 @@ def test_a_log_group_that_is_not_there_is_one_line(capture, options, said):
 
     assert (result.exit_code, files) == (1, {})
     assert said in result.stderr
+
+
+@pytest.mark.usefixtures("staged")
+@pytest.mark.parametrize("hostile", ["../../x", "/x", "a\\..\\b", "\x00", "..", "x" * 9000])
+def test_whatever_an_event_says_of_itself_its_file_stays_in_the_folder(capture, tmp_path, hostile):
+    detail = {"State": hostile, "state": hostile}
+    log(json.dumps(ami_state() | {"detail-type": hostile, "time": hostile, "detail": detail}))
+
+    _, files = capture()
+
+    [name] = files
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*\.json", name)
+    assert len(name) < 200
+    assert list(tmp_path.iterdir()) == [tmp_path / "captured"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.dead_letter import Shape, original_event, read_dead_letter
+from models.dead_letter import Shape, read_dead_letter
 from tests.builders import backup_completed
 from tests.letters import a_letter, a_record
 
@@ -195,11 +195,98 @@ def test_no_message_is_too_odd_to_be_read(body, attributes, sent):
     assert (letter.event is None) == (letter.shape is Shape.UNREADABLE)
 
 
-def test_the_event_is_found_in_a_message_in_a_record_and_in_itself():
-    event = backup_completed()
+def text(value):
+    return json.dumps(value)
 
-    assert original_event(event) == event
-    assert original_event(a_record()) == event
-    assert original_event(a_letter(a_record())) == event
-    assert original_event(a_letter("not json {")) is None
-    assert original_event({"requestPayload": None}) is None
+
+RECORD = a_record(responsePayload={"errorMessage": "boom", "errorType": "ValueError"})
+OF_THE_RECORD = (
+    "Lambda's record of an invocation of 2026-06-15T17:27:41.568Z:"
+    " RetriesExhausted: ValueError: boom"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "shape", "chain"),
+    [
+        pytest.param(backup_completed(), Shape.FUNCTION_DLQ, (), id="an event"),
+        pytest.param(RECORD, Shape.ON_FAILURE, (), id="a record"),
+        pytest.param(
+            a_record(requestPayload=RECORD), Shape.ON_FAILURE, (OF_THE_RECORD,), id="twice"
+        ),
+        pytest.param(
+            a_record(requestPayload=a_letter(RECORD)),
+            Shape.ON_FAILURE,
+            ("an SQS message", OF_THE_RECORD),
+            id="a record of a letter",
+        ),
+        pytest.param(
+            a_record(requestPayload={"Records": [in_a_lambda_batch(a_letter(backup_completed()))]}),
+            Shape.ON_FAILURE,
+            ("a batch of Lambda", "an SQS message"),
+            id="a record of a batch",
+        ),
+        pytest.param(
+            a_record(requestPayload=text(RECORD)), Shape.ON_FAILURE, (OF_THE_RECORD,), id="as text"
+        ),
+        pytest.param(
+            {"Type": "Notification", "Message": text(RECORD)},
+            Shape.ON_FAILURE,
+            ("an SNS notification", OF_THE_RECORD),
+            id="a record by way of SNS",
+        ),
+        pytest.param(
+            {"Messages": [a_letter(backup_completed())]},
+            Shape.FUNCTION_DLQ,
+            ("an answer of ReceiveMessage", "an SQS message"),
+            id="an answer of SQS",
+        ),
+    ],
+)
+def test_a_letter_within_letters_is_opened_to_its_event(body, shape, chain):
+    letter = read_dead_letter(a_letter(body))
+
+    assert (letter.event, letter.shape) == (backup_completed(), shape)
+    assert letter.chain == chain
+
+
+def test_what_is_known_of_it_is_of_the_last_failure():
+    inner = a_record(requestContext={"requestId": "first", "condition": "EventAgeExceeded"})
+
+    letter = read_dead_letter(a_letter(a_record(requestPayload=inner)))
+
+    assert letter.failure.request_id == "e4b46cbf-b738-4a2b-8880-a18cdf61200e"
+    assert letter.failure.condition == "RetriesExhausted"
+    assert "EventAgeExceeded" in letter.chain[0]
+
+
+def test_the_record_of_a_success_is_no_failure():
+    letter = read_dead_letter(a_letter(a_success()))
+
+    assert (letter.shape, letter.event) == (Shape.ON_SUCCESS, backup_completed())
+
+
+def a_success():
+    context = RECORD["requestContext"] | {"condition": "Success", "approximateInvokeCount": 1}
+    response = {"statusCode": 200, "executedVersion": "$LATEST"}
+    return a_record(requestContext=context, responseContext=response, responsePayload={"a": 1})
+
+
+@pytest.mark.parametrize(
+    ("count", "fault"), [(2, "there are 2 events in it"), (0, "there is no event in it")]
+)
+def test_several_events_are_none_that_can_be_handled(count, fault):
+    batch = {"Records": [in_a_lambda_batch(a_letter(backup_completed()))] * count}
+
+    letter = read_dead_letter(a_letter(a_record(requestPayload=batch)))
+
+    assert (letter.shape, letter.event, letter.event_count) == (Shape.UNREADABLE, None, count)
+    assert letter.fault.startswith(fault)
+
+
+def test_letters_without_end_are_unreadable():
+    record = backup_completed()
+    for _ in range(60):
+        record = a_record(requestPayload=record)
+
+    assert read_dead_letter(a_letter(record)).shape is Shape.UNREADABLE

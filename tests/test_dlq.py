@@ -1,6 +1,7 @@
 """`ami-reactor dlq`: look, understand, save, drop; and what can go wrong on the way."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +25,9 @@ from tests.builders import (
     ami_state,
     an_image,
     backup_completed,
+    image_arn,
     reconcile,
+    tags_changed,
 )
 from tests.letters import Queue, a_letter, a_record, aging_by, lines, run, throttled, watched
 
@@ -47,6 +50,7 @@ KEYS = {
     "age_seconds",
     "attempts",
     "receive_count",
+    "wrapped_in",
     "templates",
 }
 
@@ -662,3 +666,107 @@ def test_a_template_that_is_held_does_not_wait_for_a_replayable_letter(stage_wit
 
     assert "web" in shown
     assert "api" not in shown
+
+
+# -- letters within letters, and what is no failure ------------------------------------------------
+
+
+def test_show_opens_a_letter_within_a_letter_to_its_event(queue):
+    inner = a_record(responsePayload={"errorMessage": "boom", "errorType": "ValueError"})
+    outer = a_record(
+        requestPayload=inner,
+        responsePayload={"errorMessage": "detail-type: may be", "errorType": "EventRejected"},
+    )
+    [message_id] = queue.put(a_letter(outer))
+
+    [line] = listed()
+    shown = run("show", message_id).stdout
+
+    assert (line["verdict"], line["event_id"]) == ("replayable", backup_completed()["id"])
+    assert "RetriesExhausted: ValueError: boom" in line["wrapped_in"][0]
+    assert "Wrapped in\n  Lambda's record of an invocation" in shown
+    assert f"ami-reactor dlq redrive {message_id}" in shown
+
+
+def test_the_record_of_a_success_is_shown_as_that(stage_with):
+    queue = Queue(stage_with(a_world(versions=[a_version(NEW)])))
+    context = {"condition": "Success", "approximateInvokeCount": 1}
+    [message_id] = queue.put(a_letter(a_record(requestContext=context, responsePayload={"a": 1})))
+
+    [line] = listed()
+    shown = run("show", message_id).stdout
+
+    assert (line["shape"], line["verdict"]) == ("on-success", "obsolete")
+    assert line["why"] == "the function handled it: this is the record of a success"
+    assert line["cause"] == "none: the record of a success"
+    assert "2026-06-15T17:27:41.568Z  invocation 1 succeeded" in shown
+    assert "came into the queue" in shown
+    assert not {"failed", "gave", "dead"} & set(shown.split())
+
+
+def test_a_letter_of_several_events_is_to_be_saved_and_not_dropped(queue, tmp_path):
+    batch = {"Records": [{"body": json.dumps(event)} for event in (ami_state(), ami_state(OLD))]}
+    [message_id] = queue.put(a_letter(a_record(requestPayload=batch)))
+
+    shown = run("show", message_id).stdout
+    run("save", message_id, "--to", str(tmp_path))
+
+    assert f"ami-reactor dlq save --to captured {message_id}" in shown
+    assert [c.payload for c in read_events([tmp_path])] == [ami_state(), ami_state(OLD)]
+
+
+OURS = [backup_completed(), ami_state(), tags_changed(image_arn(NEW), "x"), reconcile(TEMPLATE)]
+
+
+@pytest.mark.parametrize("event", OURS, ids=lambda event: event["detail-type"])
+@pytest.mark.parametrize("detail", ["{}", {}, {"state": ["a newer form"]}, None, [1]])
+def test_no_event_of_a_kind_that_the_rules_select_is_advised_to_be_dropped(queue, event, detail):
+    letters = [throttled(event | {"detail": detail}), throttled(event | {"resources": "a newer"})]
+    ids = queue.put(*letters)
+
+    for line, message_id in zip(listed(), ids, strict=True):
+        assert line["verdict"] in ("blocked", "replayable")
+        assert "dlq drop" not in run("show", message_id).stdout
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        backup_completed() | {"source": "mine"},
+        backup_completed() | {"detail-type": "Object Created"},
+        backup_completed() | {"detail-type": ["x"]},
+        {"id": "one", "detail-type": "x"},
+    ],
+)
+def test_an_event_that_no_rule_selects_is_invalid(queue, event):
+    queue.put(throttled(event))
+
+    assert [line["verdict"] for line in listed()] == ["invalid"]
+
+
+# -- names of files --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["../../etc/passwd", "/etc/passwd", "a\\..\\b", "\x00", "\x1b[2J", "..", "~", "-rf", "CON", ""],
+)
+def test_whatever_an_event_says_of_itself_its_file_stays_in_the_folder(queue, tmp_path, hostile):
+    event = backup_completed() | {"detail-type": hostile, "time": hostile, "id": hostile}
+    event["detail"] = {"state": hostile, "State": hostile}
+    record = a_record(requestPayload=event, responsePayload={"errorType": hostile})
+    queue.put(a_letter(record))
+
+    assert run("save", "--all", "--to", str(tmp_path / "captured")).exit_code == 0
+
+    [file] = (tmp_path / "captured").rglob("*")
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*\.json", file.name)
+    assert list(tmp_path.iterdir()) == [tmp_path / "captured"]
+
+
+def test_a_file_name_is_no_longer_than_a_folder_takes(queue, tmp_path):
+    event = backup_completed() | {"detail-type": "x" * 10_000}
+    queue.put(a_letter(a_record(requestPayload=event, responsePayload={"errorType": "y" * 9000})))
+
+    assert run("save", "--all", "--to", str(tmp_path)).exit_code == 0
+    assert len(next(tmp_path.iterdir()).name) < 200

@@ -4,6 +4,14 @@ import json
 from collections import Counter
 
 import pytest
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    SSLError,
+)
 from moto.awslambda.models import LambdaFunction
 from moto.sqs.models import SQSBackend
 
@@ -346,3 +354,98 @@ def test_of_many_letters_none_is_lost_though_every_fifth_invocation_fails(
     assert accepted == Counter(f"event-{n}" for n in range(MANY))
     assert tries["Invoke"] == MANY + tries["Invoke"] // 5
     assert queue.depth() == (0, 0)
+
+
+# -- no answer -------------------------------------------------------------------------------------
+
+NO_ANSWERS = [
+    ReadTimeoutError(endpoint_url="https://lambda"),
+    ConnectTimeoutError(endpoint_url="https://lambda"),
+    EndpointConnectionError(endpoint_url="https://lambda"),
+    ConnectionClosedError(endpoint_url="https://lambda"),
+    SSLError(endpoint_url="https://lambda", error="certificate"),
+    IncompleteReadError(actual_bytes=0, expected_bytes=1),
+]
+
+
+def no_answer_to(operation, error):
+    def fail(asked, _response):
+        if asked == operation:
+            raise error
+
+    return fail
+
+
+@pytest.fixture
+def no_waiting(monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("error", NO_ANSWERS, ids=lambda error: type(error).__name__)
+def test_an_invocation_without_an_answer_never_removes_its_letter(queue, error, moment):
+    [message_id] = queue.put(throttled())
+
+    with watched(**{moment: no_answer_to("Invoke", error)}) as operations:
+        result = run("redrive", "--all", "--yes")
+
+    assert result.exit_code == 1
+    assert f"{message_id}: no answer, so it may have been accepted: " in result.stderr
+    assert result.stdout.endswith("redriven 0 · left 1 not redriven\n")
+    assert "DeleteMessage" not in operations
+    assert operations.count("Invoke") == 1
+    assert queue.depth() == (1, 0)
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("error", NO_ANSWERS, ids=lambda error: type(error).__name__)
+def test_a_removal_without_an_answer_is_said_to_be_none(queue, error):
+    ids = queue.put(*numbered(2))
+
+    with watched(before=no_answer_to("DeleteMessage", error)) as operations:
+        result = run("redrive", "--all", "--yes")
+
+    assert result.exit_code == 1
+    for message_id in ids:
+        assert f"{message_id}: accepted, but still in the queue: " in result.stderr
+    assert result.stdout.endswith("redriven 0 · accepted, but not removed 2 · left 0\n")
+    assert operations.count("Invoke") == 2
+    assert queue.depth() == (2, 0)
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("error", NO_ANSWERS, ids=lambda error: type(error).__name__)
+def test_letters_that_cannot_be_handed_back_for_want_of_an_answer_are_counted(queue, error):
+    queue.put(throttled(), a_letter("not json {"))
+
+    with watched(before=no_answer_to("ChangeMessageVisibilityBatch", error)):
+        result = run("redrive", "--all", "--yes")
+
+    assert "1 letter could not be handed back" in result.stderr
+    assert sum(queue.depth()) == 1
+
+
+@pytest.mark.usefixtures("no_waiting")
+@pytest.mark.parametrize("error", NO_ANSWERS, ids=lambda error: type(error).__name__)
+def test_a_hold_that_could_not_be_prolonged_is_not_relied_upon(queue, error, monkeypatch):
+    queue.put(*numbered(15))
+    monkeypatch.setattr("time.monotonic", aging_by(40))
+    no_hold = no_answer_to("ChangeMessageVisibilityBatch", error)
+    held_for_too_long = "held for too long"
+
+    with watched(before=no_hold) as operations:
+        result = run("redrive", "--all", "--yes")
+
+    accepted = operations.count("DeleteMessage")
+    assert held_for_too_long in result.stderr
+    assert operations.count("Invoke") == accepted
+    assert sum(queue.depth()) == 15 - accepted
+
+
+def test_a_letter_within_a_letter_is_redriven_as_its_event(queue, staged):
+    queue.put(a_letter(a_record(requestPayload=a_letter(a_record()))))
+
+    assert run("redrive", "--all", "--yes").exit_code == 0
+    assert queue.depth() == (0, 0)
+    assert image_in_force(staged) == NEW

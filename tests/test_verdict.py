@@ -16,6 +16,9 @@ NEEDS_CREATE = (
 )
 
 
+NO_EVENT_OF_OURS = backup_completed() | {"source": "mine"}
+
+
 def a_letter(shape=Shape.ON_FAILURE, *, event=None, fault=None, sent=None, **failure):
     return DeadLetter(
         message_id="one",
@@ -122,7 +125,9 @@ OTHER = {"template_id": OTHER_TEMPLATE, "name": "api"}
     ],
 )
 def test_the_verdict_follows_the_plan(outcome, verdict, why):
-    judged = judge(a_letter(), outcome)
+    event = NO_EVENT_OF_OURS if verdict is Verdict.INVALID else None
+
+    judged = judge(a_letter(event=event), outcome)
 
     assert (judged.verdict, judged.why) == (verdict, why)
 
@@ -296,3 +301,14 @@ def test_letters_with_one_verdict_and_one_cause_are_one_group():
     assert replayable.behind == {"web", "api"}
     assert (obsolete.verdict, obsolete.count, obsolete.behind) == (Verdict.OBSOLETE, 1, set())
     assert groups.count(Verdict.REPLAYABLE, Verdict.OBSOLETE) == 4
+
+
+def test_an_event_of_a_kind_that_is_selected_is_blocked_rather_than_invalid():
+    rejected = an_outcome(result="rejected", error="detail.state: is required")
+
+    judged = judge(a_letter(), rejected)
+
+    assert judged.verdict is Verdict.BLOCKED
+    assert judged.why == (
+        "the function selects such events and cannot read it: detail.state: is required"
+    )

@@ -6,7 +6,7 @@ from enum import StrEnum
 from models.base import Value
 from models.dead_letter import DeadLetter, Shape
 from models.decision import Reason
-from models.events import Ignored, template_named
+from models.events import Ignored, is_selected, template_named
 from models.failure_text import (
     THE_ROLE,
     TemplateFailure,
@@ -73,7 +73,7 @@ def _verdict(letter: DeadLetter, outcome: Outcome | None) -> tuple[Verdict, str]
     if outcome is None:
         return Verdict.UNREADABLE, letter.fault or ""
     if outcome.result is Result.REJECTED:
-        return Verdict.INVALID, outcome.error or ""
+        return _rejected(letter, outcome.error or "")
     moving = [template for template in outcome.templates if _moves(template)]
     refusals = {template.launch_template_id: _refusal(letter, template) for template in moving}
     if free := [template for template in moving if not refusals[template.launch_template_id]]:
@@ -85,6 +85,16 @@ def _verdict(letter: DeadLetter, outcome: Outcome | None) -> tuple[Verdict, str]
     if outcome.result is Result.FAILED:
         return Verdict.BLOCKED, outcome.error or ""
     return Verdict.OBSOLETE, _nothing_left(letter, outcome)
+
+
+def _rejected(letter: DeadLetter, error: str) -> tuple[Verdict, str]:
+    """An event that the rules select is AWS's or the reactor's own: the fault may be in our code.
+
+    AWS may have added to it, or the model asks for too much; whoever drops it may lose an image.
+    """
+    if is_selected(letter.event or {}):
+        return Verdict.BLOCKED, f"the function selects such events and cannot read it: {error}"
+    return Verdict.INVALID, error
 
 
 def _concerned(letter: DeadLetter, outcome: Outcome) -> list[TemplateOutcome]:
@@ -104,6 +114,8 @@ def _concerned(letter: DeadLetter, outcome: Outcome) -> list[TemplateOutcome]:
 
 
 def _nothing_left(letter: DeadLetter, outcome: Outcome) -> str:
+    if letter.shape is Shape.ON_SUCCESS:
+        return "the function handled it: this is the record of a success"
     if isinstance(outcome.reason, Ignored):
         return outcome.reason.in_words
     return "; ".join(map(_described, _concerned(letter, outcome)))
@@ -158,6 +170,8 @@ def _to_mend(letter: DeadLetter) -> list[str]:
 def _cause(letter: DeadLetter) -> str:
     if letter.event is None:
         return (letter.fault or "").partition(":")[0]
+    if letter.shape is Shape.ON_SUCCESS:
+        return "none: the record of a success"
     failure = letter.failure
     recorded = ": ".join(filter(None, (_code(letter), failure.error_message)))
     for pattern, instead in _VARYING:

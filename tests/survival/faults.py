@@ -22,7 +22,7 @@ from handlers import reactor
 from infra.embedded.delivery import Receipt
 from infra.embedded.stage import Stage, stage
 from infra.embedded.world import read_world
-from models.dead_letter import original_event
+from models.dead_letter import read_dead_letter
 from tests.builders import (
     ACCOUNT,
     FOLLOWS_INSTANCE,
@@ -262,7 +262,7 @@ class Theatre:
         receipt = self._react(injection)
         letters = self._letters()
         for letter in letters:
-            self.stage.delivery.deliver(original_event(letter) or {})
+            self.stage.delivery.deliver(read_dead_letter(letter).event or {})
         outcome = receipt.outcome or {}
         said = [t["outcome"] for t in outcome.get("templates", [])] or [outcome.get("result")]
         before = self._state()

@@ -41,9 +41,9 @@ def list_letters(
     Letters with one cause are one line. Nothing is removed, and every letter is handed back as
     soon as all were read.
 
-    Verdicts: replayable (some template would be promoted), blocked (held, refused, or AWS would
-    refuse again), obsolete (nothing is left to do), invalid (no event of ours), unreadable (no
-    event in it).
+    Verdicts: replayable (some template would be promoted), blocked (held, refused, AWS would
+    refuse again, or the function cannot read it), obsolete (nothing is left to do), invalid (no
+    event that the rules select), unreadable (no event in it).
 
     Example: ami-reactor dlq list
     """
@@ -80,6 +80,7 @@ def as_line(judged: Judged, now: datetime) -> dict[str, Any]:
         "age_seconds": int((now - letter.sent).total_seconds()) if letter.sent else None,
         "attempts": letter.failure.attempts,
         "receive_count": letter.receive_count,
+        "wrapped_in": list(letter.chain),
         "templates": [t.model_dump(mode="json") for t in outcome.templates] if outcome else [],
     }
 

@@ -64,11 +64,16 @@ def _show(queue: Opened, message: Message, judged: Judged) -> None:
         "rule": failure.rule,
     }
     _section("Error", (outside(f"{name}: {fact}") for name, fact in facts.items() if fact))
+    _section("Wrapped in", (outside(layer) for layer in letter.chain))
     _section("Stack", (outside(line) for line in failure.stack))
     _section("Event" if letter.event else "Body", map(outside, _content(message, letter)))
-    command = f"ami-reactor dlq {_NEXT[judged.verdict]} {letter.message_id}{queue.where}"
+    command = f"ami-reactor dlq {_next(judged)} {letter.message_id}{queue.where}"
     mended = "once mended: " if judged.verdict is Verdict.BLOCKED else ""
     _section("Next", [outside(f"{mended}{command}")])
+
+
+def _next(judged: Judged) -> str:
+    return "save --to captured" if judged.letter.event_count > 1 else _NEXT[judged.verdict]
 
 
 def _section(title: str, lines: "Iterator[Text] | list[Text]") -> None:
@@ -98,17 +103,21 @@ def timeline(judged: Judged, queue: Opened) -> Iterator[str]:
         yield _at(aws_date(time) if time else None, f"event: {judged.about}")
     what = "delivery" if letter.shape is Shape.RULE_TARGET else "invocation"
     count = failure.attempts or 0
-    if count > _A_FEW:
+    if letter.shape is Shape.ON_SUCCESS:
+        when = aws_date(failure.gave_up) if failure.gave_up else None
+        yield _at(when, f"{what} {count or 1} succeeded")
+    elif count > _A_FEW:
         yield _at(None, f"{what} tried {count} times")
     else:
         yield from (_at(None, f"{what} {number} failed") for number in range(1, count + 1))
-    if failure.condition:
+    if failure.condition and letter.shape is not Shape.ON_SUCCESS:
         who = "EventBridge" if letter.shape is Shape.RULE_TARGET else "Lambda"
         gave_up = aws_date(failure.gave_up) if failure.gave_up else None
         yield _at(gave_up, f"{who} gave up: {failure.condition}")
     if letter.sent:
         age = ago(letter.sent, queue.now)
-        yield _at(aws_date(letter.sent), f"became a dead letter, {age} ago")
+        came = "came into the queue" if letter.shape is Shape.ON_SUCCESS else "became a dead letter"
+        yield _at(aws_date(letter.sent), f"{came}, {age} ago")
     yield _at(None, f"received {letter.receive_count} times, this one included")
 
 
