@@ -23,7 +23,7 @@ CHECKOUT = Path(__file__).parent.parent
 ARCHIVE = CHECKOUT / "dist" / "ami-reactor.zip"
 """Where the stack's template looks for it."""
 
-PYTHONS = ("3.12", "3.13", "3.14")
+PYTHONS = ("3.12", "3.13", "3.14", "3.15")
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}  # as Lambda and as wheels call them
 
 _TASK_ROOT = "/var/task"  # where Lambda unpacks the archive
