@@ -1,5 +1,6 @@
 """`ami-reactor doctor`, on the embedded AWS."""
 
+import json
 from typing import Any
 
 import pytest
@@ -186,3 +187,21 @@ def test_the_doctor_knows_every_rule_and_action_of_the_stack():
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def test_the_function_of_a_stack_of_another_name_is_found_from_its_outputs(stage_with):
+    staged = stage_with(a_sound_world())
+    document = {
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {
+            "FunctionName": {"Value": "ami-reactor"},
+            "DeadLetterQueueUrl": {"Value": staged.stack.queue_url},
+        },
+    }
+    staged.session.client("cloudformation").create_stack(
+        StackName="StackSet-ami-reactor-0a1b2c3d", TemplateBody=json.dumps(document)
+    )
+
+    ran = run("doctor", "--stack", "StackSet-ami-reactor-0a1b2c3d")
+
+    assert "well the function is there: code" in ran.words

@@ -184,6 +184,15 @@ def test_cloudformation_takes_any_value_literally():
     assert {tag["Key"]: tag["Value"] for tag in specification["Tags"]} == tags
 
 
+def test_cloudformation_says_that_tags_are_written_at_creation_only(account_with):
+    account_with(plain_world())
+
+    printed = run("follow", "web", *SOURCE, "--cloudformation").stdout
+
+    assert "never at an update" in printed
+    assert "ami-reactor follow with --yes" in printed
+
+
 def test_cloudformation_is_printed_where_it_is_asked_for(account_with):
     account_with(plain_world())
 

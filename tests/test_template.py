@@ -36,6 +36,7 @@ from tests.builders import TEMPLATE as TEMPLATE_ID
 from tests.cloudformation import as_text, resources_of
 from tests.test_metrics import a_promotion, an_outcome
 
+README = (TEMPLATE.parents[1] / "README.md").read_text()
 OWN_ACCOUNT = [{"Ref": "AWS::AccountId"}]
 DEAD_LETTERS = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
 MARK = "ami-reactor-state:newest-image"
@@ -595,7 +596,27 @@ def test_the_alarms_cost_no_more_than_is_said():
     alarms = _of(transformed()["Resources"], "CloudWatch::Alarm")
 
     watched = [metric for alarm in alarms.values() for metric in _metrics(alarm)]
-    assert len(watched) - len(list(_metrics(alarms["NothingPromoted"]))) == 10  # 0.10 USD each
+    by_default = len(watched) - len(list(_metrics(alarms["NothingPromoted"])))
+    assert by_default == 10  # 0.10 USD each
+    assert f"the alarms watch {by_default} metrics at 0.10 each" in README
+
+
+def test_the_readme_lists_every_alarm_and_no_other():
+    named = {
+        r["Properties"]["AlarmName"]
+        for r in resources_of(transformed(), **EVERYTHING).values()
+        if _is_alarm(r)
+    }
+
+    listed = re.findall(r"^\| `…-([a-z-]+)` \|", README, re.MULTILINE)
+    assert {f"ami-reactor-{name}" for name in listed} == named
+
+
+def test_what_the_readme_has_jq_write_is_taken_without_a_bucket():
+    processed = json.dumps(transformed(), separators=(",", ":"), ensure_ascii=False)
+
+    assert "jq -c '.Resources.Reactor.Properties.Code.S3Bucket" in README
+    assert len(processed.encode()) < TEMPLATE_BODY_BYTES * 0.7
 
 
 def dashboard():

@@ -12,6 +12,7 @@ from infra.operate.fleet import Fleet
 from infra.operate.groups import Follows, verdict
 from infra.operate.outcomes import Logged
 from infra.operate.reading import each
+from infra.stack_outputs import output_of
 from models.base import Value, aws_date, printable
 from models.decision import Reason
 from models.errors import AwsRefused, AwsUnavailable
@@ -128,8 +129,9 @@ class Deployment:
 
     def function_may_act(self) -> Iterator[Check]:
         """As far as its role's own policies say; boundaries and organisations may say less."""
+        name = output_of(self.cloudformation, self.stack, "FunctionName", "--stack")
         with translated("reading the function", service="lambda"):
-            function = self.functions.get_function_configuration(FunctionName=self.stack)
+            function = self.functions.get_function_configuration(FunctionName=name)
         modified, code = function["LastModified"], function["CodeSha256"][:12]
         yield Check(state=State.WELL, what=f"the function is there: code {code} of {modified}")
         role = function["Role"].rpartition("/")[2]

@@ -71,7 +71,13 @@ def as_cloudformation(tags: Mapping[str, str]) -> str:
         f"      - Key: {json.dumps(key)}\n        Value: {json.dumps(value)}\n"
         for key, value in tags.items()
     )
-    return f"TagSpecifications:\n  - ResourceType: launch-template\n    Tags:\n{listed}"
+    return f"""\
+# CloudFormation writes these when it creates the launch template, and never at an update:
+# for one that is there already, ami-reactor follow with --yes writes them
+TagSpecifications:
+  - ResourceType: launch-template
+    Tags:
+{listed}"""
 
 
 def _hcl(text: str) -> str:
