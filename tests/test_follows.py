@@ -52,6 +52,31 @@ def test_a_group_that_launches_the_default_follows(group):
     assert said(group) == (Follows.YES, "", "")
 
 
+@pytest.mark.parametrize(("size", "of"), [({}, ""), ({"WarmPoolSize": 3}, " of 3")])
+@pytest.mark.parametrize("group", [a_group(), a_mixed_group()])
+def test_a_group_with_a_warm_pool_starts_older_instances_first(group, size, of):
+    pool = {"WarmPoolConfiguration": {"MinSize": 0, "PoolState": "Stopped"}}
+
+    follows, what, fix = said(group | pool | size)
+
+    assert follows is Follows.PARTLY
+    assert f"it has a warm pool{of}: the next scale-outs start its instances" in what
+    assert "aws autoscaling start-instance-refresh --auto-scaling-group-name web" in fix
+    assert "aws autoscaling delete-warm-pool --auto-scaling-group-name web" in fix
+
+
+def test_a_warm_pool_that_is_going_away_is_none():
+    pool = {"WarmPoolConfiguration": {"MinSize": 0, "Status": "PendingDelete"}}
+
+    assert said(a_group(**pool))[0] is Follows.YES
+
+
+def test_a_warm_pool_beside_a_number_does_not_make_it_better():
+    group = a_group(version="1", WarmPoolConfiguration={"MinSize": 0})
+
+    assert said(group)[0] is Follows.NO
+
+
 def test_a_group_on_latest_follows_only_while_nobody_saves_a_version():
     follows, what, fix = said(a_group(version="$Latest"))
 

@@ -33,6 +33,9 @@ from tests.fleets import a_group, requests, run, start_refresh
 INSTANCES = {f"i-0aaaaaaaaaaaaaaa{n}": image for n, image in enumerate([OLD, OLD, NEW])}
 
 
+BY_NAME = "ami-reactor:image-name"
+
+
 def a_fleet(**more: Any) -> dict[str, Any]:
     """A group of three, of which two run the image in force; a newer image is there."""
     return a_world(
@@ -256,6 +259,26 @@ def test_what_you_may_not_read_is_a_gap_and_no_outcome_of_the_reactors(stage_wit
     assert f"missing permission: ec2:{operation} (your credentials)\n" in shown.stderr
     assert {line["next"]["outcome"] for line in lines} == {"unknown"}
     assert all(line["next"]["planned"] for line in lines)
+
+
+@pytest.mark.parametrize("tags", [FOLLOWS_INSTANCE, {"ami-reactor": "on", BY_NAME: "AwsBackup_*"}])
+def test_of_a_read_ahead_that_failed_nothing_is_believed(stage_with, tags):
+    """EC2 answers again when the plan asks: no image is taken for gone."""
+    others = [f"lt-0bbbbbbbbbbbbbb{n:02x}" for n in range(11)]
+    world = a_fleet(
+        templates=[
+            a_template(tags=tags),
+            *(a_template(id_, f"t{id_[-2:]}", tags=tags) for id_ in others),
+        ],
+        versions=[a_version(), *(a_version(template_id=id_) for id_ in others)],
+    )
+    staged = stage_with(world)
+    staged.faults.inject("DescribeImages", "UnauthorizedOperation", times=1)
+
+    shown = run("status", "--json")
+
+    assert shown.status == 1
+    assert {line["next"]["outcome"] for line in shown.lines} == {"promoted"}
 
 
 def _doing(operation: str) -> str:

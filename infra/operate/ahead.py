@@ -122,6 +122,8 @@ class ReadAhead(Ec2):
         if len(instance_ids) > _INSTANCES:  # then all images take fewer calls than the right ones
             yield from self._own_images()
             return
+        if not instance_ids:
+            return
         listed = sorted(instance_ids)
         arns = [f"*{instance_id}" for instance_id in listed]
         yield from self._own_images({"Name": f"tag:{BACKUP_SOURCE_TAG}", "Values": arns})

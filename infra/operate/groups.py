@@ -73,11 +73,22 @@ class Refresh(Value, alias_generator=to_pascal):
             yield from _named(wanted.mixed_instances_policy.launch_template)
 
 
+class WarmPool(Value, alias_generator=to_pascal):
+    """Instances that are launched ahead, for the next scale-outs.
+
+    Attributes:
+        status: `PendingDelete` once it is going away.
+    """
+
+    status: str | None = None
+
+
 class Group(Value, alias_generator=to_pascal):
     """An Auto Scaling group, as DescribeAutoScalingGroups reports it.
 
     Attributes:
         size: How many instances it has.
+        warm_pool_size: How many wait in its warm pool; None where AWS does not say.
         refresh: The instance refresh in flight; to be read apart, group by group.
     """
 
@@ -85,6 +96,8 @@ class Group(Value, alias_generator=to_pascal):
     launch_template: Specification | None = None
     mixed_instances_policy: _Policy | None = None
     size: int = 0
+    warm_pool_configuration: WarmPool | None = None
+    warm_pool_size: int | None = None
     refresh: Refresh | None = None
 
     @classmethod
@@ -134,6 +147,7 @@ def findings(group: Group, template: Template) -> list[Finding]:
         *_of_specifications(group, template),
         *_of_overrides(group, template),
         *_of_refresh(group, template),
+        *_of_warm_pool(group),
     ]
 
 
@@ -204,6 +218,24 @@ def _of_refresh(group: Group, template: Template) -> Iterator[Finding]:
         else:
             continue
         yield Finding(follows=Follows.NO, what=what, fix=cancel_refresh(group))
+
+
+def _of_warm_pool(group: Group) -> Iterator[Finding]:
+    """A scale-out starts instances of the pool first, and they stay what they were made from.
+
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-warm-pools.html
+    """
+    pool = group.warm_pool_configuration
+    if pool is None or pool.status == "PendingDelete":
+        return
+    size = "" if group.warm_pool_size is None else f" of {group.warm_pool_size}"
+    yield Finding(
+        follows=Follows.PARTLY,
+        what=f"it has a warm pool{size}: the next scale-outs start its instances, which were made"
+        " from the version that was the default then",
+        fix=f"{start_refresh(group)} (after a promotion: it replaces those in the pool too), or do"
+        f" without: aws autoscaling delete-warm-pool --auto-scaling-group-name {_name(group)}",
+    )
 
 
 def _update(group: Group, template: Template) -> str:
