@@ -101,4 +101,4 @@ def _from_aws(doing: str, service: str, error: ClientError) -> AwsRefused | AwsU
     said = f"{doing}: {code}: {printable(message)[:_MESSAGE_CHARACTERS]}"
     if code in _TRANSIENT or status >= _SERVER_ERROR:
         return AwsUnavailable(said)
-    return AwsRefused(said)
+    return AwsRefused(said, code=code)

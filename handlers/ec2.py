@@ -1,23 +1,24 @@
 """The one gateway to EC2: asks, pages, and returns values."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from handlers.aws import translated
 from models.base import Place
 from models.errors import AwsRefused, AwsUnavailable
 from models.image import BACKUP_SOURCE_TAG, Image
-from models.selectors import Mark, Selectors
+from models.selectors import Mark, Selectors, read_mark
 from models.template import MARK_TAG, OPT_IN_TAG, Template, Version
+from models.version_description import Promotion
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-_PAGE = 200  # the most that DescribeLaunchTemplates and DescribeLaunchTemplateVersions give at once
-_IMAGES_PAGE = 500
+_IMAGES_PAGE = 500  # without a size, DescribeImages answers with everything at once
 _VALUES = 200  # the most that EC2 takes for one filter
 _VALUE_CHARACTERS = 255  # of one value of a filter
+_NO_TEMPLATE = ("InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.Malformed")
 
 
 class Ec2:
@@ -33,6 +34,16 @@ class Ec2:
         """All templates with the tag `ami-reactor`, whatever its value; without versions."""
         return self._templates(Filters=[{"Name": "tag-key", "Values": [OPT_IN_TAG]}])
 
+    def opted_in_template(self, template_id: str) -> Template | None:
+        """That template, if it is there and has the tag; without versions."""
+        try:
+            template = self.template(template_id)
+        except AwsRefused as error:
+            if error.code not in _NO_TEMPLATE:
+                raise
+            return None
+        return template if template.is_opted_in else None
+
     def template(self, template_id: str) -> Template:
         """One template as it is now; without versions."""
         found = self._templates(LaunchTemplateIds=[template_id])
@@ -41,8 +52,8 @@ class Ec2:
         return found[0]
 
     def _templates(self, **which: Any) -> list[Template]:
-        found = self._pages("describe_launch_templates", "LaunchTemplates", _PAGE, which)
         with translated("listing launch templates"):
+            found = self._each("describe_launch_templates", "LaunchTemplates", which)
             return [Template.model_validate(template) for template in found]
 
     def templates_on(self, image_id: str) -> set[str]:
@@ -51,7 +62,7 @@ class Ec2:
             "Versions": ["$Default"],
             "Filters": [{"Name": "image-id", "Values": [image_id]}],
         }
-        found = self._pages("describe_launch_template_versions", _VERSIONS, _PAGE, which)
+        found = self._each("describe_launch_template_versions", _VERSIONS, which)
         return {version["LaunchTemplateId"] for version in found}
 
     def versions(self, template: Template) -> tuple[Version, ...]:
@@ -65,8 +76,8 @@ class Ec2:
         if default > 1:
             # the API calls it "the version number after which to describe": ask for one more
             which["MinVersion"] = str(default - 1)
-        found = self._pages("describe_launch_template_versions", _VERSIONS, _PAGE, which)
         with translated(f"reading the versions of {template.launch_template_id}"):
+            found = self._each("describe_launch_template_versions", _VERSIONS, which)
             versions = [Version.model_validate(version) for version in found]
         seen = sorted((v for v in versions if v.version_number >= default), key=_number)
         if not seen or seen[0].version_number != default:
@@ -90,7 +101,7 @@ class Ec2:
                 LaunchTemplateId=template.launch_template_id,
                 SourceVersion=str(source.version_number),
                 LaunchTemplateData={"ImageId": image.image_id},
-                VersionDescription=description(source, image),
+                VersionDescription=description(template, image),
                 ClientToken=_client_token(template, image),
             )
             created = Version.model_validate(answer["LaunchTemplateVersion"])
@@ -164,15 +175,22 @@ class Ec2:
         # EC2 hides other owners' deprecated images, from which templates may well launch
         hidden = {"IncludeDisabled": True, "IncludeDeprecated": True}
         which = {"Filters": filters, **hidden, **owners}
-        found = self._pages("describe_images", "Images", _IMAGES_PAGE, which)
         with translated("listing images"):
+            found = self._each("describe_images", "Images", which, PageSize=_IMAGES_PAGE)
             return [Image.model_validate(image) for image in found]
 
-    def _pages(self, operation: str, key: str, size: int, which: dict[str, Any]) -> list[Any]:
+    def _each(
+        self, operation: str, key: str, which: dict[str, Any], **paging: int
+    ) -> Iterator[Any]:
+        """Each item of all pages; no more than one page is held at a time.
+
+        Launch templates are asked for without a page size: their default page is the largest, and
+        EC2 refuses ids beside a size elsewhere (DescribeInstances, DescribeImages).
+        """
         with translated(operation.replace("_", " ")):
             paginator: Any = self._client.get_paginator(operation)  # type: ignore[call-overload]
-            pages = paginator.paginate(**which, PaginationConfig={"PageSize": size})
-            return [item for page in pages for item in page[key]]
+            for page in paginator.paginate(**which, PaginationConfig=paging):
+                yield from page[key]
 
 
 _VERSIONS = "LaunchTemplateVersions"
@@ -182,9 +200,15 @@ def _number(version: Version) -> int:
     return version.version_number
 
 
-def description(source: Version, image: Image) -> str:
-    """What a version made here says of itself; the same for the same wish."""
-    return f"ami-reactor: {source.image_id or 'no image'} -> {image.image_id}"
+def description(template: Template, image: Image) -> str:
+    """What a version made here says of itself; the same for the same wish.
+
+    If the function had to leave the marked image before, it goes on saying so until that is back.
+    """
+    source, mark = template.default, read_mark(template.tags.get(MARK_TAG, ""))
+    is_back = mark is None or image.creation_date >= mark.creation_date
+    missing = None if mark is None or is_back or not mark.was_left_for(source) else mark.image_id
+    return str(Promotion(source.image_id, image.image_id, missing))
 
 
 def _client_token(template: Template, image: Image) -> str:

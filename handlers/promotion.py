@@ -99,7 +99,10 @@ def _promote(
     else:
         raise AwsUnavailable(f"{before.template.launch_template_id}: new versions keep appearing")
     if _may_write(seen):
-        _remember(ec2, seen, moves[-1].decision.image)
+        is_return = any(move.decision.is_return for move in moves)
+        _remember(
+            ec2, seen, moves[-1].decision.image, moves[-1].version_number if is_return else None
+        )
     return promoted(before.template, *moves[-1])
 
 
@@ -125,7 +128,7 @@ def _may_carry_a_warning(seen: Observation, version: Version, image: Image) -> b
 
     Asked for it again, EC2 gives the same answer and makes no other: its ClientToken is fresh.
     """
-    is_ours = version.version_description == description(seen.template.default, image)
+    is_ours = version.version_description == description(seen.template, image)
     return is_ours and seen.clock.now - version.create_time < _TOKEN_IS_FRESH_FOR
 
 
@@ -147,13 +150,26 @@ def _may_write(seen: Observation) -> bool:
     return seen.template.tags.get(OPT_IN_TAG) == "on" and not seen.template.is_held
 
 
-def _remember(ec2: Ec2, seen: Observation, image: Image) -> None:
-    """Write the mark, which never moves down."""
+def _remember(ec2: Ec2, seen: Observation, image: Image, returned_by: int | None = None) -> None:
+    """Write the mark, which never moves down.
+
+    Args:
+        ec2: To write with.
+        seen: The template as it was read last.
+        image: What the template was moved to, or is on.
+        returned_by: The version by which it came back, if it had to leave the marked image or one
+            on the way to it: whoever sets an older version default after that is a person.
+    """
     selectors = seen.selectors
     mark = selectors.mark if isinstance(selectors, Selectors) else None
     if mark is None or image.creation_date > mark.creation_date:
-        _check_time(seen)
-        ec2.set_mark(seen.template, Mark.of(image))
+        wanted = Mark.of(image)
+    elif returned_by is not None:
+        wanted = mark.model_copy(update={"version_number": returned_by})
+    else:
+        return
+    _check_time(seen)
+    ec2.set_mark(seen.template, wanted)
 
 
 def _check_time(seen: Observation) -> None:

@@ -110,7 +110,7 @@ def _reaction(raw: object, ec2: Ec2, clock: Clock, way: Way, bus: Bus | None) ->
     opted_in: list[Follower] = []
     woken: Woken | Ignored | AwsRefused | AwsUnavailable
     try:
-        opted_in = _opted_in(ec2)
+        opted_in = _opted_in(event, ec2)
         woken = _woken(event, opted_in, ec2, clock)
     except (AwsRefused, AwsUnavailable) as error:
         woken = error
@@ -129,7 +129,10 @@ def _nobody(
     misconfigured: tuple[TemplateOutcome, ...],
     whose: str,
 ) -> Outcome:
-    """The outcome of an event that wakes nobody. Misconfigured templates are in every outcome."""
+    """The outcome of an event that wakes nobody.
+
+    Misconfigured templates are in it too, but for an event that names another template.
+    """
     if isinstance(why, Ignored):
         return _outcome(event, Result.IGNORED, reason=why, templates=misconfigured)
     error = told(why, whose)
@@ -138,11 +141,14 @@ def _nobody(
     )
 
 
-def _opted_in(ec2: Ec2) -> list[Follower]:
-    return [
-        Follower(template, read_selectors(template.tags, ec2.place))
-        for template in ec2.opted_in_templates()
-    ]
+def _opted_in(event: Event, ec2: Ec2) -> list[Follower]:
+    """All that opted in; of an event that names its template, at most that one."""
+    if event.template_id is None:
+        templates = ec2.opted_in_templates()
+    else:
+        named = ec2.opted_in_template(event.template_id)
+        templates = [] if named is None else [named]
+    return [Follower(template, read_selectors(template.tags, ec2.place)) for template in templates]
 
 
 def _woken(event: Event, opted_in: list[Follower], ec2: Ec2, clock: Clock) -> Woken | Ignored:
@@ -154,9 +160,7 @@ def _woken(event: Event, opted_in: list[Follower], ec2: Ec2, clock: Clock) -> Wo
     image = None
     if not opted_in:
         return Ignored.NO_FOLLOWER
-    if event.template_id is not None:
-        woken = [f for f in opted_in if f.template.launch_template_id == event.template_id]
-    elif isinstance(event, ReconcileRequested):
+    if event.template_id is not None or isinstance(event, ReconcileRequested):
         woken = opted_in
     elif event.lost_image_id is not None:
         on_it = ec2.templates_on(event.lost_image_id)

@@ -58,7 +58,6 @@ def _versions(client: "EC2Client", template_id: str, say: Say) -> Iterator[Descr
         "describe_launch_template_versions",
         "LaunchTemplateVersions",
         LaunchTemplateId=template_id,
-        PaginationConfig={"PageSize": 200},
     )
 
 
@@ -86,13 +85,15 @@ class _Keeping(Ec2):
 
     def described(self, template_ids: Iterable[str]) -> list[Described]:
         which = {"LaunchTemplateIds": list(template_ids)}
-        return self._pages("describe_launch_templates", "LaunchTemplates", 200, which)
+        return list(self._each("describe_launch_templates", "LaunchTemplates", which))
 
-    def _pages(self, operation: str, key: str, size: int, which: dict[str, Any]) -> list[Any]:
-        found = super()._pages(operation, key, size, which)
-        if key == "Images":
-            self.seen |= {image["ImageId"]: image for image in found}
-        return found
+    def _each(
+        self, operation: str, key: str, which: dict[str, Any], **paging: int
+    ) -> Iterator[Any]:
+        for found in super()._each(operation, key, which, **paging):
+            if key == "Images":
+                self.seen[found["ImageId"]] = found
+            yield found
 
 
 def _groups(client: "AutoScalingClient", templates: list[Template]) -> list[Described]:

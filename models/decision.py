@@ -1,14 +1,16 @@
 """The one question: what should become of this launch template, given the world?"""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
+from models import fit
 from models.base import Value, aws_date, printable
-from models.image import QUARANTINE_TAG, Image, newest
+from models.image import QUARANTINE_TAG, UEFI_PREFERRED, Image, newest
 from models.selectors import Mark, Misconfigured, Selectors
-from models.template import HOLD_TAG, Template
+from models.template import HOLD_TAG, Template, Version
 
 
 class Reason(StrEnum):
@@ -24,16 +26,29 @@ class Reason(StrEnum):
     NOT_NEWER = "not-newer"
     DEFAULT_MOVED_BACK = "default-moved-back"
     SNAPSHOT_WOULD_BE_LOST = "snapshot-would-be-lost"
+    VOLUME_TOO_SMALL = "volume-too-small"
+    VOLUME_WITHOUT_SIZE = "volume-without-size"
+    ROOT_DEVICE_CHANGED = "root-device-changed"
+    INSTANCE_TYPE_UNSUPPORTED = "instance-type-unsupported"
     OBSERVED = "observed"
     NEWER_IMAGE = "newer-image"
     AWS_REFUSED = "aws-refused"
     AWS_UNAVAILABLE = "aws-unavailable"
 
 
-REFUSALS = frozenset(
-    {Reason.MISCONFIGURED, Reason.NOTHING_LAUNCHABLE, Reason.SNAPSHOT_WOULD_BE_LOST}
+_VETOES = (
+    (Reason.SNAPSHOT_WOULD_BE_LOST, fit.lost_snapshots),
+    (Reason.VOLUME_TOO_SMALL, fit.small_volume),
+    (Reason.VOLUME_WITHOUT_SIZE, fit.volume_without_size),
+    (Reason.ROOT_DEVICE_CHANGED, fit.other_root_device),
+    (Reason.INSTANCE_TYPE_UNSUPPORTED, fit.unsupported_type),
 )
-"""The reasons that want an engineer: the template cannot follow until somebody mends it."""
+"""The ways in which an image does not fit a version, in the order in which they are asked."""
+
+REFUSALS = frozenset(
+    {Reason.MISCONFIGURED, Reason.NOTHING_LAUNCHABLE, *(reason for reason, _ in _VETOES)}
+)
+"""The reasons that want an engineer: the template cannot follow until its owner fixes it."""
 
 
 class Skip(StrEnum):
@@ -41,19 +56,24 @@ class Skip(StrEnum):
 
     NOT_AVAILABLE = "not-available"
     QUARANTINED = "quarantined"
-    DEPRECATED = "deprecated"
     COPIED_IMAGE = "copied-image"
     OTHER_ARCHITECTURE = "other-architecture"
     OTHER_BOOT_MODE = "other-boot-mode"
     OTHER_PLATFORM = "other-platform"
+    DEPRECATED = "deprecated"
 
 
 class Promote(Value):
-    """Give the template a version with this image and make it the default."""
+    """Give the template a version with this image and make it the default.
+
+    Attributes:
+        is_return: The mark knows of that image, or of a later one: the reactor had to leave it.
+    """
 
     reason: Reason
     image: Image
     message: str
+    is_return: bool = False
     skipped: dict[str, Skip] = {}
 
 
@@ -66,6 +86,7 @@ class Keep(Value):
 
 
 Decision = Promote | Keep
+_Skipped = tuple[Image, Skip]
 
 
 def decide(
@@ -93,9 +114,19 @@ def decide(
             return keep
         case Selectors() as agreed:
             selectors = agreed
-    candidates, skipped = sift(selectors, current, images, now)
-    decision = _compare(template, selectors.mark, current, candidates)
-    return _veto(template, selectors, decision).model_copy(update={"skipped": skipped})
+    seen = {image.image_id: image for image in images}
+    # an image that was disabled can be seen still, and tells what may take its place
+    compared = current or seen.get(template.default.image_id or "")
+    candidates, skipped = sift(selectors, compared, seen.values(), now)
+    others = [(seen[id_], skip) for id_, skip in skipped.items()]
+    if current is None and template.default.image_id is not None:
+        decision = _heal(template.default, compared, candidates, others)
+    else:
+        decision = _compare(template, selectors.mark, current, candidates, others)
+        decision = _veto(template.default, current, decision)
+    if isinstance(decision, Promote):
+        skipped.pop(decision.image.image_id, None)
+    return _observe(selectors, decision).model_copy(update={"skipped": skipped})
 
 
 def settle(template: Template, selectors: Selectors | Misconfigured) -> Keep | Selectors:
@@ -121,7 +152,14 @@ def settle(template: Template, selectors: Selectors | Misconfigured) -> Keep | S
 def sift(
     selectors: Selectors, current: Image | None, images: Iterable[Image], now: datetime
 ) -> tuple[list[Image], dict[str, Skip]]:
-    """The candidates among the images that the selectors match, and why the others are none."""
+    """The candidates among the images that the selectors match, and why the others are none.
+
+    Args:
+        selectors: What the template's tags say.
+        current: The image of the default version, if it can be seen, dead or alive.
+        images: All that might match; others may be among them.
+        now: The moment by which an image may have become deprecated.
+    """
     matching = {image.image_id: image for image in images if selectors.match(image)}
     skips = {id_: _skip(image, selectors, current, now) for id_, image in matching.items()}
     candidates = [image for id_, image in matching.items() if skips[id_] is None]
@@ -132,70 +170,132 @@ def _skip(image: Image, selectors: Selectors, current: Image | None, now: dateti
     reasons = [
         (Skip.NOT_AVAILABLE, image.state != "available"),
         (Skip.QUARANTINED, QUARANTINE_TAG in image.tags),
-        (Skip.DEPRECATED, image.deprecation_time is not None and image.deprecation_time <= now),
         (Skip.COPIED_IMAGE, not selectors.copied_images and image.is_copy(selectors.place.region)),
     ]
     if current is not None:
         reasons += [
             (Skip.OTHER_ARCHITECTURE, image.architecture != current.architecture),
-            (Skip.OTHER_BOOT_MODE, image.boot_mode != current.boot_mode),
+            (Skip.OTHER_BOOT_MODE, not image.starts_where(current)),
             (Skip.OTHER_PLATFORM, image.platform != current.platform),
         ]
+    # the last one: what is deprecated and nothing else is taken if nothing else is left
+    reasons.append((Skip.DEPRECATED, image.is_deprecated_at(now)))
     return next((skip for skip, applies in reasons if applies), None)
 
 
+def _heal(
+    version: Version, gone: Image | None, candidates: list[Image], others: list[_Skipped]
+) -> Decision:
+    """The image of the version cannot be launched any more: the newest that fits replaces it.
+
+    A deprecated image can be launched by its owner: it is taken last of all.
+
+    Args:
+        version: The default version.
+        gone: Its image, if that can be seen still.
+        candidates: What may take its place.
+        others: What the selectors match beside them.
+    """
+    deprecated = [image for image, skip in others if skip is Skip.DEPRECATED]
+    last_of_all = ", though it is deprecated: no other image may"
+    for images, remark in ((candidates, ""), (deprecated, last_of_all)):
+        if not _are_alike(images):
+            return _nothing_launchable(version, _UNLIKE)
+        best = newest(image for image in images if _misfit(version, image, gone) is None)
+        if best is not None:
+            message = f"{version.image_id} is gone; {_dated(best)} replaces it{remark}"
+            return Promote(reason=Reason.CURRENT_IMAGE_GONE, image=best, message=message)
+    nearest = newest(candidates or deprecated)
+    why = nearest and _misfit(version, nearest, gone)
+    if not why:
+        return _nothing_launchable(version, _why_none(others))
+    if why.reason is Reason.SNAPSHOT_WOULD_BE_LOST:  # it could be launched, without the data
+        return why
+    return _nothing_launchable(version, f"no image fits the version: {why.reason}: {why.message}")
+
+
+def _nothing_launchable(version: Version, why: str) -> Keep:
+    message = f"{version.image_id} is gone and {why}"
+    return Keep(reason=Reason.NOTHING_LAUNCHABLE, message=message)
+
+
 def _compare(
-    template: Template, mark: Mark | None, current: Image | None, candidates: list[Image]
+    template: Template,
+    mark: Mark | None,
+    current: Image | None,
+    candidates: list[Image],
+    others: list[_Skipped],
 ) -> Decision:
     """The ladder, from the candidates on; each rung returns."""
     best = newest(candidates)
-    is_gone = current is None and template.default.image_id is not None
-    if is_gone and (best is None or not _are_alike(candidates)):
-        message = f"{template.default.image_id} is gone and {_why_none(best)}"
-        return Keep(reason=Reason.NOTHING_LAUNCHABLE, message=message)
-    if best is None or (current is None and not _are_alike(candidates)):
-        return Keep(reason=Reason.NO_CANDIDATE, message=_why_none(best))
-    if is_gone:
-        message = f"{template.default.image_id} is gone; {_dated(best)} replaces it"
-        return Promote(reason=Reason.CURRENT_IMAGE_GONE, image=best, message=message)
-    if current is not None and best.image_id == current.image_id:
-        return Keep(reason=Reason.ALREADY_CURRENT, message=f"{_dated(best)} is in force")
+    if best is None:
+        return Keep(reason=Reason.NO_CANDIDATE, message=_why_none(others))
+    if current is None and not _are_alike(candidates):
+        return Keep(reason=Reason.NO_CANDIDATE, message=_UNLIKE)
     if current is not None and not best.is_newer_than(current):
-        message = f"{_dated(best)} is no later than {_dated(current)}, which is in force"
-        return Keep(reason=Reason.NOT_NEWER, message=message)
-    if mark is not None and best.creation_date <= mark.creation_date:
-        message = f"the template was on {mark} before and was moved back by somebody"
-        return Keep(reason=Reason.DEFAULT_MOVED_BACK, message=message)
+        return _stays(current, best, others)
     in_force = _dated(current) if current else "no image"
     message = f"{_dated(best)} replaces {in_force}"
-    return Promote(reason=Reason.NEWER_IMAGE, image=best, message=message)
+    is_return = mark is not None and best.creation_date <= mark.creation_date
+    if is_return and mark is not None and not mark.was_left_for(template.default):
+        message = f"the template was on {mark.image} before and was moved back, not by the reactor"
+        return Keep(reason=Reason.DEFAULT_MOVED_BACK, message=message)
+    if is_return:
+        message += ", to which the reactor moved because a newer one was gone"
+    return Promote(reason=Reason.NEWER_IMAGE, image=best, message=message, is_return=is_return)
 
 
-def _veto(template: Template, selectors: Selectors, decision: Decision) -> Decision:
-    """What a promotion still has to pass: it loses no data, and more than watching is wanted."""
+def _stays(current: Image, best: Image, others: list[_Skipped]) -> Keep:
+    """The image in force is the newest; newer ones that may not be taken are said with it."""
+    newer = [(image, skip) for image, skip in others if image.is_newer_than(current)]
+    newer.sort(key=lambda skipped: skipped[0].creation_date, reverse=True)
+    beside = "".join(f"; {_dated(i)} is newer, and skipped: {skip}" for i, skip in newer[:1])
+    more = f", as are {len(newer) - 1} others" if len(newer) > 1 else ""
+    if best.image_id == current.image_id:
+        message = f"{_dated(best)} is in force{beside}{more}"
+        return Keep(reason=Reason.ALREADY_CURRENT, message=message)
+    message = f"{_dated(best)} is no later than {_dated(current)}, which is in force{beside}{more}"
+    return Keep(reason=Reason.NOT_NEWER, message=message)
+
+
+def _veto(version: Version, current: Image | None, decision: Decision) -> Decision:
+    """A promotion that EC2 could not launch, or not with all its data, is refused."""
     if isinstance(decision, Keep):
         return decision
-    if lost := template.default.snapshots_lost_with(decision.image):
-        message = (
-            f"instances would start without the data of {', '.join(map(printable, lost))}:"
-            f" {decision.image.image_id} has no snapshot for it, and EC2 drops inherited snapshots"
-        )
-        return Keep(reason=Reason.SNAPSHOT_WOULD_BE_LOST, message=message)
-    if selectors.mode == "observe":
-        message = f"would be promoted ({decision.reason}): {decision.message}"
-        return Keep(reason=Reason.OBSERVED, message=message)
-    return decision
+    return _misfit(version, decision.image, current) or decision
+
+
+def _misfit(version: Version, image: Image, current: Image | None) -> Keep | None:
+    """The first of the reasons why the image does not fit the version; None: it does."""
+    for reason, why_not in _VETOES:
+        if (message := why_not(version, image, current)) is not None:
+            return Keep(reason=reason, message=message)
+    return None
+
+
+def _observe(selectors: Selectors, decision: Decision) -> Decision:
+    """In mode `observe`, a promotion is only told."""
+    if isinstance(decision, Keep) or selectors.mode != "observe":
+        return decision
+    message = f"would be promoted ({decision.reason}): {decision.message}"
+    return Keep(reason=Reason.OBSERVED, message=message)
 
 
 def _are_alike(images: list[Image]) -> bool:
-    """Whether it does not matter which one is taken where there is none to compare with."""
-    return len({(image.architecture, image.boot_mode, image.platform) for image in images}) <= 1
+    """Whether it does not matter which one is taken if there is none to compare with."""
+    modes = {image.boots for image in images} - {UEFI_PREFERRED}
+    return len({(image.architecture, image.platform) for image in images}) <= 1 and len(modes) <= 1
 
 
-def _why_none(best: Image | None) -> str:
-    if best is None:
+def _why_none(others: list[_Skipped]) -> str:
+    if not others:
         return "no image that the tags select can be launched"
-    return "the images that the tags select differ in architecture, boot mode or platform"
+    counts = Counter(skip for _, skip in others)
+    counted = ", ".join(f"{counts[skip]} {skip}" for skip in Skip if counts[skip])
+    return f"none of the images that the tags select may be taken: {counted}"
+
+
+_UNLIKE = "the images that the tags select differ in architecture, boot mode or platform"
 
 
 def _dated(image: Image) -> str:

@@ -20,11 +20,15 @@ class AwsRefused(ReactorError):
 
     Attributes:
         unauthorized: AWS refused for want of a permission, which a hold takes away too.
+        code: AWS's error code, if it gave one.
     """
 
-    def __init__(self, message: str, *, unauthorized: bool = False) -> None:
+    def __init__(
+        self, message: str, *, unauthorized: bool = False, code: str | None = None
+    ) -> None:
         super().__init__(message)
         self.unauthorized = unauthorized
+        self.code = code
 
 
 class AwsUnavailable(ReactorError):

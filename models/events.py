@@ -38,7 +38,7 @@ class Ignored(StrEnum):
 
 _IN_WORDS = {
     Ignored.NO_FOLLOWER: "no template follows it",
-    Ignored.IMAGE_GONE: "this account owns no such image (any more)",
+    Ignored.IMAGE_GONE: "this account owns no image with that id",
     Ignored.NOT_EC2: "it is no backup of an EC2 instance",
     Ignored.OTHER_STATE: "its state is none that matters",
     Ignored.OTHER_ACCOUNT: "it is about another account",

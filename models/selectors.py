@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from models.base import ImageId, Place, Timestamp, Value, aws_date, printable
 from models.image import Image
-from models.template import MARK_TAG, OPT_IN_TAG
+from models.template import MARK_TAG, OPT_IN_TAG, Version
 
 SOURCE_INSTANCE = "ami-reactor:source-instance"
 IMAGE_TAG = "ami-reactor:image-tag:"
@@ -21,22 +21,42 @@ IMAGE_NAME = "ami-reactor:image-name"
 COPIED_IMAGES = "ami-reactor:copied-images"
 
 _SELECTORS = frozenset({SOURCE_INSTANCE, IMAGE_NAME})
-_MARK_DATE = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
+_MARK = re.compile(
+    r"(\S+) ([12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z)(?: ([1-9][0-9]{0,17}))?"
+)
 _INSTANCE_IDS = re.compile(r"i-[0-9a-f]{8,17}( +i-[0-9a-f]{8,17})*")
 
 
 class Mark(Value):
-    """The newest image that a template was ever moved to."""
+    """The newest image that a template was ever moved to.
+
+    Attributes:
+        version_number: Given once the template came back to that image, or nearer to it, after it
+            had to leave it: the version by which it did. An older default is none that the
+            function made since.
+    """
 
     image_id: ImageId
     creation_date: Timestamp
+    version_number: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.image_id} {aws_date(self.creation_date)}"
+        number = "" if self.version_number is None else f" {self.version_number}"
+        return f"{self.image_id} {aws_date(self.creation_date)}{number}"
+
+    @property
+    def image(self) -> str:
+        """Which one it is, in words."""
+        return f"{self.image_id} of {aws_date(self.creation_date)}"
 
     @classmethod
     def of(cls, image: Image) -> "Mark":
         return cls(image_id=image.image_id, creation_date=image.creation_date)
+
+    def was_left_for(self, default: Version) -> bool:
+        """Whether the function itself left the marked image for this version's."""
+        is_later = default.version_number >= (self.version_number or 0)
+        return is_later and default.stands_in_for == self.image_id
 
 
 class Selectors(Value):
@@ -116,11 +136,12 @@ def _fault(key: str, value: str) -> str | None:
 
 def read_mark(value: str) -> Mark | None:
     """The mark in the tag's value; None where it is malformed."""
-    image_id, _, date = value.partition(" ")
-    if not _MARK_DATE.fullmatch(date):
+    found = _MARK.fullmatch(value)
+    if found is None:
         return None
+    names = ("image_id", "creation_date", "version_number")
     try:
-        return Mark.model_validate({"image_id": image_id, "creation_date": date})
+        return Mark.model_validate(dict(zip(names, found.groups(), strict=True)))
     except ValidationError:
         return None
 

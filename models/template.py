@@ -1,5 +1,6 @@
 """Launch templates and their versions."""
 
+import json
 from typing import Any
 
 from pydantic import Field
@@ -7,6 +8,7 @@ from pydantic.alias_generators import to_pascal
 
 from models.base import Tags, TemplateId, Timestamp, Value
 from models.image import Image
+from models.version_description import read_promotion
 
 OPT_IN_TAG = "ami-reactor"
 HOLD_TAG = "ami-reactor-state:hold"
@@ -25,6 +27,26 @@ class Version(Value, alias_generator=to_pascal):
     def image_id(self) -> str | None:
         """An AMI id, `resolve:ssm:...`, or None where the version names no image."""
         return self.data.get("ImageId")
+
+    @property
+    def instance_type(self) -> str | None:
+        """None where the version leaves it to the group, or to requirements."""
+        return self.data.get("InstanceType")
+
+    @property
+    def stands_in_for(self) -> str | None:
+        """The image that the function left when it made this version, or a later one before that.
+
+        Where that image is newer, it was gone: nothing else makes a template go back.
+        """
+        said = read_promotion(self.version_description)
+        if said is None or said.taken != self.image_id:
+            return None
+        return said.instead_of or said.left
+
+    def equals(self, other: "Version") -> bool:
+        """Whether instances would start alike from both."""
+        return parameters(self.data) == parameters(other.data)
 
     def differs_in_image_alone(self, source: "Version") -> bool:
         """Whether this could be a copy of that version, made with another image.
@@ -78,12 +100,43 @@ class Template(Value, alias_generator=to_pascal):
         return max(v.version_number for v in self.versions)
 
 
+def parameters(data: dict[str, Any]) -> dict[str, Any]:
+    """Launch parameters, so that equal ones compare equal.
+
+    EC2 promises no order of the lists in its answers: ids, tags, mappings. `MetadataOptions.State`
+    tells how far a change has come, and is no parameter.
+    """
+    kept = dict(data)
+    if "MetadataOptions" in kept:
+        kept["MetadataOptions"] = _without(kept["MetadataOptions"], "State")
+    return {key: _in_one_order(value) for key, value in kept.items()}
+
+
+def _in_one_order(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _in_one_order(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return sorted(map(_in_one_order, value), key=_canonical)
+    return value
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)  # a spot request has dates
+
+
 def _settings(data: dict[str, Any]) -> dict[str, Any]:
     """The launch parameters without the image and without the snapshots that EC2 drops."""
-    rest = {key: value for key, value in data.items() if key != "ImageId"}
+    rest = _without(data, "ImageId")
     if "BlockDeviceMappings" in rest:
-        rest["BlockDeviceMappings"] = [_without_snapshot(m) for m in rest["BlockDeviceMappings"]]
-    return rest
+        rest["BlockDeviceMappings"] = [
+            {**m, "Ebs": _without(m["Ebs"], "SnapshotId")} if "Ebs" in m else m
+            for m in rest["BlockDeviceMappings"]
+        ]
+    return parameters(rest)
+
+
+def _without(data: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name != key}
 
 
 def _snapshots(data: dict[str, Any]) -> set[tuple[str, str]]:
@@ -93,10 +146,3 @@ def _snapshots(data: dict[str, Any]) -> set[tuple[str, str]]:
         for mapping in data.get("BlockDeviceMappings", [])
         if mapping.get("Ebs", {}).get("SnapshotId")
     }
-
-
-def _without_snapshot(mapping: dict[str, Any]) -> dict[str, Any]:
-    if "Ebs" not in mapping:
-        return mapping
-    ebs = {key: value for key, value in mapping["Ebs"].items() if key != "SnapshotId"}
-    return {**mapping, "Ebs": ebs}

@@ -46,6 +46,12 @@ def an_image(
     }
 
 
+def a_volume(device: str, size: int | None = None, snapshot: str | None = None) -> dict[str, Any]:
+    """A block device mapping, of an image or of a version."""
+    ebs = {"VolumeSize": size, "SnapshotId": snapshot}
+    return {"DeviceName": device, "Ebs": {k: v for k, v in ebs.items() if v is not None}}
+
+
 def a_template(
     template_id: str = TEMPLATE,
     name: str = "web",

@@ -119,7 +119,7 @@ OTHER = {"template_id": OTHER_TEMPLATE, "name": "api"}
         pytest.param(
             an_outcome(result="ignored", reason="image-gone"),
             Verdict.OBSOLETE,
-            "this account owns no such image (any more)",
+            "this account owns no image with that id",
             id="obsolete: the image is gone",
         ),
     ],

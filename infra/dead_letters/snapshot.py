@@ -1,12 +1,13 @@
 """The gateway, asking EC2 each question once: all letters are judged by the same world."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from handlers.ec2 import Ec2
 from models.base import Place
 from models.image import Image
+from models.template import Template
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -32,14 +33,21 @@ class Snapshot(Ec2):
         found = self._images([{"Name": "image-id", "Values": unknown}], Owners=["self"])
         self._own |= dict.fromkeys(unknown) | {image.image_id: image for image in found}
 
+    def opted_in_template(self, template_id: str) -> Template | None:
+        """Out of the one list of all: letters name many."""
+        named = (t for t in self.opted_in_templates() if t.launch_template_id == template_id)
+        return next(named, None)
+
     def own_image(self, image_id: str) -> Image | None:
         self.look_up([image_id])
         return self._own[image_id]
 
-    def _pages(self, operation: str, key: str, size: int, which: dict[str, Any]) -> list[Any]:
+    def _each(
+        self, operation: str, key: str, which: dict[str, Any], **paging: int
+    ) -> Iterator[Any]:
         question = f"{operation} {json.dumps(which, sort_keys=True)}"
         if question not in self._answers:
             if len(self._answers) > _REMEMBERED:
                 self._answers.clear()
-            self._answers[question] = super()._pages(operation, key, size, which)
-        return self._answers[question]
+            self._answers[question] = list(super()._each(operation, key, which, **paging))
+        return iter(self._answers[question])

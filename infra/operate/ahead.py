@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from handlers.ec2 import Ec2
-from infra.operate.reading import PAGE_OF_VERSIONS, Say, each
+from infra.operate.reading import Say, each
 from models.base import Place
 from models.image import BACKUP_SOURCE_TAG, Image
 from models.selectors import Selectors, read_selectors
@@ -58,6 +58,10 @@ class ReadAhead(Ec2):
     def opted_in_templates(self) -> list[Template]:
         return self.templates
 
+    def opted_in_template(self, template_id: str) -> Template | None:
+        given = (t for t in self.templates if t.launch_template_id == template_id)
+        return next(given, None)
+
     def versions(self, template: Template) -> tuple[Version, ...]:
         read = self._versions.get(template.launch_template_id, ())
         numbers = [version.version_number for version in read]
@@ -96,7 +100,6 @@ class ReadAhead(Ec2):
             "describe_launch_template_versions",
             "LaunchTemplateVersions",
             Versions=["$Default", "$Latest"],
-            PaginationConfig={"PageSize": PAGE_OF_VERSIONS},
         ):
             if described["LaunchTemplateId"] in concerned:
                 version = Version.model_validate(described)

@@ -189,7 +189,6 @@ def _seen(
     except (AwsRefused, AwsUnavailable):
         return template, {}, (), {}
     current = images.get(template.default.image_id or "")
-    alive = None if current is None or current.is_dead else current
-    candidates, skipped = sift(selectors, alive, seen.images.values(), clock.now)
+    candidates, skipped = sift(selectors, current, seen.images.values(), clock.now)
     candidates.sort(key=lambda image: (image.creation_date, image.image_id), reverse=True)
     return template, seen.images | images, tuple(candidates), skipped

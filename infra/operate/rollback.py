@@ -17,7 +17,7 @@ from models.base import Place, printable
 from models.errors import AwsRefused
 from models.image import QUARANTINE_TAG, Image
 from models.selectors import Mark, Selectors, read_mark, read_selectors
-from models.template import HOLD_TAG, MARK_TAG, Template, Version
+from models.template import HOLD_TAG, MARK_TAG, Template, Version, parameters
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -42,7 +42,7 @@ class Rollback:
     @property
     def other_changes(self) -> list[str]:
         """What the older version has otherwise, but for its image."""
-        now, then = self.template.default.data, self.target.data
+        now, then = parameters(self.template.default.data), parameters(self.target.data)
         keys = (now.keys() | then.keys()) - {"ImageId"}
         return sorted(key for key in keys if now.get(key) != then.get(key))
 
@@ -271,6 +271,6 @@ def _copy(ec2: Ec2, client: "EC2Client", rollback: Rollback) -> Version:
     """A copy of the target: the latest version, where a rollback that was cut off made it."""
     template = ec2.template(rollback.template.launch_template_id)
     latest = max(ec2.versions(template), key=lambda version: version.version_number)
-    if latest.data == rollback.target.data:  # and not the default's: its image is another
+    if latest.equals(rollback.target):  # and not the default's: its image is another
         return latest
     return writes.copy_version(client, template, rollback.target, rollback.description)

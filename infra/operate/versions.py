@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from pydantic import AliasPath, Field
 from pydantic.alias_generators import to_pascal
 
-from infra.operate.reading import PAGE_OF_VERSIONS, each
+from infra.operate.reading import each
 from models.base import Timestamp, Value, printable
+from models.version_description import read_promotion
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-_PROMOTION = re.compile(r"ami-reactor: \S+ -> (ami-[0-9a-f]{8,17})")
 _ROLLBACK = re.compile(r"ami-reactor: rollback of version (\d+) to (\d+)")
 
 
@@ -36,8 +36,8 @@ class Made(Value, alias_generator=to_pascal):
     @property
     def is_promotion(self) -> bool:
         """Made by the function, as its description says, which names the image that it has."""
-        found = _PROMOTION.fullmatch(self.version_description)
-        return found is not None and found[1] == self.image_id
+        said = read_promotion(self.version_description)
+        return said is not None and said.taken == self.image_id
 
     @property
     def rolled_back(self) -> tuple[int, int] | None:
@@ -54,7 +54,5 @@ def read_made(client: "EC2Client", template_id: str, **which: object) -> Iterato
         "LaunchTemplateVersions",
         LaunchTemplateId=template_id,
         **which,
-        # EC2 takes no page size beside numbers
-        **({} if which else {"PaginationConfig": {"PageSize": PAGE_OF_VERSIONS}}),
     ):
         yield Made.model_validate(described)

@@ -54,7 +54,7 @@ def copy_version(
         )
         made = Version.model_validate(answer["LaunchTemplateVersion"])
     warnings = answer.get("Warning", {}).get("Errors", [])
-    if warnings or made.data != source.data:
+    if warnings or not made.equals(source):
         codes = ", ".join(warning.get("Code", "no code") for warning in warnings)
         raise AwsRefused(
             f"{doing}: version {made.version_number} is no faithful copy"

@@ -1,10 +1,13 @@
 from tests.cases import steps_of
 
 CASE = "15-disabled-and-enabled-again"
+NEW = "ami-0a1b2c3d4e5f60718"
 
 
-def test_heals_away_from_a_disabled_image():
+def test_what_the_reactor_had_to_leave_is_in_force_again_once_it_is_back():
     answers = steps_of(CASE)
 
-    assert answers["after-the-backup"].json == "ami-0a1b2c3d4e5f60718"
-    assert answers["after-disabling"].json != "ami-0a1b2c3d4e5f60718"
+    assert answers["after-the-backup"].json == NEW
+    assert answers["after-disabling"].json != NEW
+    assert answers["after-enabling"].json == NEW
+    assert "moved back" not in answers["explain"].stdout

@@ -1,0 +1,30 @@
+"""What a version that the function made says of itself: written and read here."""
+
+import re
+from typing import NamedTuple
+
+_IMAGE = r"ami-[0-9a-f]{8,17}"
+_SAID = re.compile(rf"ami-reactor: (?:no image|(\S+)) -> ({_IMAGE})(?: instead of ({_IMAGE}))?")
+
+
+class Promotion(NamedTuple):
+    """From which image to which.
+
+    Attributes:
+        left: The image of the version that this one was made from; None where that named none.
+        instead_of: A later image that the function had to leave before, and that is not back yet.
+    """
+
+    left: str | None
+    taken: str
+    instead_of: str | None = None
+
+    def __str__(self) -> str:
+        missing = f" instead of {self.instead_of}" if self.instead_of else ""
+        return f"ami-reactor: {self.left or 'no image'} -> {self.taken}{missing}"
+
+
+def read_promotion(description: str) -> Promotion | None:
+    """What the description says; None if it is another's."""
+    found = _SAID.fullmatch(description)
+    return Promotion(found[1], found[2], found[3]) if found else None
