@@ -88,7 +88,7 @@ BREAKAGES = (
     Breakage(
         "takes no notice of the mark",
         DECISION,
-        "    if mark is not None and best.creation_date <= mark.creation_date:",
+        "    if is_return and mark is not None and not mark.was_left_for(template.default):",
         "    if False:",
         Invariant.MOVE_BACK_STANDS,
         "one writer: two images, a person moves back",
@@ -96,8 +96,8 @@ BREAKAGES = (
     Breakage(
         "writes no mark",
         PROMOTION,
-        "        ec2.set_mark(seen.template, Mark.of(image))",
-        "        pass",
+        "    ec2.set_mark(seen.template, wanted)",
+        "    pass",
         Invariant.MOVE_BACK_STANDS,
         "one writer: two images, a person moves back",
     ),
