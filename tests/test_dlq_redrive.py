@@ -76,6 +76,7 @@ def test_without_yes_it_only_shows_what_it_would_do(queue, staged):
     assert result.exit_code == 0
     assert "1 letter would be redriven; nothing was invoked: add --yes" in result.stderr
     assert "unreadable" not in result.stdout
+    assert "would be left: 1 unreadable\n" in result.stderr
     assert not {"Invoke", "DeleteMessage"} & set(operations)
     assert queue.depth() == (2, 0)
     assert image_in_force(staged) == OLD

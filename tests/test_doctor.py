@@ -128,7 +128,7 @@ def test_dead_letters_are_bad_and_lead_on(stage_with):
         pytest.param(
             {"versions": [a_version(), a_version(number=2, InstanceType="m5.large")]},
             "web: version 2 is the latest and not the default (1)",
-            "release or delete it: ami-reactor history web",
+            "make it the default, or delete it: aws ec2 modify-launch-template",
             id="latest is not default",
         ),
         pytest.param(

@@ -212,6 +212,16 @@ def test_a_recorded_group_needs_no_network_of_the_world():
 # ---- there and back ------------------------------------------------------------------------------
 
 
+def test_a_groups_warm_pool_is_there_and_is_printed_again():
+    pool = {"MinSize": 2, "PoolState": "Running", "InstanceReusePolicy": {"ReuseOnScaleIn": True}}
+
+    [group] = now_of(a_world(AutoScalingGroups=[GROUP | {"WarmPoolConfiguration": pool}]))[
+        "AutoScalingGroups"
+    ]
+
+    assert group["WarmPoolConfiguration"] == pool
+
+
 def test_a_world_that_was_printed_is_the_same_world_again():
     policy = {
         "LaunchTemplate": {

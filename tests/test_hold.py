@@ -68,6 +68,25 @@ def test_a_hold_needs_a_reason(account_with):
     assert "--reason must say why" in ran.stderr
 
 
+@pytest.mark.parametrize("reason", ["a\nb", "\x1b[2J", "x\x00", "\u202ex", "\ud800"])
+@pytest.mark.parametrize("verb", ["hold", "rollback"])
+def test_a_reason_with_control_characters_is_refused(account_with, verb, reason):
+    account_with(a_world())
+
+    ran = run(verb, "web", "--reason", reason, "--yes")
+
+    assert (ran.status, HOLD in tags_of()) == (2, False)
+    assert ran.stderr == (
+        f"ami-reactor: {verb}: --reason must be one line without control characters\n"
+    )
+
+
+def test_a_reason_in_any_language_is_taken(account_with):
+    account_with(a_world())
+
+    assert run("hold", "web", "--reason", "부하 테스트: até sexta-feira!", "--yes").status == 0
+
+
 @pytest.mark.parametrize("verb", [("hold", "--reason", "x"), ("resume",)])
 def test_without_yes_and_without_a_terminal_nothing_is_written(account_with, verb):
     account_with(a_world() if verb[0] == "hold" else held_world())

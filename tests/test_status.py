@@ -161,7 +161,9 @@ def test_a_refresh_in_flight_with_a_version_of_its_own_is_named(account_with):
 def test_somebodys_unreleased_version_is_named(account_with):
     account_with(a_fleet(versions=[a_version(), a_version(OLD, 2, InstanceType="m5.large")]))
 
-    assert "web: version 2 is the latest and not the default (1)" in run("status").stdout
+    shown = run("status").words
+    assert "web: version 2 is the latest and not the default (1)" in shown
+    assert "fix: make it the default: aws ec2 modify-launch-template" in shown
 
 
 def test_a_misconfigured_template_is_shown_with_what_is_wrong(account_with):
@@ -261,7 +263,7 @@ def test_what_you_may_not_read_is_a_gap_and_no_outcome_of_the_reactors(stage_wit
     assert all(line["next"]["planned"] for line in lines)
 
 
-@pytest.mark.parametrize("tags", [FOLLOWS_INSTANCE, {"ami-reactor": "on", BY_NAME: "AwsBackup_*"}])
+@pytest.mark.parametrize("tags", [FOLLOWS_INSTANCE, {"ami-reactor": "on", BY_NAME: f"*_{NEW}"}])
 def test_of_a_read_ahead_that_failed_nothing_is_believed(stage_with, tags):
     """EC2 answers again when the plan asks: no image is taken for gone."""
     others = [f"lt-0bbbbbbbbbbbbbb{n:02x}" for n in range(11)]

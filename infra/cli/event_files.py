@@ -29,4 +29,4 @@ def event_files(folder: Path) -> Iterator[EventFiles]:
         stop(str(error), status=1)
     out.print(f"{counted(files.written, 'event')} written to {folder}", markup=False)
     if files.known:
-        err.print(f"{counted(files.known, 'event')} was there already", highlight=False)
+        err.print(f"already there: {counted(files.known, 'event')}", highlight=False)

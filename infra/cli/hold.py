@@ -1,6 +1,7 @@
 """`ami-reactor hold` and `resume`: nothing moves the template meanwhile."""
 
 import re
+import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -35,8 +36,7 @@ def hold(
 
     Example: ami-reactor hold web --reason "load test until Friday" --yes
     """
-    if not reason.strip():
-        stop("hold: --reason must say why, for whoever finds it held")
+    check_reason("hold", reason)
     with account_of(profile, region) as account:
         client = account.client("ec2")
         found = find_template(client, template)
@@ -108,6 +108,14 @@ def _show(template: Template, value: str | None, *, as_json: bool) -> None:
         return
     name = outside(template.launch_template_name, "bold")
     out.print(Text.assemble(name, " is held: " if held else " is not held", str(held or "")))
+
+
+def check_reason(verb: str, reason: str) -> None:
+    """A reason becomes a tag that others read: wrong ones end the command."""
+    if not reason.strip():
+        stop(f"{verb}: --reason must say why, for whoever finds it held")
+    if any(unicodedata.category(char).startswith("C") for char in reason):
+        stop(f"{verb}: --reason must be one line without control characters")
 
 
 def who_am_i(account: Account) -> str:

@@ -109,7 +109,7 @@ def _show(pruning: Pruning, *, yes: bool, deleted: int, failed: dict[int, str]) 
     what = f"{counted(deleted, 'version')} deleted" if yes else _would(pruning)
     out.print(Text.assemble(name, f": {what}"))
     for why, count in pruning.kept.items():
-        out.print(Text.assemble(f"  {count:>6} stay: {why}"))
+        out.print(Text.assemble(f"  {count:>6} {'stays' if count == 1 else 'stay'}: {why}"))
     for number, why in failed.items():
         out.print(outside(f"  version {number} could not be deleted: {why}", "bold red"))
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.cli.account import Account, Profile, Region, Yes, account_of, agreed
-from infra.cli.hold import Named, who_am_i
+from infra.cli.hold import Named, check_reason, who_am_i
 from infra.cli.output import err, out, stop
 from infra.cli.showing import ago, outside, print_json, progress, say_gaps
 from infra.operate import release as releasing
@@ -54,6 +54,7 @@ def rollback(
 
     Example: ami-reactor rollback web --reason "kernel panic" --yes
     """
+    check_reason("rollback", reason)
     with account_of(profile, region) as account:
         client = account.client("ec2")
         planned, others = _planned(account, template, to, everywhere=everywhere)

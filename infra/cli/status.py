@@ -193,7 +193,7 @@ def _unreleased(standing: Standing) -> Iterator[Text]:
     latest, default = template.latest_version_number, template.default_version_number
     yield Text.assemble(name, f": version {latest} is the latest and not the default ({default})")
     yield Text(
-        f"  fix: release it: aws ec2 modify-launch-template --launch-template-id"
+        f"  fix: make it the default: aws ec2 modify-launch-template --launch-template-id"
         f" {template.launch_template_id} --default-version {latest}; or delete it"
     )
 

@@ -152,6 +152,13 @@ def _add_group(auto_scaling: AutoScalingBackend, group: Group) -> None:
     )
     made.vpc_zone_identifier = group.vpc_zone_identifier
     made.created_time = group.created_time.isoformat()
+    if pool := group.warm_pool_configuration:
+        made.put_warm_pool(
+            pool.get("MaxGroupPreparedCapacity"),
+            pool.get("MinSize"),
+            pool.get("PoolState"),
+            pool.get("InstanceReusePolicy"),
+        )
     if group.auto_scaling_group_arn:
         made._id = group.auto_scaling_group_arn.split(":")[6]
     if group.instances is None:

@@ -260,6 +260,7 @@ class Group(Entry):
     termination_policies: list[str] = ["Default"]
     created_time: Moment = Field(default_factory=_long_ago)
     instances: list[Member] | None = None
+    warm_pool_configuration: dict[str, Any] | None = None
     tags: list[GroupTag] = []
 
     @property

@@ -203,7 +203,8 @@ def _unsound(fleet: Fleet) -> Iterator[Check]:
             yield Check(
                 state=State.BAD,
                 what=f"{name}: version {latest} is the latest and not the default ({default})",
-                fix=f"release or delete it: ami-reactor history {name}",
+                fix="make it the default, or delete it: aws ec2 modify-launch-template"
+                f" --launch-template-id {template.launch_template_id} --default-version {latest}",
             )
         for group, findings in standing.findings():
             state = State.LOOK if verdict(findings) is Follows.PARTLY else State.BAD

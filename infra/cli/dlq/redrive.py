@@ -97,13 +97,21 @@ def redrive(
 
 
 def _rehearse(queue: Opened, ids: list[str], wanted: set[Verdict]) -> None:
-    letters = (judged for _, judged in queue.letters(ids))
-    groups = Groups(judged for judged in letters if not _reason_to_leave(judged, wanted))
+    left: Counter[str] = Counter()
+    groups = Groups()
+    for _, judged in queue.letters(ids):
+        if reason := _reason_to_leave(judged, wanted):
+            left[reason] += 1
+        else:
+            groups.add(judged)
     if groups.listed():
         out.print(table_of(groups, queue.now))
     count = groups.count(*Verdict)
     next_ = "; nothing was invoked: add --yes" if count else ""
     err.print(f"{counted(count, 'letter')} would be redriven{next_}", highlight=False)
+    if left:
+        rest = ", ".join(f"{number} {why}" for why, number in left.items())
+        err.print(f"would be left: {rest}", highlight=False)
 
 
 def _redrive(
