@@ -206,8 +206,9 @@ def description(template: Template, image: Image) -> str:
     If the function had to leave the marked image before, it goes on saying so until that is back.
     """
     source, mark = template.default, read_mark(template.tags.get(MARK_TAG, ""))
-    is_back = mark is None or image.creation_date >= mark.creation_date
-    missing = None if mark is None or is_back or not mark.was_left_for(source) else mark.image_id
+    missing = None
+    if mark is not None and image.creation_date <= mark.creation_date:
+        missing = mark.image_id if mark.was_left_for(source) else None
     return str(Promotion(source.image_id, image.image_id, missing))
 
 

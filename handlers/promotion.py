@@ -142,7 +142,10 @@ def _keep(ec2: Ec2, seen: Observation, decision: Keep) -> TemplateOutcome:
         and current.state == "available"
         and selectors.match(current)
     ):
-        _remember(ec2, seen, current)
+        # a run that brought it back may have died before it wrote the mark
+        default = seen.template.default
+        number = default.version_number if default.comes_after_a_loss else None
+        _remember(ec2, seen, current, number)
     return kept(seen.template, decision)
 
 
@@ -164,7 +167,7 @@ def _remember(ec2: Ec2, seen: Observation, image: Image, returned_by: int | None
     mark = selectors.mark if isinstance(selectors, Selectors) else None
     if mark is None or image.creation_date > mark.creation_date:
         wanted = Mark.of(image)
-    elif returned_by is not None:
+    elif returned_by is not None and returned_by > (mark.version_number or 0):
         wanted = mark.model_copy(update={"version_number": returned_by})
     else:
         return

@@ -44,6 +44,12 @@ class Version(Value, alias_generator=to_pascal):
             return None
         return said.instead_of or said.left
 
+    @property
+    def comes_after_a_loss(self) -> bool:
+        """Made while an image was missing that the function had to leave, or when it came back."""
+        said = read_promotion(self.version_description)
+        return said is not None and said.taken == self.image_id and said.instead_of is not None
+
     def equals(self, other: "Version") -> bool:
         """Whether instances would start alike from both."""
         return parameters(self.data) == parameters(other.data)

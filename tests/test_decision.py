@@ -674,6 +674,7 @@ def test_an_old_image_that_is_enabled_again_changes_nothing_after_healing_either
         Promotion(None, NEW),
         Promotion(OLD, NEW),
         Promotion(NEWER, OLD, NEW),
+        Promotion(OLD, NEW, NEW),
     ],
 )
 def test_what_a_version_says_of_itself_is_read_as_it_was_written(said):

@@ -7,7 +7,7 @@ import pytest
 
 from models.base import Place
 from models.errors import EventRejected
-from models.events import Ignored, elsewhere, parse_event
+from models.events import Ignored, claimed_image, elsewhere, parse_event
 from tests.builders import (
     ACCOUNT,
     INSTANCE,
@@ -151,3 +151,33 @@ def test_no_event_about_another_account_or_region_is_believed(fields, ignored):
     event = parse_event(changed(ami_state(), **fields))
 
     assert elsewhere(event, Place(account=ACCOUNT, region=REGION)) is ignored
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        tags_changed(image_arn(NEW) + "/x"),
+        tags_changed(template_arn(TEMPLATE) + "0" * 20),
+        backup_completed(None, INSTANCE + "/x"),
+        {**backup_completed(None, "web"), "resources": [image_arn(NEW) + ":1"]},
+    ],
+)
+def test_an_arn_with_anything_behind_it_names_nothing(event):
+    with pytest.raises(EventRejected):
+        parse_event(event)
+
+
+def test_an_arn_with_anything_behind_it_is_not_claimed():
+    assert claimed_image({"resources": [image_arn(NEW) + "/x"]}) is None
+    assert claimed_image({"resources": [image_arn(NEW)]}) == NEW
+
+
+@pytest.mark.parametrize(("length", "is_valid"), [(128, True), (129, False)])
+def test_an_events_id_has_128_characters_at_most(length, is_valid):
+    event = {**ami_state(), "id": "x" * length}
+
+    if is_valid:
+        assert parse_event(event).id == "x" * length
+    else:
+        with pytest.raises(EventRejected, match=r"^id: "):
+            parse_event(event)

@@ -878,6 +878,94 @@ def test_an_image_that_a_read_still_shows_as_pending_is_tried_again(
     assert account.image_in_force() == OLD
 
 
+def test_no_default_is_set_when_the_time_is_nearly_up(account_with):
+    account = account_with(a_world())
+
+    def left():
+        return 10 if "CreateLaunchTemplateVersion" in account.operations() else 120
+
+    outcome = account.outcome(backup_completed(), seconds_left=left)
+
+    assert (outcome.outcome, outcome.reason) == ("failed", "aws-unavailable")
+    assert account.writes() == ["CreateLaunchTemplateVersion"]
+
+
+def test_no_mark_is_written_when_the_time_is_nearly_up(account_with):
+    account = account_with(a_world())
+
+    def left():
+        return 10 if "ModifyLaunchTemplate" in account.operations() else 120
+
+    outcome = account.outcome(backup_completed(), seconds_left=left)
+
+    assert (outcome.outcome, outcome.to_image) == ("failed", NEW)
+    assert account.writes() == ["CreateLaunchTemplateVersion", "ModifyLaunchTemplate"]
+
+
+def disable(account, image_id):
+    account.set_state(image_id, "disabled")
+    return account.outcome(ami_state(image_id, "disabled"))
+
+
+def enable(account, image_id):
+    account.set_state(image_id, "available")
+    return account.react(ami_state(image_id))
+
+
+def test_an_image_that_is_enabled_again_is_taken_again_and_a_person_may_still_move_back(
+    account_with,
+):
+    account = account_with(a_world())
+    account.react(backup_completed())
+    healed = disable(account, NEW)
+    assert (healed.reason, account.image_in_force()) == ("current-image-gone", OLD)
+    assert account.tags()[MARK] == f"{NEW} {at(1)}"
+
+    [returned] = enable(account, NEW).templates
+
+    assert (returned.outcome, returned.reason) == ("promoted", "newer-image")
+    assert account.image_in_force() == NEW
+    assert account.tags()[MARK] == f"{NEW} {at(1)} {returned.to_version}"
+    account.make_default(healed.to_version)
+    assert account.outcome(reconcile()).reason == "default-moved-back"
+    assert account.image_in_force() == OLD
+
+
+def test_images_that_are_lost_one_after_the_other_are_taken_again(account_with):
+    account = account_with(a_world(an_image(OLD), an_image(NEW, 1), an_image(NEWER, 2)))
+    account.react(backup_completed(NEWER))
+    disable(account, NEWER)
+    disable(account, NEW)
+    assert account.image_in_force() == OLD
+
+    enable(account, NEWER)
+
+    assert account.image_in_force() == NEWER
+
+
+def test_a_default_that_a_person_moved_back_is_not_taken_for_healing(account_with):
+    account = account_with(a_world())
+    account.react(backup_completed())
+    account.make_default(1)
+    account.set_state(NEW, "disabled")
+
+    enable(account, NEW)
+
+    assert account.image_in_force() == OLD
+
+
+def test_the_order_of_lists_in_an_answer_does_not_matter(account_with):
+    groups = ["sg-1", "sg-2"]
+    account = account_with(a_world(versions=[a_version(SecurityGroupIds=groups)]))
+
+    def turn(parsed, **_):
+        parsed["LaunchTemplateVersion"]["LaunchTemplateData"]["SecurityGroupIds"].reverse()
+
+    account.after("CreateLaunchTemplateVersion", turn)
+
+    assert account.outcome(backup_completed()).outcome == "promoted"
+
+
 # -- what is read ----------------------------------------------------------------------------------
 
 
@@ -901,6 +989,28 @@ def test_a_tags_value_too_long_for_a_filter_is_compared_on_our_side(account_with
         an_image(NEWER, 2, tags={"v": "1"}),
     ]
     account = account_with(a_world(*images, templates=[a_template(tags=tags)]))
+
+    assert account.outcome(reconcile()).to_image == NEW
+
+
+def test_wildcards_in_a_tags_value_are_themselves(account_with):
+    tags = {"ami-reactor": "on", "ami-reactor:image-tag:v": "1.*?"}
+    account = account_with(a_world(templates=[a_template(tags=tags)]))
+
+    account.react(reconcile())
+
+    filters = [f for request in account.requests("DescribeImages") for f in request["Filters"]]
+    assert {"Name": "tag:v", "Values": [r"1.\*\?"]} in filters
+
+
+@pytest.mark.parametrize(
+    "head", ["arn:aws:ec2:ap-northeast-2:111122223333:instance/", "instance/", ""]
+)
+def test_an_image_that_aws_backup_alone_proves_is_found(account_with, head):
+    proof = {"aws:backup:source-resource": f"{head}{INSTANCE}"}
+    backed_up = an_image(NEW, 1, tags=proof)
+    del backed_up["SourceInstanceId"]
+    account = account_with(a_world(an_image(OLD), backed_up))
 
     assert account.outcome(reconcile()).to_image == NEW
 

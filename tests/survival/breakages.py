@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 PROMOTION = "handlers/promotion.py"
 OBSERVATION = "handlers/observation.py"
 DECISION = "models/decision.py"
+SELECTORS = "models/selectors.py"
 GATEWAY = "handlers/ec2.py"
 REACTION = "handlers/reaction.py"
 
@@ -92,6 +93,38 @@ BREAKAGES = (
         "    if False:",
         Invariant.MOVE_BACK_STANDS,
         "one writer: two images, a person moves back",
+    ),
+    Breakage(
+        "never comes back to an image that it had to leave",
+        DECISION,
+        "    if is_return and mark is not None and not mark.was_left_for(template.default):",
+        "    if is_return:",
+        Invariant.ENDS_AT_NEWEST,
+        "one writer: the image in force is disabled and enabled again, a crash",
+    ),
+    Breakage(
+        "takes a person for itself once it is back",
+        SELECTORS,
+        "        is_later = default.version_number >= (self.version_number or 0)",
+        "        is_later = True",
+        Invariant.MOVE_BACK_STANDS,
+        "one writer: the image in force is disabled and enabled again, a person moves back",
+    ),
+    Breakage(
+        "does not write that it is back, if a run died before it could",
+        PROMOTION,
+        "        _remember(ec2, seen, current, number)",
+        "        _remember(ec2, seen, current)",
+        Invariant.MOVE_BACK_STANDS,
+        "one writer: an image is disabled and enabled again, a person moves back, a crash",
+    ),
+    Breakage(
+        "forgets what it had to leave when it has to leave the next one",
+        GATEWAY,
+        "missing = mark.image_id if mark.was_left_for(source) else None",
+        "missing = None",
+        Invariant.ENDS_AT_NEWEST,
+        "one writer: two images are disabled one after the other, and enabled again",
     ),
     Breakage(
         "writes no mark",

@@ -61,11 +61,14 @@ class MoveBack(NamedTuple):
 
     Attributes:
         is_marked: The mark tells of it, or some run had every chance to write one.
+        is_to_healing: To a version that a run had just made because the image was gone: whether
+            that run or the person made it the default, nobody can tell.
     """
 
     number: int
     from_date: str
     is_marked: bool
+    is_to_healing: bool = False
 
 
 class Ghost(NamedTuple):
@@ -73,11 +76,13 @@ class Ghost(NamedTuple):
 
     Attributes:
         settings: Those that a person released last.
+        enabled: The images that were disabled and are enabled again.
     """
 
     settings: str
     moved_back: MoveBack | None = None
     holes: frozenset[Hole] = frozenset()
+    enabled: frozenset[str] = frozenset()
 
 
 class Seen(NamedTuple):
@@ -123,7 +128,13 @@ def newest_candidate(world: World, dates: Dates) -> str:
 
 
 def mark_date(template: Template) -> str:
-    return (template.tag(MARK) or "").rpartition(" ")[2]
+    return _mark(template)[0]
+
+
+def _mark(template: Template) -> tuple[str, int]:
+    """The mark's date, and the number of the version by which the template came back to it."""
+    _, date, number, *_ = [*(template.tag(MARK) or "").split(" "), "", ""]
+    return date, int(number or 0)
 
 
 # -- a step of the reactor -------------------------------------------------------------------------
@@ -134,7 +145,7 @@ def after_write(before: World, after: World, seen: Seen) -> Iterator[Finding]:
     for old, new in zip(before.templates, after.templates, strict=True):
         if old.default != new.default:
             yield from _after_move(before, old, new, seen)
-        if mark_date(new) < mark_date(old):
+        if _mark(new) < _mark(old):
             yield Finding(Invariant.MARK_RISES, seen.hole(Behind.OTHER_RUN, Hole.MARK_LATE))
         if len(new.versions) > len(old.versions) and _is_repeated(old, new.versions[-1]):
             yield Finding(Invariant.ONE_VERSION)
@@ -146,7 +157,9 @@ def _after_move(world: World, old: Template, new: Template, seen: Seen) -> Itera
     same_second = seen.hole(Behind.PERSON, Hole.SAME_SECOND)
     if dates[taken.image] < dates[left.image] and not is_healing:
         overlap = seen.hole(Behind.OTHER_RUN, Hole.OVERLAP)
-        yield Finding(Invariant.NEVER_BACKWARDS, overlap or same_second)
+        images = Behind.IMAGES if left.image in seen.ghost.enabled else 0
+        back_again = seen.hole(images, Hole.IMAGE_SAME_SECOND)
+        yield Finding(Invariant.NEVER_BACKWARDS, overlap or same_second or back_again)
     back = seen.ghost.moved_back
     if back and back.number == left.number and dates[taken.image] <= back.from_date:
         if not is_healing:
@@ -162,7 +175,7 @@ def _after_move(world: World, old: Template, new: Template, seen: Seen) -> Itera
 def _no_mark(back: MoveBack, ghost: Ghost) -> Hole | None:
     if Hole.MARK_LATE in ghost.holes:
         return Hole.MARK_LATE
-    return None if back.is_marked else Hole.NO_MARK_YET
+    return None if back.is_marked and not back.is_to_healing else Hole.NO_MARK_YET
 
 
 def _is_repeated(before: Template, made: Version) -> bool:
@@ -183,6 +196,10 @@ def after_refusal(operation: str, behind: int) -> Iterator[Finding]:
 
 def remembered(before: World, after: World, ghost: Ghost, dates: Dates, *, person: bool) -> Ghost:
     """What is to be remembered of a step."""
+    if before.images != after.images:
+        there = {id_ for id_ in dates if before.image(id_) and is_gone(before, id_)}
+        enabled = {id_ for id_ in there if not is_gone(after, id_)}
+        ghost = ghost._replace(enabled=ghost.enabled | enabled)
     old, new = before.templates[0], after.templates[0]
     if old.default == new.default:
         return ghost
@@ -190,9 +207,22 @@ def remembered(before: World, after: World, ghost: Ghost, dates: Dates, *, perso
     if person:
         ghost = ghost._replace(settings=taken.settings)
     if person and dates[taken.image] < dates[left.image]:
-        back = MoveBack(taken.number, dates[left.image], mark_date(old) >= dates[left.image])
+        is_marked = _tells_of(old, left, taken, dates)
+        is_to_healing = taken.maker == "reactor" and taken.number > left.number
+        back = MoveBack(taken.number, dates[left.image], is_marked, is_to_healing)
         return ghost._replace(moved_back=back)
     return ghost._replace(moved_back=None)
+
+
+def _tells_of(template: Template, left: Version, taken: Version, dates: Dates) -> bool:
+    """Whether the mark told of the image that a person leaves: since it came back, if it was gone.
+
+    A version that the reactor made when it was gone is no person's doing, until the mark says that
+    the template was brought back after that.
+    """
+    date, number = _mark(template)
+    was_gone = taken.maker == "reactor" and dates[taken.image] < date
+    return date >= dates[left.image] and (not was_gone or number > taken.number)
 
 
 # -- at rest ---------------------------------------------------------------------------------------
@@ -225,6 +255,7 @@ def _why_older(ghost: Ghost) -> Hole | None:
         Hole.SAME_SECOND,
         Hole.STALE_LIST,
         Hole.STALE_IMAGE,
+        Hole.IMAGE_SAME_SECOND,
     )
     return next((hole for hole in lasting if hole in ghost.holes), None)
 

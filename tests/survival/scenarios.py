@@ -5,12 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 from tests.builders import (
+    FOLLOWS_INSTANCE,
     HELD,
     NEW,
     NEWER,
     OLD,
     QUARANTINED,
     TEMPLATE,
+    a_template,
+    a_version,
     a_world,
     ami_state,
     an_image,
@@ -21,7 +24,7 @@ from tests.builders import (
 )
 from tests.survival.invariants import Dates
 from tests.survival.scheduler import NOW, Action, Occasion, Scenario
-from tests.survival.tiny_ec2 import HOLD, World, parsed, world_of
+from tests.survival.tiny_ec2 import HOLD, MARK, World, parsed, world_of
 
 OLDER = "ami-00000000000000001"
 IMAGES = {
@@ -36,6 +39,19 @@ DATES = Dates({id_: image["CreationDate"] for id_, image in IMAGES.items()})
 def a_start(*image_ids: str) -> World:
     """The template is on OLD and has no mark yet."""
     return world_of(a_world(*(IMAGES[id_] for id_ in image_ids or (OLD,))))
+
+
+def a_start_on(image_id: str, *older: str) -> World:
+    """The template was moved from the first image to the last one, and has its mark."""
+    images = (*older, image_id)
+    mark = {MARK: f"{image_id} {IMAGES[image_id]['CreationDate']}"}
+    return world_of(
+        a_world(
+            *(IMAGES[id_] for id_ in images),
+            templates=[a_template(default=2, tags={**FOLLOWS_INSTANCE, **mark})],
+            versions=[a_version(older[-1]), a_version(image_id, 2)],
+        )
+    )
 
 
 # -- nature ----------------------------------------------------------------------------------------
@@ -61,6 +77,16 @@ def is_disabled(image_id: str) -> Action:
             yield name, world.with_image({**image, "State": "disabled"})
 
     return Action(name, does, of_images=True)
+
+
+def is_enabled(image_id: str) -> Action:
+    name = f"{image_id[-4:]} is enabled"
+
+    def does(world: World) -> Iterator[tuple[str, World]]:
+        if image := world.image(image_id):
+            yield name, world.with_image({**image, "State": "available"})
+
+    return Action(name, does, after=f"{image_id[-4:]} is disabled", of_images=True)
 
 
 def _hours_go_by(world: World) -> Iterator[tuple[str, World]]:
@@ -153,6 +179,14 @@ def lost(image_id: str, how: str = "vanishes", state: str = "deregistered") -> O
     return Occasion(_now(ami_state(image_id, state)), f"{image_id[-4:]} {how}")
 
 
+def disabled(image_id: str) -> Occasion:
+    return lost(image_id, "is disabled", "disabled")
+
+
+def back(image_id: str) -> Occasion:
+    return Occasion(_now(ami_state(image_id)), f"{image_id[-4:]} is enabled")
+
+
 RESUMED = Occasion(tags_changed(template_arn(TEMPLATE), HOLD), "a person resumes")
 
 BIRTHS = (born(NEW), born(NEWER))
@@ -225,6 +259,22 @@ TWO_RUNS = (
         vanishes(NEW, after=f"{NEW[-4:]} appears"),
     ),
     a_scenario("two images, a write lands late", BOTH, *BIRTHS, crashes=1, late=1),
+    a_scenario(
+        "the image in force is disabled and enabled again, a crash",
+        (disabled(NEW), back(NEW)),
+        is_disabled(NEW),
+        is_enabled(NEW),
+        world=a_start_on(NEW, OLD),
+        crashes=1,
+    ),
+    a_scenario(
+        "the image in force is disabled and enabled again, a person moves back",
+        (disabled(NEW), back(NEW)),
+        is_disabled(NEW),
+        is_enabled(NEW),
+        MOVES_BACK,
+        world=a_start_on(NEW, OLD),
+    ),
 )
 
 ONE_WRITER = (
@@ -239,6 +289,26 @@ ONE_WRITER = (
         born(NEW),
         FORGETS,
         crashes=2,
+        one_writer=True,
+    ),
+    a_scenario(
+        "one writer: two images are disabled one after the other, and enabled again",
+        (disabled(NEWER), disabled(NEW), back(NEW), back(NEWER)),
+        is_disabled(NEWER),
+        replace(is_disabled(NEW), after=f"{NEWER[-4:]} is disabled"),
+        is_enabled(NEW),
+        is_enabled(NEWER),
+        world=a_start_on(NEWER, OLD, NEW),
+        one_writer=True,
+    ),
+    a_scenario(
+        "one writer: an image is disabled and enabled again, a person moves back, a crash",
+        (disabled(NEW), back(NEW)),
+        is_disabled(NEW),
+        is_enabled(NEW),
+        MOVES_BACK,
+        world=a_start_on(NEW, OLD),
+        crashes=1,
         one_writer=True,
     ),
 )
