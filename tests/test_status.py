@@ -280,7 +280,7 @@ def test_of_a_read_ahead_that_failed_nothing_is_believed(stage_with, tags):
     shown = run("status", "--json")
 
     assert shown.status == 1
-    assert {line["next"]["outcome"] for line in shown.lines} == {"promoted"}
+    assert {line["next"]["reason"] for line in shown.lines} == {"newer-image"}
 
 
 def _doing(operation: str) -> str:
