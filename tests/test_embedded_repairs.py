@@ -18,6 +18,7 @@ from unittest import mock
 import boto3
 import pytest
 from moto import mock_aws
+from moto.backup.models import backup_backends
 from moto.ec2.models import amis, ec2_backends
 
 from infra.embedded import repairs
@@ -48,6 +49,9 @@ class Aws:
         self.ec2: Any = session.client("ec2")
         self.auto_scaling: Any = session.client("autoscaling")
         self.events: Any = session.client("events")
+        self.backup: Any = session.client("backup")
+        self.iam: Any = session.client("iam")
+        self.cloudformation: Any = session.client("cloudformation")
 
     @property
     def backend(self) -> Any:
@@ -899,6 +903,86 @@ def _(aws: Aws) -> Any:
 def _(aws: Aws) -> Any:
     answered = aws.auto_scaling.describe_instance_refreshes(AutoScalingGroupName="web")
     return answered["InstanceRefreshes"]
+
+
+TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:*"}
+
+
+@difference(
+    "IAM simulates what a role may do",
+    "IamResponse.simulate_principal_policy",
+    aws=[("ec2:CreateTags", "implicitDeny"), ("ec2:DescribeImages", "allowed")],
+    moto="NotImplementedError",
+)
+def _(aws: Aws) -> Any:
+    role = aws.iam.create_role(
+        RoleName="reactor", AssumeRolePolicyDocument=json.dumps({"Statement": [TRUST]})
+    )["Role"]["Arn"]
+    may = {"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}
+    aws.iam.put_role_policy(
+        RoleName="reactor",
+        PolicyName="look",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [may]}),
+    )
+    answered = aws.iam.simulate_principal_policy(
+        PolicySourceArn=role, ActionNames=["ec2:CreateTags", "ec2:DescribeImages"]
+    )
+    return [(one["EvalActionName"], one["EvalDecision"]) for one in answered["EvaluationResults"]]
+
+
+@difference(
+    "the ARN of a log group in a stack is that of its streams",
+    "LogGroup.get_cfn_attribute",
+    aws=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:outcomes:*",
+    moto=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:outcomes",
+)
+def _(aws: Aws) -> Any:
+    template = {
+        "Resources": {
+            "Log": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "outcomes"}}
+        },
+        "Outputs": {"Arn": {"Value": {"Fn::GetAtt": ["Log", "Arn"]}}},
+    }
+    aws.cloudformation.create_stack(StackName="log", TemplateBody=json.dumps(template))
+    [stack] = aws.cloudformation.describe_stacks(StackName="log")["Stacks"]
+    return stack["Outputs"][0]["OutputValue"]
+
+
+@difference(
+    "an instance of which there is no backup has no recovery points",
+    "BackupResponse.list_recovery_points_by_resource",
+    aws=[],
+    moto="404",
+)
+def _(aws: Aws) -> Any:
+    arn = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/i-0b2e25be910fac823"
+    return aws.backup.list_recovery_points_by_resource(ResourceArn=arn)["RecoveryPoints"]
+
+
+@difference(
+    "recovery points are found where the API model says",
+    "moto.backup.urls.url_paths",
+    aws=[],
+    moto="404",
+)
+def _(aws: Aws) -> Any:
+    arn = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/i-0aaaaaaaaaaaaaaa1"
+    return aws.backup.list_recovery_points_by_resource(ResourceArn=arn)["RecoveryPoints"]
+
+
+@difference(
+    "a recovery point tells when AWS Backup deletes it",
+    "BackupResponse.describe_recovery_point",
+    aws="DELETE_AFTER_COPY",
+    moto="404",
+)
+def _(aws: Aws) -> Any:
+    arn = f"arn:aws:ec2:{REGION}::image/{OLD}"
+    vars(backup_backends[ACCOUNT][REGION])["recovery_points"] = [
+        {"RecoveryPointArn": arn, "Lifecycle": {"DeleteAfterEvent": "DELETE_AFTER_COPY"}}
+    ]
+    point = aws.backup.describe_recovery_point(BackupVaultName="nightly", RecoveryPointArn=arn)
+    return point["Lifecycle"]["DeleteAfterEvent"]
 
 
 @difference(

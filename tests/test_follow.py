@@ -139,6 +139,38 @@ def test_for_pipes_one_object_with_the_counts(account_with):
     assert line["next"]["reason"] == "already-current"
 
 
+DATABASE = "i-0dbdbdbdbdbdbdbdb"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--image-name", "AwsBackup_*"), ("--image-tag", "nightly=yes")],
+)
+def test_images_of_several_instances_are_named_before_one_of_them_is_taken(account_with, options):
+    """AWS Backup names every instance's images alike: a database's would start in the group."""
+    nightly = {"nightly": "yes"}
+    account_with(
+        a_world(
+            an_image(OLD, tags=nightly),
+            an_image(
+                NEW, 1, tags=nightly, Name=f"AwsBackup_{DATABASE}_x", SourceInstanceId=DATABASE
+            ),
+            templates=[a_template(tags={})],
+        )
+    )
+
+    shown = run("follow", "web", *options)
+
+    assert f"made from 2 instances, {INSTANCE}, {DATABASE}: the newest of them all" in shown.words
+    assert run("follow", "web", *options, "--json").lines[0]["source_instances"] == [
+        INSTANCE,
+        DATABASE,
+    ]
+    assert "made from" not in run("follow", "web", *SOURCE).words
+    both = run("follow", "web", *SOURCE, "--source-instance", DATABASE)
+    assert "made from 2" not in both.words  # they were named on purpose
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

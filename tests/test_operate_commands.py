@@ -112,7 +112,7 @@ def test_a_night_with_the_installed_command(ami_reactor):
         (("history", "web"), "promoted"),
         (("prune", "web"), "web: nothing to delete"),
         (("reconcile",), "already-current"),
-        (("follow", "web", "--image-name", "AwsBackup_*"), "2 images selected"),
+        (("follow", "web", "--image-name", "AwsBackup_i-0b*"), "2 images selected"),
         (("doctor",), "all 5 rules are enabled"),
     ):
         ran = ami_reactor(*arguments)

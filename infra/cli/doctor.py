@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
@@ -14,6 +16,9 @@ from infra.cli.status import AsJson, count_dead_letters, fleet_of
 from infra.operate import doctor as examining
 from infra.operate.doctor import NOT_DEPLOYED, Check, Deployment, State, examined
 from infra.operate.outcomes import log_group_of, read_outcomes
+
+if TYPE_CHECKING:
+    from infra.operate.fleet import Fleet
 
 _STYLES = {
     State.WELL: "green",
@@ -31,7 +36,7 @@ def doctor(
 ) -> None:
     """Examine the stack, the events and every followed template; say how to mend what is wrong.
 
-    Read-only. The role is judged by its own policies alone.
+    Read-only. What the role may do is asked of IAM, or else read from its policies.
 
     Example: ami-reactor doctor
 
@@ -68,18 +73,20 @@ def _checks(account: Account, stack: str) -> Iterator[Check]:
         account.client("lambda"),
         account.client("iam"),
     )
-    of_the_stack = list(examined(deployment.stack_is_there, "the stack"))
+    of_the_stack = list(examined(deployment.stack_is_there, "stack", "the stack"))
     yield from of_the_stack
     if not any(check.fix == NOT_DEPLOYED for check in of_the_stack):
         yield from _deployed(account, stack, deployment)
-    yield from examined(lambda: _fleet(account), "the templates")
+    yield from _templates(account)
 
 
 def _deployed(account: Account, stack: str, deployment: Deployment) -> Iterator[Check]:
-    yield from examined(deployment.rules_are_enabled, "the rules")
-    yield from examined(deployment.function_may_act, "the function")
-    yield from examined(lambda: _queue(account, stack), "the dead-letter queue")
-    yield from examined(lambda: _events(account, stack), "the function's log")
+    yield from examined(deployment.rules_wake_the_function, "rules", "the rules")
+    yield from examined(deployment.function_can_run, "function", "the function")
+    yield from examined(deployment.failures_are_kept, "failures", "its on-failure destination")
+    yield from examined(deployment.function_may_act, "permissions", "what its role may do")
+    yield from examined(lambda: _queue(account, stack), "dead-letters", "the dead-letter queue")
+    yield from examined(lambda: _events(account, stack), "events", "the function's log")
 
 
 def _queue(account: Account, stack: str) -> Iterator[Check]:
@@ -92,10 +99,20 @@ def _events(account: Account, stack: str) -> Iterator[Check]:
     return examining.events_arrive(logged)
 
 
-def _fleet(account: Account) -> Iterator[Check]:
-    fleet = fleet_of(account)
-    yield from examining.fleet_is_sound(fleet)
-    for gap in fleet.gaps:
-        yield Check(state=State.UNKNOWN, what=gap)
-    for note in fleet.notes:
-        yield Check(state=State.LOOK, what=note)
+def _templates(account: Account) -> Iterator[Check]:
+    fleets: list[Fleet] = []  # read once, for two checks
+
+    def sound() -> Iterator[Check]:
+        fleet = fleet_of(account)
+        fleets.append(fleet)
+        yield from examining.fleet_is_sound(fleet)
+        for gap in fleet.gaps:
+            yield Check(state=State.UNKNOWN, what=gap)
+        for note in fleet.notes:
+            yield Check(state=State.LOOK, what=note)
+
+    yield from examined(sound, "templates", "the templates")
+    for fleet in fleets:
+        client = account.client("backup")
+        last = partial(examining.backups_last, client, fleet)
+        yield from examined(last, "backups", "the backups of golden instances")

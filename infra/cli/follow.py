@@ -15,7 +15,7 @@ from infra.cli.status import clients_of
 from infra.operate import writes
 from infra.operate.catch_up import CatchUp
 from infra.operate.find import find_template
-from infra.operate.fleet import Standing, read_fleet
+from infra.operate.fleet import Standing, read_fleet, several
 from infra.operate.follow import as_cloudformation, as_hcl, declared, obsolete
 from models.selectors import Misconfigured, read_selectors
 from models.template import Template
@@ -125,6 +125,7 @@ def _counts(standing: Standing) -> dict[str, object]:
     return {
         "images": len(standing.candidates) + len(standing.skipped),
         "candidates": len(standing.candidates),
+        "source_instances": standing.sources,
         "next": standing.next.model_dump(mode="json"),
     }
 
@@ -139,4 +140,6 @@ def _show(standing: Standing, tags: dict[str, str], old: list[str], *, as_json: 
         out.print(Text.assemble("  - ", outside(key, "red")))
     total = counted(len(standing.candidates) + len(standing.skipped), "image")
     out.print(f"{total} selected, of which {len(standing.candidates)} may be taken")
+    if standing.mixed_sources:
+        out.print(outside(several(standing.mixed_sources), "yellow"))
     show_outcomes([standing.next], as_json=False)

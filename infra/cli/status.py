@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.console import Group as Stacked
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +24,7 @@ from infra.cli.showing import (
     say_notes,
 )
 from infra.dead_letters.queue import Reading
+from infra.operate.doctor import is_paused, paused, unpause
 from infra.operate.fleet import Clients, Fleet, Standing, read_fleet
 from infra.operate.groups import Follows, verdict
 from infra.operate.holds import read_stamp
@@ -65,10 +67,13 @@ def status(
         with account_of(name, region) as account:
             fleet = fleet_of(account)
             if as_json:
+                _pause(account, stack, err)
                 for standing in fleet.standings:
                     print_json(standing_as_json(fleet, standing))
             else:
-                _show(account, fleet)
+                out.print(Text(str(account), "bold"))
+                _pause(account, stack, out)
+                _show(fleet)
             found = [*fleet.gaps, *_dead_letters(account, stack, as_json=as_json)]
             say_gaps(found)
             say_notes(fleet.notes)
@@ -85,8 +90,7 @@ def clients_of(account: Account) -> Clients:
     return Clients(account.client("ec2"), account.client("autoscaling"))
 
 
-def _show(account: Account, fleet: Fleet) -> None:
-    out.print(Text(str(account), "bold"))
+def _show(fleet: Fleet) -> None:
     if not fleet.standings:
         out.print(NOBODY_FOLLOWS)
         return
@@ -130,6 +134,18 @@ def _dead_letters(account: Account, stack: str, *, as_json: bool) -> list[str]:
         say = err if as_json else out
         say.print(Text(f"{counted(count, 'dead letter')}: ami-reactor dlq list", "bold red"))
     return []
+
+
+def _pause(account: Account, stack: str, say: Console) -> None:
+    """Say first of all that nothing will be moved, where the function is paused."""
+    try:
+        name = output_of(account.client("cloudformation"), stack, "FunctionName", "--stack")
+        is_off = is_paused(account.client("lambda"), name)
+    except (AwsRefused, AwsUnavailable):  # not deployed, or not to be asked: doctor says so
+        return
+    if is_off:
+        say.print(outside(paused(name), "bold red"), soft_wrap=True)
+        say.print(outside(f"  fix: {unpause(name)}"), soft_wrap=True)
 
 
 def _who(standing: Standing) -> Stacked:

@@ -15,6 +15,7 @@ from infra.embedded.asked import Asked, refusal
 # by the name that a request is signed for: botocore's name, and moto's
 _SERVED = {
     "autoscaling": ("autoscaling", "autoscaling"),
+    "backup": ("backup", "backup"),
     "cloudformation": ("cloudformation", "cloudformation"),
     "ec2": ("ec2", "ec2"),
     "events": ("events", "events"),

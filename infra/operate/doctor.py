@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from fnmatch import fnmatchcase
+from functools import cached_property
+from shlex import quote
 from typing import Any
 
 from handlers.aws import translated
-from infra.operate.fleet import Fleet
+from infra.operate import backups, permissions
+from infra.operate.fleet import Fleet, several
 from infra.operate.groups import Follows, verdict
 from infra.operate.outcomes import Logged
 from infra.operate.reading import each
@@ -28,19 +30,9 @@ RULES = (
 )
 """The rules that wake the function, as the stack's template calls them."""
 
-ACTIONS = (
-    "ec2:DescribeImages",
-    "ec2:DescribeLaunchTemplates",
-    "ec2:DescribeLaunchTemplateVersions",
-    "ec2:CreateLaunchTemplateVersion",
-    "ec2:ModifyLaunchTemplate",
-    "ec2:CreateTags",
-    "events:PutEvents",
-    "sqs:SendMessage",
-    "logs:CreateLogStream",
-    "logs:PutLogEvents",
-)
-"""What the function's role must allow."""
+OF_A_RULE = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
+OF_THE_FUNCTION = {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 21600}
+"""How long EventBridge and Lambda try again: what the stack says, and AWS's defaults."""
 
 EVENTS_WITHIN = timedelta(days=14)
 
@@ -55,24 +47,35 @@ class State(StrEnum):
 
 
 class Check(Value):
-    """One line of the doctor's."""
+    """One line of the doctor's.
 
+    Attributes:
+        name: What was examined, the same for each line about it: `stack`, `rules`, ...
+    """
+
+    name: str = ""
     state: State
     what: str
     fix: str = ""
 
 
 DEPLOY = "deploy the stack: see the README"
+KEEP = "give the instance a backup rule whose target is no logically air-gapped vault"
 NOT_DEPLOYED = "deploy it (README, Deploy), or name it: --stack, --region"
 
 
-def examined(check: Callable[[], Iterator[Check]], about: str) -> Iterator[Check]:
+def examined(check: Callable[[], Iterator[Check]], name: str, about: str) -> Iterator[Check]:
     """The check's lines; where it may not look, one line that names what is missing."""
     try:
-        yield from check()
+        for line in check():
+            yield line.model_copy(update={"name": name})
     except (AwsRefused, AwsUnavailable) as error:
         what = f"{about}: {told(error, YOURS)}"
-        yield Check(state=State.UNKNOWN, what=what, fix="see what AWS says")
+        yield Check(name=name, state=State.UNKNOWN, what=what, fix="see what AWS says")
+
+
+def bad(what: str, fix: str = DEPLOY) -> Check:
+    return Check(state=State.BAD, what=what, fix=fix)
 
 
 @dataclass(frozen=True)
@@ -105,54 +108,176 @@ class Deployment:
             fix="" if is_well else DEPLOY,
         )
 
-    def rules_are_enabled(self) -> Iterator[Check]:
-        names = {
-            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-            for resource in each(
-                self.cloudformation,
-                "list_stack_resources",
-                "StackResourceSummaries",
-                StackName=self.stack,
-            )
-            if resource["ResourceType"] == "AWS::Events::Rule"
-        }
-        states = {rule["Name"]: rule["State"] for rule in each(self.events, "list_rules", "Rules")}
-        found = [(names.get(rule, rule), states.get(names.get(rule))) for rule in RULES]
-        for name, state in found:
-            if state is None:
-                yield Check(state=State.BAD, what=f"the rule {name} is missing", fix=DEPLOY)
-            elif state != "ENABLED":
-                fix = f"aws events enable-rule --name {name}"
-                yield Check(state=State.BAD, what=f"the rule {name} is disabled", fix=fix)
-        if all(state == "ENABLED" for _, state in found):
+    def rules_wake_the_function(self) -> Iterator[Check]:
+        """Each is there, enabled, and hands its events to the function, or to the queue."""
+        found = list(self._faults_of_rules())
+        yield from found
+        if not found:
             yield Check(state=State.WELL, what=f"all {len(RULES)} rules are enabled")
 
-    def function_may_act(self) -> Iterator[Check]:
-        """As far as its role's own policies say; boundaries and organisations may say less."""
-        name = output_of(self.cloudformation, self.stack, "FunctionName", "--stack")
-        with translated("reading the function", service="lambda"):
-            function = self.functions.get_function_configuration(FunctionName=name)
-        modified, code = function["LastModified"], function["CodeSha256"][:12]
-        yield Check(state=State.WELL, what=f"the function is there: code {code} of {modified}")
-        role = function["Role"].rpartition("/")[2]
-        allowed = list(self._allowed(role))
-        missing = [a for a in ACTIONS if not any(fnmatchcase(a, one) for one in allowed)]
-        yield Check(
-            state=State.BAD if missing else State.WELL,
-            what=f"its role lacks {', '.join(missing)}"
-            if missing
-            else "its role allows what it needs",
-            fix=DEPLOY if missing else "",
-        )
+    def _faults_of_rules(self) -> Iterator[Check]:
+        resources = self._resources
+        names = {rule: resources.get(rule) for rule in RULES}
+        states = {rule["Name"]: rule["State"] for rule in each(self.events, "list_rules", "Rules")}
+        for rule, name in names.items():
+            if name is None or name not in states:
+                yield bad(f"the rule {name or rule} is missing")
+                continue
+            if states[name] != "ENABLED":
+                fix = f"aws events enable-rule --name {name}"
+                yield bad(f"the rule {name} is disabled", fix)
+            listed = each(self.events, "list_targets_by_rule", "Targets", Rule=name)
+            for fault in self._faults_of_targets(list(listed)):
+                yield bad(f"the rule {name} {fault}")
 
-    def _allowed(self, role: str) -> Iterator[str]:
-        for name in each(self.iam, "list_role_policies", "PolicyNames", RoleName=role):
-            with translated("reading the role's policy", service="iam"):
-                policy = self.iam.get_role_policy(RoleName=role, PolicyName=name)
-            for statement in policy["PolicyDocument"]["Statement"]:
-                actions = statement.get("Action", [])
-                if statement["Effect"] == "Allow":
-                    yield from [actions] if isinstance(actions, str) else actions
+    def _faults_of_targets(self, targets: list[dict[str, Any]]) -> Iterator[str]:
+        suffix = f":function:{self._function}"
+        waking = [target for target in targets if target["Arn"].endswith(suffix)]
+        if not waking:
+            yield "does not wake the function: it has no such target"
+        for target in waking:
+            letters = target.get("DeadLetterConfig", {}).get("Arn")
+            if fault := self._fault_of_queue(letters):
+                yield f"hands what it cannot deliver to {fault}"
+            if fault := _fault_of_retries(target.get("RetryPolicy", {}), OF_A_RULE):
+                yield f"{fault}"
+
+    def _fault_of_queue(self, arn: str | None) -> str | None:
+        """What is wrong with that place for dead letters: it has to be the stack's queue."""
+        if not arn:
+            return "nobody: such an event is lost"
+        is_ours = arn.rpartition(":")[2] == self._queue
+        return None if is_ours else f"{printable(arn)}, which is not the stack's queue"
+
+    @cached_property
+    def _resources(self) -> dict[str, str]:
+        """The stack's resources: the name in the template to what CloudFormation calls it."""
+        listed = each(
+            self.cloudformation,
+            "list_stack_resources",
+            "StackResourceSummaries",
+            StackName=self.stack,
+        )
+        return {one["LogicalResourceId"]: one.get("PhysicalResourceId", "") for one in listed}
+
+    @cached_property
+    def _function(self) -> str:
+        """The function's name: of a stack with a long name, another than the stack's."""
+        return output_of(self.cloudformation, self.stack, "FunctionName", "--stack")
+
+    @cached_property
+    def _queue(self) -> str:
+        url = output_of(self.cloudformation, self.stack, "DeadLetterQueueUrl", "--stack")
+        return url.rpartition("/")[2]
+
+    def function_can_run(self) -> Iterator[Check]:
+        with translated("reading the function", service="lambda"):
+            function = self.functions.get_function_configuration(FunctionName=self._function)
+        modified, code = function["LastModified"], function["CodeSha256"][:12]
+        state = function.get("State", "Active")
+        updated = function.get("LastUpdateStatus", "Successful")
+        if state not in ("Active", "Inactive"):  # Lambda wakes an idle one by itself
+            yield bad(f"the function is {state}: {printable(function.get('StateReason', ''))}")
+        elif updated == "Failed":
+            why = printable(function.get("LastUpdateStatusReason", ""))
+            yield bad(f"the function's last update failed: {why}")
+        else:
+            what = f"the function is there: code {code} of {modified}"
+            yield Check(state=State.WELL, what=what)
+        if is_paused(self.functions, self._function):
+            yield bad(paused(self._function), unpause(self._function))
+
+    def failures_are_kept(self) -> Iterator[Check]:
+        """What the function fails on is tried again, and goes to the stack's queue then."""
+        found = list(self._faults_of_invocation())
+        yield from found
+        if not found:
+            yield Check(
+                state=State.WELL, what="what the function fails on is tried three times, and kept"
+            )
+
+    def _faults_of_invocation(self) -> Iterator[Check]:
+        try:
+            with translated("reading how it is invoked", service="lambda"):
+                config = self.functions.get_function_event_invoke_config(
+                    FunctionName=self._function
+                )
+        except AwsRefused as error:
+            if "ResourceNotFoundException" not in str(error):
+                raise
+            yield bad("the function has no on-failure destination: what it fails on is lost")
+            return
+        destination = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        if fault := self._fault_of_queue(destination):
+            yield bad(f"the function hands what it fails on to {fault}")
+        if fault := _fault_of_retries(config, OF_THE_FUNCTION):
+            yield bad(f"the function {fault}")
+
+    def function_may_act(self) -> Iterator[Check]:
+        """As IAM says; where it may not be asked, as the role's policies say, which is told."""
+        with translated("reading the function", service="lambda"):
+            function = self.functions.get_function_configuration(FunctionName=self._function)
+        role, asked = function["Role"], list(permissions.questions(self._places(function)))
+        how = "IAM says so"
+        try:
+            answers = [(one, a) for one in asked for a in permissions.ask(self.iam, role, one)]
+        except AwsRefused as error:
+            if not error.unauthorized:
+                raise
+            policies = permissions.read_policies(self.iam, role.rpartition("/")[2])
+            answers = [(one, a) for one in asked for a in policies.answer(one)]
+            how = "read from its policies"
+            what = (
+                "its role was only read, not put before IAM; an organisation's policies may allow"
+                f" less: {told(error, YOURS)}"
+            )
+            yield Check(state=State.LOOK, what=what)
+        found = [bad(fault) for fault in permissions.faults(iter(answers))]
+        yield from found
+        if not found:
+            what = f"its role allows what it needs, and keeps off templates that are held: {how}"
+            yield Check(state=State.WELL, what=what)
+
+    def _places(self, function: dict[str, Any]) -> permissions.Places:
+        _, partition, _, region, account, *_ = function["FunctionArn"].split(":")
+        name = function["FunctionName"]
+        return permissions.Places(partition, region, account, name, self._queue)
+
+
+def _fault_of_retries(found: dict[str, Any], wanted: dict[str, int]) -> str | None:
+    """Which of Lambda's or EventBridge's two settings is another than the stack's."""
+    for key, value in wanted.items():
+        if found.get(key, value) != value:
+            return f"has {key} {found[key]} instead of {value}"
+    return None
+
+
+def is_paused(functions: Any, name: str) -> bool:
+    """Whether no event is tried: Lambda hands each to the dead-letter queue.
+
+    Raises:
+        AwsRefused: There is no such function, or it may not be asked.
+        AwsUnavailable: AWS does not answer now.
+    """
+    with translated("reading the function's concurrency", service="lambda"):
+        answer = functions.get_function_concurrency(FunctionName=name)
+    reserved: object = answer.get("ReservedConcurrentExecutions")
+    return reserved == 0
+
+
+def paused(name: str) -> str:
+    return (
+        f"the function {printable(name)} is paused: its reserved concurrency is 0, so each event"
+        " becomes a dead letter"
+    )
+
+
+def unpause(name: str) -> str:
+    """The command that lets it run again, with the concurrency that the stack gives it."""
+    return (
+        f"aws lambda put-function-concurrency --function-name {quote(printable(name))}"
+        " --reserved-concurrent-executions 1"
+    )
 
 
 def queue_is_empty(count: int) -> Iterator[Check]:
@@ -180,6 +305,28 @@ def events_arrive(logged: Iterator[Logged]) -> Iterator[Check]:
             )
 
 
+def backups_last(client: Any, fleet: Fleet) -> Iterator[Check]:
+    """That AWS Backup keeps the images of golden instances.
+
+    The permission for it is one more than the rest needs: where it is missing, that is said, and
+    is no failure.
+    """
+    instances = backups.golden_instances(fleet)
+    try:
+        for instance_id in instances[: backups.MOST]:
+            if fault := backups.read_fate(client, fleet.place, instance_id):
+                yield bad(f"{instance_id}: {fault}: AWS Backup deletes such an image", KEEP)
+    except AwsRefused as error:
+        if not error.unauthorized:
+            raise
+        what = f"not looked for temporary images: {told(error, YOURS)}"
+        yield Check(state=State.LOOK, what=what)
+        return
+    if others := instances[backups.MOST :]:
+        what = f"the backups of {len(others)} other golden instances were not looked at"
+        yield Check(state=State.LOOK, what=what)
+
+
 def fleet_is_sound(fleet: Fleet) -> Iterator[Check]:
     """Valid selectors, groups that follow, and latest = default."""
     found = list(_unsound(fleet))
@@ -205,6 +352,12 @@ def _unsound(fleet: Fleet) -> Iterator[Check]:
                 what=f"{name}: version {latest} is the latest and not the default ({default})",
                 fix="make it the default, or delete it: aws ec2 modify-launch-template"
                 f" --launch-template-id {template.launch_template_id} --default-version {latest}",
+            )
+        if standing.mixed_sources:
+            yield Check(
+                state=State.LOOK,
+                what=f"{name}: {several(standing.mixed_sources)}",
+                fix=f"if one of them is meant: ami-reactor follow {name} --source-instance ID",
             )
         for group, findings in standing.findings():
             state = State.LOOK if verdict(findings) is Follows.PARTLY else State.BAD

@@ -19,7 +19,7 @@ from models.decision import Skip, sift
 from models.errors import AwsRefused, AwsUnavailable
 from models.image import Image
 from models.outcome import TemplateOutcome
-from models.selectors import Selectors, read_selectors
+from models.selectors import SOURCE_INSTANCE, Selectors, read_selectors
 from models.template import Template
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _ASKED = 50
 """Where the whole fleet is read, so many groups are asked for a refresh: each takes a call."""
+
+_NAMED = 5
+"""So many instances are named where there may be any number."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,19 @@ class Standing:
         """Of the instances, those that run something else than new ones would."""
         others = {i: n for i, n in self.running.items() if i != self.image_id}
         return Counter(others)
+
+    @property
+    def sources(self) -> list[str]:
+        """The instances that the images which its tags select were made from."""
+        selected = {image.image_id for image in self.candidates} | self.skipped.keys()
+        images = (self.images[image_id] for image_id in selected if image_id in self.images)
+        return sorted({instance for image in images for instance in image.source_instances})
+
+    @property
+    def mixed_sources(self) -> list[str]:
+        """The same, where they are several and its tags name none of them."""
+        named = self.template.tags.get(SOURCE_INSTANCE)
+        return self.sources if named is None and len(self.sources) > 1 else []
 
     @property
     def has_unreleased_version(self) -> bool:
@@ -161,6 +177,16 @@ def read_fleet(
             Standing(read, outcomes[id_], tuple(groups[id_]), counts, images, candidates, skipped)
         )
     return Fleet(place, tuple(standings), tuple(gaps), tuple(_notes(gaps)))
+
+
+def several(sources: list[str]) -> str:
+    """That images are of several instances, a few of them named."""
+    few = ", ".join(sources[:_NAMED])
+    more = f" and {len(sources) - _NAMED} others" if len(sources) > _NAMED else ""
+    return (
+        f"the images that its tags select were made from {len(sources)} instances, {few}{more}:"
+        " the newest of them all is taken"
+    )
 
 
 def _notes(gaps: Gaps) -> Iterator[str]:

@@ -13,7 +13,9 @@ from unittest import mock
 
 from infra.embedded.repairs import (
     auto_scaling,
+    backup,
     events,
+    iam,
     images,
     launch_templates,
     launch_templates_described,
@@ -29,7 +31,9 @@ REPAIRS = (
     *images.REPAIRS,
     *launches.REPAIRS,
     *auto_scaling.REPAIRS,
+    *backup.REPAIRS,
     *events.REPAIRS,
+    *iam.REPAIRS,
 )
 
 
