@@ -1,6 +1,7 @@
 """`ami-reactor record`: the account's world in a file, from which a replay starts."""
 
 import base64
+import gzip
 import json
 
 import pytest
@@ -26,6 +27,7 @@ from tests.letters import finish, lines, watched
 
 MINE = "123456789012"
 VENDOR = "999988887777"
+OTHER = "999900000001"
 UNRELATED = "ami-0cccccccccccccccc"
 
 
@@ -189,6 +191,39 @@ def test_account_ids_are_kept_where_that_is_wanted(stage_with, record):
         ("build 202606151700", "build 202606151700"),
         ({"UserData": "H4sIAAAAAAAA"}, {"UserData": "H4sIAAAAAAAA"}),
         ([1, None, True, 2.5], [1, None, True, 2.5]),
+        (
+            f"{VENDOR}.dkr.ecr.eu-west-1.amazonaws.com/app",
+            f"{OTHER}.dkr.ecr.eu-west-1.amazonaws.com/app",
+        ),
+        (f"https://{VENDOR}.signin.aws.amazon.com/", f"https://{OTHER}.signin.aws.amazon.com/"),
+        (
+            f"https://sqs.eu-west-1.amazonaws.com/{VENDOR}/q",
+            f"https://sqs.eu-west-1.amazonaws.com/{OTHER}/q",
+        ),
+        (
+            f"https://eu-west-1.queue.amazonaws.com/{VENDOR}/q",
+            f"https://eu-west-1.queue.amazonaws.com/{OTHER}/q",
+        ),
+        ("https://example.com/202606151700/q", "https://example.com/202606151700/q"),
+        *(
+            ({key: VENDOR}, {key: OTHER})
+            for key in (
+                "UserId",
+                "SnapshotOwnerId",
+                "ImageOwnerId",
+                "OwnerAccount",
+                "recipientAccountId",
+                "awsAccountId",
+                "aws_account_id",
+                "Owner",
+            )
+        ),
+        ({"UserIds": [VENDOR, MINE]}, {"UserIds": [OTHER, ACCOUNT]}),
+        (
+            {"Description": "202606151700", "Counted": VENDOR},
+            {"Description": "202606151700", "Counted": VENDOR},
+        ),
+        ("1234-5678-9012", "1111-2222-3333"),
     ],
 )
 def test_an_account_id_is_replaced_where_it_is_one(value, replaced):
@@ -271,3 +306,31 @@ def test_a_world_that_a_replay_would_refuse_is_not_written(stage_with, record):
 
     assert (result.exit_code, world) == (1, None)
     assert "AutoScalingGroups.0.LaunchTemplate.Version" in result.stderr
+
+
+# -- what a person must look at --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [(), ("--keep-account",)])
+def test_it_says_how_much_user_data_is_in_it_that_it_cannot_judge(stage_with, record, options):
+    plain = base64.b64encode(b"#!/bin/sh").decode()
+    zipped = base64.b64encode(gzip.compress(b"#!/bin/sh")).decode()
+    texts = [plain, plain, zipped]
+    versions = [a_version(number=n, UserData=text) for n, text in enumerate(texts, start=1)]
+    stage_with(a_world(versions=versions))
+
+    result, world = record(*options)
+
+    said = "user data of 3 versions is in it, of which 1 is compressed or no text: look before you"
+    assert result.exit_code == 0
+    assert said in result.stderr
+    kept = [v["LaunchTemplateData"]["UserData"] for v in world["LaunchTemplateVersions"]]
+    assert zipped in kept
+
+
+def test_it_says_nothing_where_no_user_data_is_in_it(stage_with, record):
+    stage_with(a_world())
+
+    result, _ = record()
+
+    assert "user data" not in result.stderr

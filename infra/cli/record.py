@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from infra.anonymous import Anonymous
+from infra.anonymous import Anonymous, user_data_in
 from infra.cli.account import Account, Profile, Region, account_of
 from infra.cli.event_files import KeepAccount
-from infra.cli.output import out, stop
+from infra.cli.output import err, out, stop
 from infra.cli.showing import counted, progress
 from infra.files import CannotWrite, write_whole
 from infra.operate.find import find_template
@@ -65,6 +65,7 @@ def record(
             )
         )
         out.print(f"{to}: {found}", markup=False, highlight=False, soft_wrap=True)
+        _say_what_to_look_at(world)
 
 
 def _record(account: Account, names: list[str], say: Say) -> Described:
@@ -77,3 +78,12 @@ def _record(account: Account, names: list[str], say: Say) -> Described:
         stop("no launch template has the tag ami-reactor: name one with --template", status=1)
     ids = list(dict.fromkeys(template.launch_template_id for template in templates))
     return record_world(client, account.client("autoscaling"), account.place, ids, say)
+
+
+def _say_what_to_look_at(world: Described) -> None:
+    """Account ids are replaced in text; what else user data holds, nobody can know."""
+    versions, opaque = user_data_in(world)
+    if versions:
+        compressed = f", of which {opaque} is compressed or no text" if opaque else ""
+        held = f"user data of {counted(versions, 'version')} is in it{compressed}"
+        err.print(f"{held}: look before you share the file", highlight=False, soft_wrap=True)
