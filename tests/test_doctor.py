@@ -127,6 +127,15 @@ def test_dead_letters_are_bad_and_lead_on(stage_with):
     assert (line["state"], line["fix"]) == ("bad", "ami-reactor dlq list")
 
 
+def test_a_warm_pool_is_something_to_look_at_and_no_failure(stage_with):
+    stage_with(a_world(AutoScalingGroups=[a_group(WarmPoolConfiguration={"MinSize": 2})]))
+
+    line = line_with("the group web: it has a warm pool")
+
+    assert line["state"] == "look"
+    assert "aws autoscaling delete-warm-pool --auto-scaling-group-name web" in line["fix"]
+
+
 @pytest.mark.parametrize(
     ("world", "what", "fix"),
     [
