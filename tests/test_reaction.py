@@ -978,6 +978,9 @@ def test_more_images_than_a_filter_takes_are_asked_for_in_parts(account_with):
     assert outcome.outcome == "promoted"
     for request in account.requests("DescribeImages"):
         assert all(len(filter_["Values"]) <= 200 for filter_ in request["Filters"])
+    filters = [f for request in account.requests("DescribeImages") for f in request["Filters"]]
+    asked = {value for filter_ in filters for value in filter_["Values"]}
+    assert {version["LaunchTemplateData"]["ImageId"] for version in gone} <= asked
 
 
 def test_a_tags_value_too_long_for_a_filter_is_compared_on_our_side(account_with):
