@@ -1,10 +1,12 @@
 """Captured events, read from files: one event, many, or whatever AWS wraps them in."""
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra.files import content_to_read
 from infra.json_text import NotUtf8, parsed, utf8
 from models.wrappings import MESSAGE, RECORD, Found, found_in
 
@@ -38,9 +40,15 @@ def read_events(paths: list[Path]) -> list[Captured]:
 
 
 def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    files = sorted(f for f in path.iterdir() if f.suffix in (".json", ".jsonl", ".ndjson"))
+    try:
+        if not stat.S_ISDIR(path.stat().st_mode):
+            return [path]
+        files = sorted(f for f in path.iterdir() if f.suffix in (".json", ".jsonl", ".ndjson"))
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
+    for file in files:
+        if not file.is_file():  # a pipe among them would never end
+            raise BadInput(f"{file}: is no file")
     if not files:
         raise BadInput(f"{path}: holds no .json file")
     return files
@@ -48,7 +56,7 @@ def _files(path: Path) -> list[Path]:
 
 def _read(file: Path) -> Iterator[Captured]:
     try:
-        text = utf8(file.read_bytes())
+        text = utf8(content_to_read(file))
     except OSError as error:
         raise BadInput(f"{file}: {error.strerror}") from error
     except NotUtf8 as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.files import content_of, write_whole
+from infra.files import PRIVATE, content_of, write_whole
 from models.base import date_or_none
 from models.events import claimed_image
 
@@ -40,7 +40,7 @@ class EventFiles:
                 return
             number += 1
             path = self.folder / f"{story}-{number}.json"
-        write_whole(path, text)
+        write_whole(path, text, mode=PRIVATE, force=False)
         self.written += 1
 
 

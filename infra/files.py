@@ -1,26 +1,104 @@
-"""Files that are whole or not there at all."""
+"""Files that are whole or not there at all, and never another than the one that was named."""
 
 import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+PRIVATE = 0o600
+"""The mode of files that may hold user data: its owner's alone."""
+
+PUBLIC = 0o666
+"""The mode of others, before the umask."""
 
 
 class CannotWrite(Exception):
     """A file cannot be written. The message is one line: the file and why."""
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file, its folder too; who is interrupted leaves the old one, or none.
+def check_can_write(path: Path, *, force: bool) -> None:
+    """See, before anything else is done, that a new file can be written.
+
+    Args:
+        path: The file.
+        force: It may be there already, and is replaced.
 
     Raises:
-        CannotWrite: The folder or the file cannot be written.
+        CannotWrite: Its folder cannot be written to, or it is there.
     """
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    _check_is_free(path, force=force)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
+        with _new_beside(path, PRIVATE) as file:
+            Path(file.name).unlink()
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
+
+
+def write_whole(path: Path, content: str | bytes, *, mode: int, force: bool) -> None:
+    """Write a file, its folder too; who is interrupted leaves the old one, or none.
+
+    Args:
+        path: The file.
+        content: What shall be in it.
+        mode: PRIVATE or PUBLIC.
+        force: It may be there already, and is replaced.
+
+    Raises:
+        CannotWrite: The folder or the file cannot be written, or it is there.
+    """
+    with whole_file(path, mode=mode, force=force) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def whole_file(path: Path, *, mode: int, force: bool) -> Iterator[BinaryIO]:
+    """As `write_whole`: yield a file that takes its name once the block has ended well."""
+    _check_is_free(path, force=force)
+    try:
+        with _new_beside(path, mode) as file:
+            try:
+                yield file
+                file.flush()
+                _check_is_free(path, force=force)
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def _new_beside(path: Path, mode: int) -> BinaryIO:
+    """A new file in the same folder, of a name that nobody can have planted a link under."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    name = str(path.parent / f".{secrets.token_hex(8)}.unfinished")
+    return open(name, "xb", opener=lambda file, flags: os.open(file, flags, mode))
+
+
+def _check_is_free(path: Path, *, force: bool) -> None:
+    try:
+        there = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    if not stat.S_ISREG(there):
+        raise CannotWrite(f"{path}: is {_KINDS.get(stat.S_IFMT(there), 'no file')}; name a file")
+    if not force:
+        raise CannotWrite(f"{path}: is there already: name another file, or say --force")
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 def content_of(path: Path) -> bytes | None:
@@ -34,8 +112,20 @@ def content_of(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
 
 
-def _cannot_write(path: Path, error: OSError) -> CannotWrite:
+def content_to_read(path: Path) -> bytes:
+    """What is in a file that somebody named; a pipe is read to its end, too.
+
+    Raises:
+        OSError: It cannot be read, or is a device, which may have no end.
+    """
+    kind = path.stat().st_mode
+    if stat.S_ISCHR(kind) or stat.S_ISBLK(kind):
+        raise OSError(0, "is a device; name a file", str(path))
+    return path.read_bytes()
+
+
+def cannot_write(path: Path, error: OSError) -> CannotWrite:
     return CannotWrite(f"{path}: {os.strerror(error.errno or 0)}")

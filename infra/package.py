@@ -15,7 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
+from infra.files import PUBLIC, CannotWrite, whole_file
 from infra.pruning import prune
 from infra.pruning.data import NoSuchOperation
 
@@ -137,9 +139,10 @@ def package(
             _compile(interpreter, root)
         say("zipping")
         try:
-            parts = _zip(root, to)
-        except OSError as error:
-            raise PackagingFailed(f"{to}: {error.strerror}") from error
+            with whole_file(to, mode=PUBLIC, force=True) as file:
+                parts = _zip(root, file)
+        except CannotWrite as error:
+            raise PackagingFailed(str(error)) from error
     digest = base64.b64encode(hashlib.sha256(to.read_bytes()).digest()).decode()
     return Archive(to, target, digest, interpreter, parts)
 
@@ -233,22 +236,15 @@ def _compile(interpreter: str, root: Path, *options: str) -> None:
         raise PackagingFailed(f"{interpreter}: {done.stdout.splitlines()[0]}")
 
 
-def _zip(root: Path, to: Path) -> dict[str, tuple[int, int]]:
-    to.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = to.with_name(f"{to.name}.part")
+def _zip(root: Path, to: BinaryIO) -> dict[str, tuple[int, int]]:
     files = {str(path.relative_to(root)): path for path in root.rglob("*") if path.is_file()}
-    try:
-        with zipfile.ZipFile(unfinished, "w") as archive:
-            for name, path in sorted(files.items()):
-                entry = zipfile.ZipInfo(name, _EPOCH)
-                entry.create_system = 3  # Unix, whatever this machine is: the modes are its own
-                entry.external_attr = _READABLE
-                archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
-            parts = _parts(archive)
-        unfinished.replace(to)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return parts
+    with zipfile.ZipFile(to, "w") as archive:
+        for name, path in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.create_system = 3  # Unix, whatever this machine is: the modes are its own
+            entry.external_attr = _READABLE
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
+        return _parts(archive)
 
 
 def _parts(archive: zipfile.ZipFile) -> dict[str, tuple[int, int]]:

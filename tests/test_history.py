@@ -244,10 +244,22 @@ def test_it_is_drawn_too(stage_with, tmp_path):
     assert OLD in "".join(drawn.itertext())
 
 
-def test_a_folder_that_is_not_there_is_said_before_anything_is_read(stage_with, tmp_path):
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_read(stage_with, tmp_path):
     stage_with(a_world())
+    (tmp_path / "no").write_text("")
 
     assert run("history", "web", "--svg", str(tmp_path / "no" / "web.svg")).status == 2
+
+
+def test_whoever_opens_the_drawing_tells_nobody(stage_with, tmp_path):
+    stage_with(a_world())
+
+    run("history", "web", "--svg", str(tmp_path / "web.svg"))
+
+    drawn = (tmp_path / "web.svg").read_text()
+    # the name of the format is an address that nobody asks
+    assert "http" not in drawn.replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert "url(" not in drawn.replace("url(#", "")
 
 
 def test_without_the_functions_log_the_versions_are_shown_all_the_same(account_with):

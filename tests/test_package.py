@@ -237,7 +237,7 @@ def test_a_source_that_does_not_compile_is_named(checkout, tmp_path):
         (["--target", "python2.7-arm64"], "--target python2.7-arm64: must be host or one of"),
         (["--target", "3.13-arm64"], "--target 3.13-arm64: must be host or one of"),
         (["--target", "python3.13"], "--target python3.13: must be host or one of"),
-        (["--to", "."], "--to .: is a folder; name the archive"),
+        (["--to", "."], "--to .: is a folder; name a file"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(arguments, complaint):

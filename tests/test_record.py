@@ -275,7 +275,7 @@ def test_what_cannot_be_written_is_one_line(stage_with, tmp_path):
 
     result = finish("record", "--to", str(tmp_path / "file" / "world.json"))
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "Not a directory" in result.stderr or "File exists" in result.stderr
 
 

@@ -288,7 +288,8 @@ def test_an_image_of_a_future_event_that_is_not_there_is_not_waited_for_in_vain(
 
 
 def test_where_the_world_shall_be_written_is_checked_first(replay, tmp_path):
-    for folder in (tmp_path, tmp_path / "missing" / "after.json"):
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path, tmp_path / "file" / "after.json"):
         result = replay(backup_completed(), options=["--world-out", str(folder)])
 
         assert result.exit_code == 2

@@ -4,9 +4,15 @@ Results go to stdout, everything else to stderr. Exit status: 0 done, 1 somethin
 dead-lettered, 2 wrong usage or unreadable input, which is said before anything runs.
 """
 
+# ruff: noqa: E402 the imports take half a second, and ^C in it is no traceback
+
+from infra.cli.plain import quiet_while_importing, run_plainly
+
+_undo = quiet_while_importing()
+
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,7 +33,13 @@ from infra.cli.replay import replay
 from infra.cli.rollback import release, rollback
 from infra.cli.status import status
 
-app = typer.Typer(
+
+class _App(typer.Typer):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        run_plainly(lambda: super(_App, self).__call__(*args, **kwargs))
+
+
+app = _App(
     name="ami-reactor",
     help="Moves EC2 launch templates to the newest AMI of a golden instance.",
     no_args_is_help=True,
@@ -66,3 +78,4 @@ _VERBS: tuple[Callable[..., None], ...] = (
 for verb in _VERBS:
     app.command(help=paragraphs(verb))(verb)
 app.add_typer(dlq, name="dlq")
+_undo()

@@ -1,5 +1,6 @@
 """The account that the online verbs talk to, and how whatever AWS refuses ends a command."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,8 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it, and ask nothing.")]
 
 STACK = "ami-reactor"
 
+_SET_UP = "the profile or an AWS_ variable"
+
 _CONFIG = Config(
     connect_timeout=5,  # seconds
     read_timeout=30,  # seconds; longer than SQS's longest poll
@@ -57,14 +60,16 @@ class Account:
     @cached_property
     def ec2(self) -> Ec2:
         """The reactor's own gateway."""
-        return Ec2(self.session.client("ec2", config=CONFIG), self.place)
+        with _as_it_was_set_up():
+            return Ec2(self.session.client("ec2", config=CONFIG), self.place)
 
     def client(self, service: str, **config: Any) -> Any:
         """A client for what only operators do; `config` overrides botocore's settings."""
         key = service, repr(config)
         if key not in self._clients:  # to make one takes longer than a call
             settings = _CONFIG.merge(Config(**config))
-            self._clients[key] = self.session.client(service, config=settings)  # type: ignore[call-overload]
+            with _as_it_was_set_up():
+                self._clients[key] = self.session.client(service, config=settings)  # type: ignore[call-overload]
         return self._clients[key]
 
     @cached_property
@@ -76,13 +81,31 @@ class Account:
 
 
 @contextmanager
+def _as_it_was_set_up() -> Iterator[None]:
+    """What botocore lets through of the files, programs and addresses that it was told of."""
+    try:
+        yield
+    except (ClientError, BotoCoreError):
+        raise
+    except OSError as error:
+        stop(f"{_SET_UP}: {error.filename or 'credentials'}: {error.strerror}")
+    except json.JSONDecodeError as error:
+        stop(f"{_SET_UP}: credential_process: its answer must be JSON: {error.msg}")
+    except ValueError as error:
+        stop(f"{_SET_UP}: {error}")
+    except (AttributeError, KeyError, TypeError) as error:
+        stop(f"{_SET_UP}: credentials of another shape ({type(error).__name__})")
+
+
+@contextmanager
 def account_of(profile: str | None, region: str | None) -> Iterator[Account]:
     """Yield the account; what AWS or the reactor refuses inside ends the command with one line."""
     try:
-        session = boto3.Session(profile_name=profile, region_name=region)
-        if session.region_name is None:
-            stop("name the Region: --region, AWS_DEFAULT_REGION or the profile's own")
-        who = session.client("sts", config=_CONFIG).get_caller_identity()
+        with _as_it_was_set_up():
+            session = boto3.Session(profile_name=profile, region_name=region)
+            if session.region_name is None:
+                stop("name the Region: --region, AWS_DEFAULT_REGION or the profile's own")
+            who = session.client("sts", config=_CONFIG).get_caller_identity()
         place = Place(account=who["Account"], region=session.region_name)
         try:
             yield Account(session, place, who["Arn"])

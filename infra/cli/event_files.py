@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.output import err, out, stop
-from infra.cli.showing import counted
+from infra.cli.showing import counted, outside
 from infra.event_files import EventFiles
 from infra.files import CannotWrite
 
@@ -27,6 +27,6 @@ def event_files(folder: Path) -> Iterator[EventFiles]:
         yield files
     except CannotWrite as error:
         stop(str(error), status=1)
-    out.print(f"{counted(files.written, 'event')} written to {folder}", markup=False)
+    out.print(outside(f"{counted(files.written, 'event')} written to {folder}"))
     if files.known:
         err.print(f"already there: {counted(files.known, 'event')}", highlight=False)

@@ -1,28 +1,33 @@
 """`ami-reactor history`: what a launch template was on, since when, and who moved it."""
 
 import io
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.console import Group as Stacked
 from rich.table import Table
 from rich.text import Text
 
 from infra.cli.account import STACK, Account, Profile, Region, Stack, account_of
-from infra.cli.output import err, out, stop
+from infra.cli.output import Force, err, out, stop
 from infra.cli.showing import ago, outside, print_json, progress, say_gaps
+from infra.files import PUBLIC, CannotWrite, check_can_write, write_whole
 from infra.operate.find import NotFound, find_group, find_template
 from infra.operate.history import Chapter, read_chapters, read_log
 from infra.operate.holds import read_stamp
 from infra.operate.outcomes import log_group_of
 from infra.operate.reading import Gaps
-from models.base import aws_date
+from models.base import aws_date, printable
 from models.template import HOLD_TAG, Template
 
 _SVG_COLUMNS = 120
+# rich has it fetch fonts from elsewhere, and so tell that host who opens it
+_SVG = re.sub(r"@font-face\s*{{.*?}}|<!--.*?-->", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
 def history(
@@ -36,6 +41,7 @@ def history(
         Path | None,
         typer.Option(metavar="FILE", help="Draw it into a file, too.", show_default=False),
     ] = None,
+    force: Force = False,
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
@@ -49,8 +55,11 @@ def history(
 
     Exit status: 1 if there is no such thing, or something could not be read.
     """
-    if svg is not None and not svg.parent.is_dir():
-        stop(f"{svg}: there is no such folder")
+    if svg is not None:
+        try:
+            check_can_write(svg, force=force)
+        except CannotWrite as error:
+            stop(str(error))
     with account_of(profile, region) as account:
         template = _template(account, name)
         gaps = Gaps()
@@ -66,7 +75,7 @@ def history(
         else:
             _show(out, template, chapters)
         if svg is not None:
-            _draw(svg, template, chapters)
+            _draw(svg, template, chapters, force=force)
         say_gaps(gaps)
         raise typer.Exit(1 if gaps else 0)
 
@@ -116,13 +125,15 @@ def _how(chapter: Chapter) -> Stacked:
     return Stacked(Text(made), *map(outside, chapter.how))
 
 
-def _draw(file: Path, template: Template, chapters: list[Chapter]) -> None:
+def _draw(file: Path, template: Template, chapters: list[Chapter], *, force: bool) -> None:
     console = Console(record=True, file=io.StringIO(), width=_SVG_COLUMNS)
     _show(console, template, chapters)
+    title = printable(f"ami-reactor history {template.launch_template_name}")
+    svg = console.export_svg(title=title, code_format=_SVG)
     try:
-        console.save_svg(str(file), title=f"ami-reactor history {template.launch_template_name}")
-    except OSError as error:
-        stop(f"{file}: {error.strerror}", status=1)
+        write_whole(file, svg, mode=PUBLIC, force=force)
+    except CannotWrite as error:
+        stop(str(error), status=1)
     err.print(outside(f"drawn: {file}"))
 
 

@@ -3,13 +3,19 @@
 import inspect
 import re
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
+from models.base import printable
+
 out = Console(soft_wrap=False)
 err = Console(stderr=True)
+
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace the file, should it be there already.")
+]
 
 NOBODY_FOLLOWS = "No launch template has the tag ami-reactor. Start: ami-reactor follow --help"
 
@@ -21,5 +27,5 @@ def paragraphs(verb: Callable[..., None]) -> str:
 
 def stop(message: str, status: int = 2) -> NoReturn:
     """End the command with one line on stderr."""
-    err.print(f"ami-reactor: {message}", markup=False, highlight=False, soft_wrap=True)
+    err.print(f"ami-reactor: {printable(message)}", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(status)

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from infra.cli.output import err, out, stop
-from infra.cli.showing import print_json
+from infra.cli.output import Force, err, out, stop
+from infra.cli.showing import outside, print_json
+from infra.files import CannotWrite, check_can_write
 from infra.package import (
     ARCHIVE,
     Archive,
@@ -24,13 +25,15 @@ _MIB = 1 << 20
 
 def package(
     to: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             metavar="FILE.zip",
-            help="The archive to write; without it, the one that infra/template.yaml deploys.",
+            help="The archive to write; without it dist/ami-reactor.zip, which"
+            " infra/template.yaml deploys: package's own file, which it always replaces.",
             show_default=False,
         ),
-    ] = ARCHIVE,
+    ] = None,
+    force: Force = False,
     target: Annotated[
         str,
         typer.Option(help="The runtime and the processor it is for; host: this machine's own."),
@@ -54,8 +57,11 @@ def package(
         wanted = target_named(target)
     except BadTarget as error:
         stop(f"--target {target}: {error}")
-    if to.is_dir():
-        stop(f"--to {to}: is a folder; name the archive")
+    to, is_ours = to or ARCHIVE, to is None
+    try:
+        check_can_write(to, force=force or is_ours)
+    except CannotWrite as error:
+        stop(f"--to {error}")
     try:
         with err.status("packaging") as status:
             archive = make(wanted, to, status.update, is_full=full)
@@ -97,9 +103,10 @@ def _show(archive: Archive) -> None:
         table.add_row(part, _mib(zipped), _mib(unpacked))
     table.add_row("the whole", _mib(archive.size), _mib(archive.unpacked), style="bold")
     out.print(table)
+    out.print()
     here = Path.cwd()
     path = archive.path.relative_to(here) if archive.path.is_relative_to(here) else archive.path
-    out.print(f"\n{path}", soft_wrap=True, highlight=False)
+    out.print(outside(str(path)), soft_wrap=True)
     out.print(f"for {archive.target.name} · CodeSha256 {archive.sha256}", highlight=False)
 
 

@@ -9,9 +9,9 @@ import typer
 from infra.anonymous import Anonymous, user_data_in
 from infra.cli.account import Account, Profile, Region, account_of
 from infra.cli.event_files import KeepAccount
-from infra.cli.output import err, out, stop
-from infra.cli.showing import counted, progress
-from infra.files import CannotWrite, write_whole
+from infra.cli.output import Force, err, out, stop
+from infra.cli.showing import counted, outside, progress
+from infra.files import PRIVATE, CannotWrite, check_can_write, write_whole
 from infra.operate.find import find_template
 from infra.operate.reading import Say
 from infra.world_recorder import Described
@@ -29,6 +29,7 @@ def record(
         ),
     ] = None,
     keep_account: KeepAccount = False,
+    force: Force = False,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
@@ -39,8 +40,10 @@ def record(
 
     Example: ami-reactor record --to world.json
     """
-    if to.is_dir():
-        stop(f"{to}: is a folder; name a file")
+    try:
+        check_can_write(to, force=force)
+    except CannotWrite as error:
+        stop(str(error))
     # the embedded AWS takes a second to import, which the other verbs need not wait for
     from infra.embedded.world import BadWorld, read_world
 
@@ -52,7 +55,7 @@ def record(
         text = json.dumps(world, indent=2, ensure_ascii=False) + "\n"
         try:
             read_world(text, "what was read")
-            write_whole(to, text)
+            write_whole(to, text, mode=PRIVATE, force=force)
         except (BadWorld, CannotWrite) as error:
             stop(str(error), status=1)
         found = ", ".join(
@@ -64,7 +67,7 @@ def record(
                 ("AutoScalingGroups", "group"),
             )
         )
-        out.print(f"{to}: {found}", markup=False, highlight=False, soft_wrap=True)
+        out.print(outside(f"{to}: {found}"), soft_wrap=True)
         _say_what_to_look_at(world)
 
 

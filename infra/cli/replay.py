@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from infra.captured import BadInput, Captured, read_events
-from infra.cli.output import err, stop
+from infra.cli.output import Force, err, stop
 from infra.cli.showing import outside
+from infra.files import CannotWrite, check_can_write
 
 STORY = Path(__file__).parent.parent / "story"
 
@@ -37,6 +38,7 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one object a line.")] = False,
 ) -> None:
     """Replay captured events against an AWS that lives in this process.
@@ -53,11 +55,11 @@ def replay(
     is_story = not events and world is None
     if not events and not is_story:
         stop("replay: name the events to replay in that world")
-    if world_out is not None and (world_out.is_dir() or not world_out.parent.is_dir()):
-        stop(f"{world_out}: must be a file in a folder that is there")
     try:
+        if world_out is not None:
+            check_can_write(world_out, force=force)
         captured = read_events(events or [STORY / "events"])
-    except BadInput as error:
+    except (BadInput, CannotWrite) as error:
         stop(str(error))
     _say_what_is_not_given(captured, world, is_story=is_story)
     # the embedded AWS takes a second to import, which the other verbs need not wait for
@@ -65,7 +67,17 @@ def replay(
     from infra.cli.worlds import world_from
 
     start = world_from(STORY / "world.json" if is_story else world)
-    status = run(start, captured, tell_the_end=is_story, world_out=world_out, as_json=as_json)
+    try:
+        status = run(
+            start,
+            captured,
+            tell_the_end=is_story,
+            world_out=world_out,
+            force=force,
+            as_json=as_json,
+        )
+    except CannotWrite as error:
+        stop(str(error), status=1)
     raise typer.Exit(status)
 
 

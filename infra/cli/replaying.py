@@ -20,7 +20,7 @@ from infra.cli.showing import tracked
 from infra.embedded.delivery import Receipt
 from infra.embedded.stage import Stage, stage
 from infra.embedded.world import World
-from infra.files import write_whole
+from infra.files import PRIVATE, write_whole
 from models.base import Place, printable
 from models.events import Ignored
 from models.outcome import Outcome, Result, rejected, undelivered, unmatched
@@ -69,6 +69,7 @@ def run(
     *,
     tell_the_end: bool,
     world_out: Path | None,
+    force: bool,
     as_json: bool,
 ) -> int:
     """Replay the events in that world and print what became of each.
@@ -78,10 +79,14 @@ def run(
         captured: The events, in their order.
         tell_the_end: Let the groups scale out afterwards, as the story does.
         world_out: Where to write what exists afterwards.
+        force: Replace that file.
         as_json: One object a line instead of a table.
 
     Returns:
         The exit status: 1 if an event was dead-lettered, lost or unreadable.
+
+    Raises:
+        CannotWrite: The world cannot be written.
     """
     with stage(world) as staged:
         show = _print_json if as_json else _print_table
@@ -89,7 +94,8 @@ def run(
         if tell_the_end and not as_json:
             _scale_out(staged)
         if world_out is not None:
-            write_whole(world_out, json.dumps(staged.world(), indent=2) + "\n")
+            text = json.dumps(staged.world(), indent=2) + "\n"
+            write_whole(world_out, text, mode=PRIVATE, force=force)
     if failures and not as_json:
         _say_what_next(failures, world_out)
     return 1 if failures else 0

@@ -1,10 +1,10 @@
 """The world file that an offline verb starts from."""
 
-import os
 from pathlib import Path
 
 from infra.cli.output import stop
 from infra.embedded.world import BadWorld, World, read_world
+from infra.files import content_to_read
 
 
 def world_from(path: Path | None) -> World:
@@ -12,8 +12,8 @@ def world_from(path: Path | None) -> World:
     if path is None:
         return World()
     try:
-        return read_world(path.read_bytes(), str(path))
+        return read_world(content_to_read(path), str(path))
     except OSError as error:
-        stop(f"{path}: {os.strerror(error.errno or 0)}")
+        stop(f"{path}: {error.strerror}")
     except BadWorld as error:
         stop(str(error))

@@ -16,6 +16,7 @@ from infra.cli.output import err, out, stop
 from infra.cli.showing import counted, outside
 from infra.dead_letters.groups import Groups
 from infra.dead_letters.queue import Message
+from infra.files import PRIVATE
 from infra.refusals import said
 
 
@@ -65,13 +66,17 @@ def _drop(queue: Opened, messages: list[Message], path: Path) -> int:
     """Write the letters to the file, and only then remove them; how many are left."""
     text = "".join(json.dumps(without_handle(message)) + "\n" for message in messages)
     try:
-        with path.open("x", encoding="utf-8") as file:
+        with open(path, "x", encoding="utf-8", opener=_private) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         stop(f"{path}: {os.strerror(error.errno or 0)}: nothing was dropped")
     return sum(not _is_removed(queue, message["MessageId"]) for message in messages)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, PRIVATE)
 
 
 def _is_removed(queue: Opened, message_id: str) -> bool:

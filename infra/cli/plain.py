@@ -1,0 +1,102 @@
+"""How the program begins and ends, whatever it was given and wherever its output goes."""
+
+import codecs
+import os
+import signal
+import sys
+import unicodedata
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+_INSTEAD = {"→": ">", "└": "`", "├": "|", "│": "|", "─": "-", "━": "-", "·": "-", "…": "."}
+"""One character for one, so that columns stay where they are."""
+
+_CLOSED = 141  # what a shell says of a program whose reader went away: 128 + SIGPIPE
+_OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def quiet_while_importing() -> Callable[[], None]:
+    """Let ^C end the program at once and without a word; returns what undoes that."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    except ValueError:  # not in the main thread, where no ^C arrives
+        return lambda: None
+    return lambda: _restore(before)
+
+
+def _restore(handler: Any) -> None:
+    signal.signal(signal.SIGINT, handler)
+
+
+def run_plainly(program: Callable[[], Any]) -> NoReturn:
+    """Run the program, and end with one line where Python would print a traceback."""
+    _prepare_streams()
+    _refuse_odd_arguments()
+    stdout = sys.stdout
+    try:
+        try:
+            program()
+            status: Any = 0
+        except SystemExit as end:
+            status = end.code
+        # typer puts another stream there when the reader has gone
+        status = status if sys.stdout is stdout else _CLOSED
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = _CLOSED
+    except KeyboardInterrupt:
+        status = 130
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename else "the output: "
+        status = _say(f"{named}{os.strerror(error.errno or 0)}", 1)
+    _end(status)
+
+
+def _prepare_streams() -> None:
+    codecs.register_error("plain", _plain)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # it was closed: >&-
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """An encoding without our characters gets those that look like them."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    odd = error.object[error.start : error.end]
+    return "".join(_INSTEAD.get(char, "?") for char in odd), error.end
+
+
+def _refuse_odd_arguments() -> None:
+    """Typer repeats what it does not understand as it is: an escape would reach the terminal."""
+    for argument in sys.argv[1:]:
+        if any(map(_is_control, argument)):
+            shown = argument.encode("unicode_escape").decode()
+            _end(_say(f"{shown}: an argument must not hold control characters", 2))
+
+
+def _is_control(char: str) -> bool:
+    return char in _OVERRIDES or (unicodedata.category(char) == "Cc" and char not in "\n\t")
+
+
+def _say(line: str, status: int) -> int:
+    try:
+        sys.stderr.write(f"ami-reactor: {line}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass  # there is nobody to tell
+    return status
+
+
+def _end(status: Any) -> NoReturn:
+    """End; what cannot be written any more is not tried again."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, 1)  # Python flushes once more, and would say so if that failed
+    sys.exit(status)
