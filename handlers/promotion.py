@@ -99,11 +99,16 @@ def _promote(
     else:
         raise AwsUnavailable(f"{before.template.launch_template_id}: new versions keep appearing")
     if _may_write(seen):
-        is_return = any(move.decision.is_return for move in moves)
-        _remember(
-            ec2, seen, moves[-1].decision.image, moves[-1].version_number if is_return else None
-        )
+        _remember(ec2, seen, moves[-1].decision.image, _returned_by(seen, moves))
     return promoted(before.template, *moves[-1])
+
+
+def _returned_by(seen: Observation, moves: list[Move]) -> int | None:
+    """The number of the version that was made default, if an image had to be left before that."""
+    number = moves[-1].version_number
+    after_a_loss = {v.version_number for v in seen.template.versions if v.comes_after_a_loss}
+    is_return = any(move.decision.is_return for move in moves)
+    return number if is_return or number in after_a_loss else None
 
 
 def _verdict(seen: Observation, *, has_moved: bool) -> Decision:
