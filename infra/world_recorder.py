@@ -1,6 +1,7 @@
 """A world, read from a real account: as much of it as its launch templates can tell or follow."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from handlers.ec2 import Ec2
 from infra.operate.groups import Group
 from infra.operate.reading import Say, batches, each
-from models.base import Place
+from models.base import Place, printable
 from models.selectors import Selectors, read_selectors
 from models.template import Template
 
@@ -25,8 +26,10 @@ def record(
     place: Place,
     template_ids: Sequence[str],
     say: Say,
-) -> Described:
+) -> tuple[Described, list[str]]:
     """Those templates, all their versions, the images that they name or could follow, their groups.
+
+    And which groups were left out, one line each kind.
 
     Raises:
         AwsRefused: Some of it may not be read.
@@ -39,16 +42,17 @@ def record(
     templates = [Template.model_validate(template) for template in described]
     _look_at_images(gateway, templates, versions, say)
     say("Auto Scaling groups")
+    groups, left_out = _groups(auto_scaling, templates)
     world = {
         "Account": place.account,
         "Region": place.region,
         "Images": list(gateway.seen.values()),
         "LaunchTemplates": described,
         "LaunchTemplateVersions": versions,
-        "AutoScalingGroups": _groups(auto_scaling, templates),
+        "AutoScalingGroups": groups,
     }
     printed: Described = json.loads(json.dumps(world, default=_as_the_cli_prints_it))
-    return printed
+    return printed, left_out
 
 
 def _versions(client: "EC2Client", template_id: str, say: Say) -> Iterator[Described]:
@@ -96,15 +100,30 @@ class _Keeping(Ec2):
             yield found
 
 
-def _groups(client: "AutoScalingClient", templates: list[Template]) -> list[Described]:
-    """The groups whose launch template is one of these."""
-    found = each(client, "describe_auto_scaling_groups", "AutoScalingGroups")
-    return [group for group in found if _launches(Group.of(group), templates)]
+def _groups(
+    client: "AutoScalingClient", templates: list[Template]
+) -> tuple[list[Described], list[str]]:
+    """The groups whose launch template is one of these, and what is said of the others."""
+    kept: list[Described] = []
+    others: dict[str, list[str]] = defaultdict(list)
+    for group in each(client, "describe_auto_scaling_groups", "AutoScalingGroups"):
+        base = next(Group.of(group).specifications, None)  # the others are overrides
+        if base is None:
+            others["launch configurations"].append(group["AutoScalingGroupName"])
+        elif any(base.is_of(template) for template in templates):
+            kept.append(group)
+        else:
+            others["other launch templates"].append(group["AutoScalingGroupName"])
+    return kept, [_left_out(kind, names) for kind, names in others.items()]
 
 
-def _launches(group: Group, templates: list[Template]) -> bool:
-    base = next(group.specifications, None)  # the others are overrides
-    return base is not None and any(base.is_of(template) for template in templates)
+def _left_out(kind: str, names: list[str]) -> str:
+    shown = ", ".join(map(printable, names[:_NAMED]))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"left out, groups of {kind}: {shown}{more}"
+
+
+_NAMED = 5
 
 
 def _as_the_cli_prints_it(moment: datetime) -> str:

@@ -86,9 +86,8 @@ def date_or_none(value: object) -> datetime | None:
 
 def aws_date(moment: datetime) -> str:
     """The moment as EC2 prints a CreationDate: UTC, milliseconds, `Z`."""
-    return (
-        moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
-    )
+    # not strftime: it prints the year 1 as 1
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def printable(text: str) -> str:

@@ -297,6 +297,35 @@ def test_a_plain_invocation_that_fails_says_so(staged):
     assert json.loads(answer["Payload"].read())["errorType"] == "EventRejected"
 
 
+# -- reserved concurrency 0 ------------------------------------------------------------------------
+
+
+def test_a_paused_function_is_not_tried_and_its_events_are_kept(staged):
+    functions = staged.session.client("lambda")
+    functions.put_function_concurrency(FunctionName="ami-reactor", ReservedConcurrentExecutions=0)
+
+    receipt = staged.delivery.deliver(backup_completed())
+
+    assert (receipt.attempts, receipt.is_dead_lettered, default_version(staged)) == (0, True, 1)
+    [letter] = staged.dead_letters()
+    record = json.loads(letter["Body"])
+    assert record["requestPayload"] == backup_completed()
+    assert record["requestContext"]["condition"] == "ZeroReservedConcurrency"
+    assert record["requestContext"]["approximateInvokeCount"] == 0
+    assert "responsePayload" not in record
+
+    functions.delete_function_concurrency(FunctionName="ami-reactor")
+    assert staged.delivery.deliver(backup_completed()).attempts == 1
+
+
+def test_a_paused_function_cannot_be_invoked(staged):
+    functions = staged.session.client("lambda")
+    functions.put_function_concurrency(FunctionName="ami-reactor", ReservedConcurrentExecutions=0)
+
+    with pytest.raises(functions.exceptions.TooManyRequestsException):
+        functions.invoke(FunctionName="ami-reactor", Payload=json.dumps(backup_completed()))
+
+
 # -- what the function says ------------------------------------------------------------------------
 
 

@@ -119,6 +119,11 @@ class Aws:
         attached = [{"Name": "attachment.instance-id", "Values": [made["InstanceId"]]}]
         return sorted(v["Size"] for v in self.ec2.describe_volumes(Filters=attached)["Volumes"])
 
+    def sizes(self, image_id: str) -> dict[str, int]:
+        """The size, in GiB, of each device of an image."""
+        (image,) = self.ec2.describe_images(ImageIds=[image_id])["Images"]
+        return {m["DeviceName"]: m["Ebs"]["VolumeSize"] for m in image["BlockDeviceMappings"]}
+
     def running(self) -> list[str]:
         reservations = self.ec2.describe_instances()["Reservations"]
         return [i["ImageId"] for r in reservations for i in r["Instances"]]
@@ -736,6 +741,98 @@ def _(aws: Aws) -> Any:
     return image["RootDeviceType"], mapping["Ebs"]["SnapshotId"].startswith("snap-")
 
 
+@difference(
+    "an image made from an instance has all its volumes, and what the request says of them",
+    "AmisResponse.create_image",
+    aws={"/dev/xvda": 50, "/dev/sdf": 9, "/dev/sdg": 4},
+    moto={"/dev/sda1": 15},
+)
+def _(aws: Aws) -> Any:
+    aws.there_are(OLD, **OF_INSTANCE)
+    data_volume = {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 9}}
+    made = aws.ec2.run_instances(
+        ImageId=OLD, MinCount=1, MaxCount=1, BlockDeviceMappings=[data_volume]
+    )
+    extra = [{"DeviceName": "/dev/sdg", "Ebs": {"VolumeSize": 4}}]
+    return aws.sizes(
+        aws.image("one", InstanceId=made["Instances"][0]["InstanceId"], BlockDeviceMappings=extra)
+    )
+
+
+@difference(
+    "a registered image has what was asked for",
+    "AmisResponse.register_image",
+    aws=("arm64", "uefi", {"/dev/xvda": 50}, [{"Key": "team", "Value": "web"}]),
+    moto="KeyError",
+)
+def _(aws: Aws) -> Any:
+    made = aws.ec2.register_image(
+        Name="one",
+        Architecture="arm64",
+        BootMode="uefi",
+        RootDeviceName="/dev/xvda",
+        BlockDeviceMappings=[a_mapping(50)],
+        TagSpecifications=[
+            {"ResourceType": "image", "Tags": [{"Key": "team", "Value": "web"}]},
+        ],
+    )["ImageId"]
+    (image,) = aws.ec2.describe_images(ImageIds=[made])["Images"]
+    return image["Architecture"], image.get("BootMode"), aws.sizes(made), image.get("Tags")
+
+
+@difference(
+    "a copied image has the tags where that is asked for",
+    "AmisResponse.copy_image",
+    aws=[None, [{"Key": "team", "Value": "web"}]],
+    moto=[[], []],
+)
+def _(aws: Aws) -> Any:
+    source = aws.image("one")
+    aws.backend.tags[source] = {"team": "web", "aws:backup:source-resource": "instance/i-0"}
+    copies = [
+        aws.ec2.copy_image(
+            Name=f"copy {wanted}", SourceImageId=source, SourceRegion=REGION, CopyImageTags=wanted
+        )["ImageId"]
+        for wanted in (False, True)
+    ]
+    found = aws.ec2.describe_images(ImageIds=copies)["Images"]
+    return [image.get("Tags") for image in sorted(found, key=lambda image: image["Name"])]
+
+
+@difference(
+    "a copied image has all the volumes, on snapshots of its own",
+    "AmiBackend.copy_image",
+    aws=({"/dev/xvda": 50, "/dev/sdf": 9}, False),
+    moto=({"/dev/sda1": 15}, False),
+)
+def _(aws: Aws) -> Any:
+    both = [a_mapping(50), a_mapping(9, "/dev/sdf", "snap-0e")]
+    aws.there_are(OLD, BlockDeviceMappings=both, CreationDate="2026-06-15T17:00:31.000Z")
+    copy = aws.ec2.copy_image(Name="copy", SourceImageId=OLD, SourceRegion=REGION)["ImageId"]
+    (image,) = aws.ec2.describe_images(ImageIds=[copy])["Images"]
+    snapshots = {mapping["Ebs"]["SnapshotId"] for mapping in image["BlockDeviceMappings"]}
+    return aws.sizes(copy), bool(snapshots & {"snap-0f", "snap-0e"})
+
+
+# ---- tags ----------------------------------------------------------------------------------------
+
+
+@difference(
+    "DeleteTags without tags deletes all but AWS's own",
+    "TagBackend.delete_tags",
+    aws={"aws:cloudformation:stack-name": "web"},
+    moto={"team": "web", "aws:cloudformation:stack-name": "web"},
+)
+def _(aws: Aws) -> Any:
+    template = tagged(aws, team="web")
+    aws.backend.tags[template]["aws:cloudformation:stack-name"] = "web"
+    aws.ec2.delete_tags(Resources=[template])
+    (found,) = aws.ec2.describe_launch_templates()["LaunchTemplates"]
+    if "Tags" not in found or len(found["Tags"]) != 1:  # bare moto shows none of them there
+        return dict(aws.backend.tags[template])
+    return {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+
+
 # ---- RunInstances --------------------------------------------------------------------------------
 
 
@@ -849,7 +946,10 @@ def _(aws: Aws) -> Any:
     moto=["started"] * 3,
 )
 def _(aws: Aws) -> Any:
-    allowed = {"SupportedInstanceTypes": ["t3.micro"]}, {"UnsupportedInstanceTypes": ["t3.nano"]}
+    allowed = (
+        {"SupportedInstanceTypes": [{"InstanceType": "t3.micro"}]},
+        {"UnsupportedInstanceTypes": [{"InstanceType": "t3.nano"}]},
+    )
     aws.there_are(OLD, InstanceTypeSpecification=allowed[0])
     aws.there_are(NEW, InstanceTypeSpecification=allowed[1])
 

@@ -1,13 +1,19 @@
 """The world file, and the embedded AWS that starts from it."""
 
+import base64
 import json
 import os
+import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from infra.embedded.aws import embedded_aws
 from infra.embedded.world import BadWorld, World, read_world, seed, world_now
+from models.base import aws_date
 
 OLD, NEW = "ami-0123456789abcdef0", "ami-0123456789abcdef1"
 MEMBER, OTHER = "i-0123456789abcdef0", "i-0123456789abcdef1"
@@ -267,6 +273,238 @@ def test_a_byte_order_mark_does_no_harm():
     assert read_world(b"\xef\xbb\xbf{}", "world.json") == World()
 
 
+@pytest.mark.parametrize("key", ["ImageIdentity", "AvailabilityZoneId", "Boots"])
+def test_a_field_that_aws_may_have_added_is_no_misspelling(key):
+    assert read({"Images": [{**IMAGE, key: "x"}]}).images[0].model_extra == {key: "x"}
+
+
+@pytest.mark.parametrize(
+    "date", ["0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z", "2024-02-29T00:00:00.001Z"]
+)
+def test_an_odd_date_comes_out_as_it_went_in(date):
+    versions = [{**VERSION, "CreateTime": date}]
+    content = {
+        **a_world(LaunchTemplateVersions=versions),
+        "Images": [{**IMAGE, "CreationDate": date}],
+    }
+
+    printed = now_of(content)
+
+    assert printed["Images"][0]["CreationDate"] == date
+    assert now_of(printed) == printed
+
+
+def test_groups_that_no_template_of_the_world_is_for_are_left_out():
+    groups = [
+        {**GROUP, "AutoScalingGroupName": "old", "LaunchConfigurationName": "old"},
+        {**GROUP, "AutoScalingGroupName": "api", "LaunchTemplate": {"LaunchTemplateName": "api"}},
+        GROUP,
+    ]
+    del groups[0]["LaunchTemplate"]
+
+    world = read(a_world(AutoScalingGroups=groups))
+
+    assert [group.auto_scaling_group_name for group in world.auto_scaling_groups] == ["web"]
+    assert world.left_out == [
+        "old is left out: it launches from a launch configuration",
+        "api is left out: its launch template api is not part of this world",
+    ]
+
+
+def test_loading_a_world_is_linear():
+    """Counted, not timed: a search through all for each one would double the ratio."""
+
+    def calls(number: int) -> int:
+        content = json.dumps(a_world_of(number))
+        counted = 0
+
+        def count(_frame: object, event: str, _arg: object) -> None:
+            nonlocal counted
+            counted += event == "call"
+
+        sys.setprofile(count)
+        try:
+            with embedded_aws(read_world(content, "world.json")):
+                pass
+        finally:
+            sys.setprofile(None)
+        return counted
+
+    calls(1)  # what is read only once
+    few, many = calls(60), calls(240)
+
+    assert many < 5 * few
+
+
+def a_world_of(number: int) -> dict[str, Any]:
+    """So many templates, each with an image, a version, and a group with or without members."""
+    ids = [f"{n:017x}" for n in range(number)]
+    member = {"LaunchTemplate": {"Version": "1"}}
+    return {
+        "Images": [{**IMAGE, "ImageId": f"ami-{id_}"} for id_ in ids],
+        "LaunchTemplates": [
+            {"LaunchTemplateId": f"lt-{id_}", "LaunchTemplateName": f"web-{id_}"} for id_ in ids
+        ],
+        "LaunchTemplateVersions": [
+            {
+                "LaunchTemplateId": f"lt-{id_}",
+                "VersionNumber": 1,
+                "LaunchTemplateData": {"ImageId": f"ami-{id_}"},
+            }
+            for id_ in ids
+        ],
+        "AutoScalingGroups": [
+            {
+                "AutoScalingGroupName": f"web-{id_}",
+                "LaunchTemplate": {"LaunchTemplateId": f"lt-{id_}"},
+                "DesiredCapacity": 1,
+                **({"Instances": [{"InstanceId": f"i-{id_}", **member}]} if n % 2 else {}),
+            }
+            for n, id_ in enumerate(ids)
+        ],
+    }
+
+
+# ---- what went in comes out ----------------------------------------------------------------------
+
+TEXT = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn", "Co")),
+    min_size=1,
+    max_size=9,
+)
+TAGS = st.dictionaries(TEXT, TEXT, max_size=3).map(
+    lambda tags: [{"Key": key, "Value": value} for key, value in tags.items()]
+)
+MOMENTS = st.datetimes().map(lambda at: aws_date(at.replace(tzinfo=UTC)))
+
+
+def hex_ids(prefix: str) -> st.SearchStrategy[str]:
+    return st.integers(0, 16**17 - 1).map(lambda number: f"{prefix}-{number:017x}")
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> dict[str, Any]:
+    """One of everything, as the AWS CLI prints it, of any content."""
+    image, template, instance = draw(hex_ids("ami")), draw(hex_ids("lt")), draw(hex_ids("i"))
+    numbers = sorted(draw(st.sets(st.integers(1, 99), min_size=1, max_size=3)))
+    named = draw(st.sampled_from(["$Default", "$Latest", "1", "7"]))
+    data = {
+        "ImageId": draw(st.sampled_from([image, "resolve:ssm:/golden", "ami-00000000"])),
+        "UserData": base64.b64encode(draw(st.binary(max_size=9))).decode(),
+        "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 9}}],
+        "TagSpecifications": [{"ResourceType": "instance", "Tags": draw(TAGS)}],
+    }
+    ebs = {"SnapshotId": draw(hex_ids("snap")), "VolumeSize": draw(st.integers(1, 9))}
+    return {
+        "Images": [
+            {
+                "ImageId": image,
+                "CreationDate": draw(MOMENTS),
+                "Name": draw(TEXT),
+                "State": draw(st.sampled_from(["available", "disabled", "pending"])),
+                "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": ebs}],
+                "InstanceTypeSpecification": {
+                    "UnsupportedInstanceTypes": [{"InstanceType": "t3.nano"}]
+                },
+                "Tags": draw(TAGS),
+            }
+        ],
+        "LaunchTemplates": [
+            {
+                "LaunchTemplateId": template,
+                "LaunchTemplateName": "web",
+                "CreateTime": draw(MOMENTS),
+                "DefaultVersionNumber": draw(st.sampled_from(numbers)),
+                "Tags": draw(TAGS),
+                "Operator": {"Managed": True, "Principal": draw(TEXT)},
+            }
+        ],
+        "LaunchTemplateVersions": [
+            {
+                "LaunchTemplateId": template,
+                "VersionNumber": number,
+                "VersionDescription": draw(TEXT),
+                "CreateTime": draw(MOMENTS),
+                "LaunchTemplateData": data,
+            }
+            for number in numbers
+        ],
+        "AutoScalingGroups": [
+            {
+                "AutoScalingGroupName": draw(TEXT),
+                "LaunchTemplate": {"LaunchTemplateId": template, "Version": named},
+                "MinSize": 0,
+                "MaxSize": 3,
+                "DesiredCapacity": 1,
+                "AvailabilityZones": [draw(st.sampled_from(ZONES))],
+                "MaxInstanceLifetime": draw(st.integers(86400, 99999)),
+                "WarmPoolSize": draw(st.integers(0, 3)),
+                "CapacityRebalance": draw(st.booleans()),
+                "TargetGroupARNs": ["arn:aws:elasticloadbalancing:x:1:targetgroup/web/1"],
+                "Instances": [
+                    {
+                        "InstanceId": instance,
+                        "LifecycleState": "Standby",
+                        "HealthStatus": "Unhealthy",
+                        "AvailabilityZone": ZONES[1],
+                        "LaunchTemplate": {"LaunchTemplateName": "web", "Version": "3"},
+                        "WeightedCapacity": "2",
+                    }
+                ],
+            }
+        ],
+        "Instances": [
+            {
+                "InstanceId": instance,
+                "ImageId": draw(st.sampled_from([image, "ami-00000000"])),
+                "InstanceType": "c7i.large",
+                "State": {"Name": "running"},
+                "LaunchTime": draw(MOMENTS),
+                "KeyName": "ops",
+            }
+        ],
+    }
+
+
+ZONES = ["ap-northeast-2a", "ap-northeast-2-wl1-icn-1a"]
+
+
+def unchanged(went_in: Any, came_out: Any) -> bool:
+    """All that went in is there; there may be more beside it."""
+    if isinstance(went_in, dict):
+        return all(key in came_out and unchanged(v, came_out[key]) for key, v in went_in.items())
+    if isinstance(went_in, list):
+        pairs = zip(went_in, reversed(came_out) if is_versions(went_in) else came_out, strict=True)
+        return all(unchanged(one, other) for one, other in pairs)
+    if isinstance(went_in, str) and went_in.endswith("Z") and went_in != came_out:
+        return datetime.fromisoformat(went_in) == datetime.fromisoformat(came_out)
+    return bool(went_in == came_out)
+
+
+def is_versions(items: list[Any]) -> bool:
+    return bool(items) and isinstance(items[0], dict) and "VersionNumber" in items[0]
+
+
+def without_empty_tags(content: Any) -> Any:
+    """AWS prints no empty list of tags."""
+    if isinstance(content, dict):
+        return {
+            key: without_empty_tags(value)
+            for key, value in content.items()
+            if not (key == "Tags" and value == [])
+        }
+    return [without_empty_tags(one) for one in content] if isinstance(content, list) else content
+
+
+@settings(max_examples=40, deadline=None)
+@given(worlds())
+def test_nothing_that_went_in_comes_out_changed(content):
+    came_out = now_of(content)
+
+    assert unchanged(without_empty_tags(content), came_out), came_out
+    assert now_of(came_out) == came_out
+
+
 # ---- what is no world ----------------------------------------------------------------------------
 
 
@@ -312,7 +550,7 @@ def with_group(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"images": []}, "images: is not part of a world"),
+        ({"images": []}, "images: must be spelt Images"),
         ({"Foo": 1}, "Foo: is not part of a world"),
         ({"a\x1b[31m\nb": []}, r"a\x1b[31m\nb: is not part of a world"),
         ({"Account": 111122223333}, "Account: must be a string"),
@@ -391,12 +629,26 @@ def with_group(**fields: Any) -> dict[str, Any]:
             "AutoScalingGroups.0.LaunchTemplate: is required, or MixedInstancesPolicy",
         ),
         (
-            with_group(LaunchTemplate={"LaunchTemplateName": "other"}),
-            "AutoScalingGroups.0.LaunchTemplate: must be one of the LaunchTemplates",
+            with_group(LaunchTemplate={"LaunchTemplateName": "web", "Version": "latest"}),
+            "AutoScalingGroups.0.LaunchTemplate.Version: must be $Default, $Latest or a number",
+        ),
+        ({"AutoscalingGroup": []}, "AutoscalingGroup: must be spelt AutoScalingGroups"),
+        ({"LaunchTemplateVersion": []}, "LaunchTemplateVersion: must be spelt LaunchTemplateVers"),
+        (with_image(creation_date="x"), "Images.0.creation_date: must be spelt CreationDate"),
+        (with_image(SourceInstanceID="i"), "Images.0.SourceInstanceID: must be spelt SourceInst"),
+        (
+            with_image(BlockDeviceMappings=[{"Ebs": {"VolumSize": 8}}]),
+            "Images.0.BlockDeviceMappings.0.Ebs.VolumSize: must be spelt VolumeSize",
+        ),
+        (with_data(InstanceTyp="x"), "LaunchTemplateVersions.0.LaunchTemplateData.InstanceTyp: mu"),
+        (with_image(Name="a\x00b"), "Images.0.Name: must be text without control characters"),
+        (
+            with_image(Tags=[{"Key": "a", "Value": "\x1b[2J"}]),
+            "Images.0.Tags.0.Value: must be text without control characters",
         ),
         (
-            with_group(LaunchTemplate={"LaunchTemplateName": "web", "Version": "9"}),
-            "AutoScalingGroups.0.LaunchTemplate.Version: must be $Default, $Latest or a version",
+            {"DeadLetters": [{"Body": "\x00"}]},
+            "DeadLetters.0.Body: must be text without control characters",
         ),
         (
             with_group(MinSize=3, DesiredCapacity=1),

@@ -288,8 +288,7 @@ def test_a_folder_is_no_file(stage_with, tmp_path):
     assert "is a folder; name a file" in result.stderr
 
 
-def test_a_world_that_a_replay_would_refuse_is_not_written(stage_with, record):
-    """A version that a group is pinned to was deleted."""
+def test_a_group_that_names_a_deleted_version_is_in_it(stage_with, record):
     staged = stage_with(
         a_world(
             templates=[a_template(default=2, tags=FOLLOWS_INSTANCE)],
@@ -304,8 +303,35 @@ def test_a_world_that_a_replay_would_refuse_is_not_written(stage_with, record):
 
     result, world = record()
 
-    assert (result.exit_code, world) == (1, None)
-    assert "AutoScalingGroups.0.LaunchTemplate.Version" in result.stderr
+    assert result.exit_code == 0
+    assert world["AutoScalingGroups"][0]["LaunchTemplate"]["Version"] == "1"
+
+
+def test_groups_that_are_left_out_are_named(stage_with, record):
+    staged = stage_with(
+        a_world(
+            templates=[a_template(), a_template(OTHER_TEMPLATE, "api", tags={})],
+            versions=[a_version(), a_version(template_id=OTHER_TEMPLATE)],
+            AutoScalingGroups=[a_group(), a_group("api", OTHER_TEMPLATE)],
+        )
+    )
+    groups = staged.session.client("autoscaling")
+    groups.create_launch_configuration(
+        LaunchConfigurationName="old", ImageId=OLD, InstanceType="t3.micro"
+    )
+    groups.create_auto_scaling_group(
+        AutoScalingGroupName="old",
+        LaunchConfigurationName="old",
+        MinSize=0,
+        MaxSize=1,
+        AvailabilityZones=["ap-northeast-2a"],
+    )
+
+    result, world = record()
+
+    assert ids(world, "AutoScalingGroups", "AutoScalingGroupName") == {"web"}
+    assert "left out, groups of other launch templates: api" in result.stderr
+    assert "left out, groups of launch configurations: old" in result.stderr
 
 
 # -- what a person must look at --------------------------------------------------------------------

@@ -49,7 +49,9 @@ def record(
 
     with account_of(profile, region) as account:
         with progress() as say:
-            world = _record(account, template or [], say)
+            world, left_out = _record(account, template or [], say)
+        for line in left_out:
+            err.print(line, markup=False, highlight=False, soft_wrap=True)
         if not keep_account:
             world = Anonymous(account.place.account).copy_of(world)
         text = json.dumps(world, indent=2, ensure_ascii=False) + "\n"
@@ -71,7 +73,7 @@ def record(
         _say_what_to_look_at(world)
 
 
-def _record(account: Account, names: list[str], say: Say) -> Described:
+def _record(account: Account, names: list[str], say: Say) -> tuple[Described, list[str]]:
     client = account.client("ec2")
     if names:
         templates = [find_template(client, name) for name in names]

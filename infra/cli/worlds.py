@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infra.cli.output import stop
+from infra.cli.output import err, stop
 from infra.embedded.world import BadWorld, World, read_world
 from infra.files import content_to_read
 
@@ -12,8 +12,11 @@ def world_from(path: Path | None) -> World:
     if path is None:
         return World()
     try:
-        return read_world(content_to_read(path), str(path))
+        world = read_world(content_to_read(path), str(path))
     except OSError as error:
         stop(f"{path}: {error.strerror}")
     except BadWorld as error:
         stop(str(error))
+    for line in world.left_out:
+        err.print(f"{path}: {line}", markup=False, highlight=False, soft_wrap=True)
+    return world

@@ -10,6 +10,7 @@ from moto import mock_aws
 from moto.core.utils import method_names_from_class
 from moto.utilities.docker_utilities import DockerModel
 
+from infra.embedded import lookups
 from infra.embedded.repairs import repaired
 from infra.embedded.session import new_session
 from infra.embedded.world import seed
@@ -40,6 +41,7 @@ def embedded_aws(world: "World", *, aws_sources: bool = False) -> "Iterator[boto
         _sealed(world.account, world.region),
         _kept_inside(),
         repaired(aws_sources=aws_sources),
+        lookups.installed(),
         # moto looks all its methods over at each request: a millisecond each time
         mock.patch("moto.core.responses.method_names_from_class", _method_names),
         # moto's own made-up keys would take the place of ours

@@ -21,6 +21,7 @@ from typing import Any
 from unittest import mock
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.awslambda.responses import LambdaResponse
 from moto.core.responses import BaseResponse
@@ -73,6 +74,15 @@ class Undeliverable(Exception):
         super().__init__(message)
         self.code = code
         self.retries = retries
+
+
+class TooManyRequests(LambdaClientError):
+    """What Invoke answers while the function's reserved concurrency is 0."""
+
+    code = 429
+
+    def __init__(self) -> None:
+        super().__init__("TooManyRequestsException", "Rate Exceeded.")
 
 
 class Context(LambdaContext):
@@ -218,6 +228,8 @@ class Delivery:
             request_id = answer["x-amzn-requestid"] = str(uuid.uuid4())
             self._later(lambda: self._run(function, event, Receipt(), request_id))
             return ""
+        if _is_paused(function):
+            raise TooManyRequests
         try:
             return json.dumps(_handle(function, event, str(uuid.uuid4())))
         except Exception as error:  # noqa: BLE001 whatever the handler raises is Lambda's answer
@@ -227,6 +239,12 @@ class Delivery:
     def _run(self, function: LambdaFunction, event: Any, receipt: Receipt, request_id: str) -> None:
         """Invoke the handler as the asynchronous queue does: one request id for all attempts."""
         config = function.event_invoke_config[-1].config if function.event_invoke_config else {}
+        destination = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        if _is_paused(function):
+            receipt.error = "ZeroReservedConcurrency: the function's reserved concurrency is 0"
+            record = _record(function, event, request_id, "ZeroReservedConcurrency", 0)
+            self._put(destination, record, receipt, {})
+            return
         for _ in range(1 + config.get("MaximumRetryAttempts", 2)):
             receipt.attempts += 1
             try:
@@ -238,16 +256,7 @@ class Delivery:
             else:
                 receipt.error = None
                 return
-        record = {
-            "version": "1.0",
-            "timestamp": aws_date(datetime.now(UTC)),
-            "requestContext": {
-                "requestId": request_id,
-                "functionArn": f"{function.function_arn}:$LATEST",
-                "condition": "RetriesExhausted",
-                "approximateInvokeCount": receipt.attempts,
-            },
-            "requestPayload": event,
+        record = _record(function, event, request_id, "RetriesExhausted", receipt.attempts) | {
             "responseContext": {
                 "statusCode": 200,
                 "executedVersion": "$LATEST",
@@ -255,7 +264,6 @@ class Delivery:
             },
             "responsePayload": _error_document(failure, request_id),
         }
-        destination = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         self._put(destination, record, receipt, {})
 
     # -- the dead-letter queue -------------------------------------------------------------------
@@ -284,6 +292,33 @@ class Delivery:
                 for name, value in attributes.items()
             },
         )
+
+
+def _is_paused(function: LambdaFunction) -> bool:
+    """With a reserved concurrency of 0 no event is tried, and all go to the destination.
+
+    "Lambda begins sending new events to the configured dead-letter queue or the on-failure event
+    destination, without any retries."
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    """
+    return str(function.reserved_concurrency) == "0"
+
+
+def _record(
+    function: LambdaFunction, event: Any, request_id: str, condition: str, attempts: int
+) -> dict[str, Any]:
+    """Lambda's on-failure record, but for the function's answer, where there was none."""
+    return {
+        "version": "1.0",
+        "timestamp": aws_date(datetime.now(UTC)),
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": f"{function.function_arn}:$LATEST",
+            "condition": condition,
+            "approximateInvokeCount": attempts,
+        },
+        "requestPayload": event,
+    }
 
 
 def _with_its_request_id(headers: dict[str, str], body: Any) -> tuple[dict[str, str], Any]:

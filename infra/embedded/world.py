@@ -8,13 +8,12 @@ from unittest import mock
 
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, autoscaling_backends
 from moto.autoscaling.models import InstanceState as MemberState
-from moto.ec2.exceptions import InvalidInstanceIdError
 from moto.ec2.models import EC2Backend, amis, ec2_backends, launch_templates
 from moto.ec2.models import instances as moto_instances
 
 from infra.embedded.repairs.auto_scaling import join
 from infra.embedded.repairs.images import describe
-from infra.embedded.repairs.launches import moto_run_instances
+from infra.embedded.repairs.launches import moto_run_instances, stand_in
 from infra.embedded.session import new_session
 from infra.embedded.world_entries import Group, Image, Instance, Member, Template, Version
 from infra.embedded.world_file import BadWorld, World, read_world
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from infra.embedded.world_entries import Tag
 
-INSTANCE_FIELDS = ("InstanceId", "ImageId", "State", "LaunchTime", "Tags")
+INSTANCE_FIELDS = ("InstanceId", "ImageId", "InstanceType", "State", "LaunchTime", "Tags")
 
 __all__ = ["BadWorld", "World", "read_world", "seed", "world_now"]
 
@@ -39,10 +38,9 @@ def seed(world: World) -> None:
     for template in world.launch_templates:
         versions = world.versions[template.launch_template_id]
         _add_template(ec2, template, versions, world.default_of(template))
-    for instance in world.instances:
-        _add_instance(ec2, instance)
+    instances = {i.instance_id: _add_instance(ec2, i) for i in world.instances}
     for group in world.auto_scaling_groups:
-        _add_group(auto_scaling, group)
+        _add_group(auto_scaling, group, instances)
 
 
 def _as_moto_keeps_it(moment: datetime) -> datetime:
@@ -95,12 +93,14 @@ def _add_template(
     _tag(ec2, made.id, template.tags)
     made.create_time = _as_moto_keeps_it(template.create_time)
     vars(made)["created_by"] = template.created_by
+    vars(made)["said"] = template.model_extra
     made.versions.clear()
     for version in versions:
         vars(made)["greatest_number"] = version.version_number - 1
         added = made.create_version(version.launch_template_data, version.version_description)
         added.create_time = _as_moto_keeps_it(version.create_time)
         vars(added)["created_by"] = version.created_by
+        vars(added)["said"] = version.model_extra
     made.default_version_number = default
 
 
@@ -120,10 +120,13 @@ def _add_instance(ec2: EC2Backend, instance: Instance) -> moto_instances.Instanc
     _tag(ec2, made.id, instance.tags)
     made.launch_time = _as_moto_keeps_it(instance.launch_time)
     made._state = moto_instances.InstanceState(instance.state.name, instance.state.code)
+    vars(made)["said"] = instance.as_aws_prints_it()
     return made
 
 
-def _add_group(auto_scaling: AutoScalingBackend, group: Group) -> None:
+def _add_group(
+    auto_scaling: AutoScalingBackend, group: Group, instances: dict[str, moto_instances.Instance]
+) -> None:
     specification = group.specification.copy()
     if "LaunchTemplateId" in specification:
         specification.pop("LaunchTemplateName", None)  # AWS prints both, and takes one
@@ -150,6 +153,9 @@ def _add_group(auto_scaling: AutoScalingBackend, group: Group) -> None:
         tags=[tag.model_dump(by_alias=True) for tag in group.tags],
         new_instances_protected_from_scale_in=group.new_instances_protected_from_scale_in,
     )
+    if policy and "InstancesDistribution" not in (group.mixed_instances_policy or {}):
+        policy.pop("InstancesDistribution", None)  # moto's own defaults
+    _show(made, group.model_extra)
     made.vpc_zone_identifier = group.vpc_zone_identifier
     made.created_time = group.created_time.isoformat()
     if pool := group.warm_pool_configuration:
@@ -166,36 +172,54 @@ def _add_group(auto_scaling: AutoScalingBackend, group: Group) -> None:
         return
     made.desired_capacity = group.desired_capacity
     for member in group.instances:
-        made.instance_states.append(_member_state(made, member))
+        made.instance_states.append(_member_state(made, member, instances))
 
 
-def _member_state(group: FakeAutoScalingGroup, member: Member) -> MemberState:
+def _show(made: object, said: dict[str, Any] | None) -> None:
+    """What nothing here changes is shown as the world has it: moto prints such attributes."""
+    vars(made).update(said or {})
+
+
+def _member_state(
+    group: FakeAutoScalingGroup, member: Member, instances: dict[str, moto_instances.Instance]
+) -> MemberState:
     """The instance as the world has it, or else one that runs the image of its version."""
     template = group.ec2_launch_template
     assert template is not None  # a group of a world has one
     number = member.launch_template.get("Version", str(template.default_version_number))
-    try:
-        instance = group.ec2_backend.get_instance(member.instance_id)
-    except InvalidInstanceIdError:
+    instance = instances.get(member.instance_id)
+    if instance is None:
         known = {str(version.number): version for version in template.versions}
         # its own may be deleted by now
         version = known.get(number, template.get_version("$Default"))
-        seen = Instance(
-            instance_id=member.instance_id,
-            image_id=version.image_id,
-            instance_type=version.instance_type or None,
-        )
-        instance = _add_instance(group.ec2_backend, seen)
+        seen = {
+            "InstanceId": member.instance_id,
+            "ImageId": _image_of(version),
+            "InstanceType": version.instance_type or "m1.small",
+        }
+        instance = _add_instance(group.ec2_backend, Instance.model_validate(seen))
     instance.instance_type = member.instance_type or instance.instance_type
     instance._placement.zone = member.availability_zone or group.availability_zones[0]
     join(group, instance, number)
-    return MemberState(
+    state = MemberState(
         instance,
         lifecycle_state=member.lifecycle_state,
         health_status=member.health_status,
         protected_from_scale_in=member.protected_from_scale_in,
         autoscaling_group=group,
     )
+    _show(state, member.model_extra)
+    vars(state)["said_template"] = member.launch_template
+    return state
+
+
+def _image_of(version: Any) -> str:
+    """The version's; a made-up id, always the same, where that comes from elsewhere.
+
+    A parameter's value is not part of a world, nor is the request that named an image itself.
+    """
+    named = str(version.data.get("ImageId"))
+    return named if named.startswith("ami-") else stand_in(f"{version.template.id} {named}")
 
 
 def world_now(account: str, region: str) -> dict[str, Any]:
@@ -226,13 +250,21 @@ def world_now(account: str, region: str) -> dict[str, Any]:
             auto_scaling, "describe_auto_scaling_groups", "AutoScalingGroups"
         ),
         "Instances": [
-            {field: instance[field] for field in INSTANCE_FIELDS if field in instance}
+            _said(account, region, instance["InstanceId"])
+            | {field: instance[field] for field in INSTANCE_FIELDS if field in instance}
             for reservation in reservations
             for instance in reservation["Instances"]
         ],
     }
     now: dict[str, Any] = json.loads(json.dumps(found, default=_printed))
     return now
+
+
+def _said(account: str, region: str, instance_id: str) -> dict[str, Any]:
+    """What the world said of an instance that EC2 here does not."""
+    instance = ec2_backends[account][region].get_instance(instance_id)
+    said: dict[str, Any] = vars(instance).get("said", {})
+    return {field: value for field, value in said.items() if field != "Tags"}
 
 
 def _all(client: Any, operation: str, key: str, **parameters: Any) -> list[dict[str, Any]]:

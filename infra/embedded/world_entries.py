@@ -5,7 +5,11 @@ are; a field that AWS knows must have the type that AWS gives it.
 """
 
 import base64
+import difflib
+import re
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, NoReturn, Self
 
 from moto.core.utils import get_service_model
@@ -20,7 +24,7 @@ from pydantic import (
 from pydantic.alias_generators import to_pascal
 from pydantic_core import PydanticCustomError
 
-from models.base import ImageId, InstanceId, TemplateId, Timestamp
+from models.base import ImageId, InstanceId, TemplateId, Timestamp, printable
 
 A_DATE = "a date such as 2026-06-15T17:00:31.000Z"
 
@@ -90,7 +94,7 @@ class Entry(BaseModel):
     def _as_aws_has_it(cls, value: object) -> object:
         if not isinstance(value, cls):
             service, shape = cls.aws_shape
-            _check(value, get_service_model(service).shape_for(shape), ())
+            _check(value, _shape(service, shape), ())
         return value
 
     def as_aws_prints_it(self) -> dict[str, Any]:
@@ -102,11 +106,48 @@ def _check(value: Any, shape: Any, path: tuple[str | int, ...]) -> None:
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         fail(f"must be {name}", *path)
     if shape.type_name == "structure":
-        for key in value.keys() & shape.members.keys():
-            _check(value[key], shape.members[key], (*path, key))
+        members = _members(shape)
+        for key, item in value.items():
+            if key in members:
+                _check(item, members[key], (*path, key))
+            elif right := misspelt(key, members):
+                fail(f"must be spelt {right}", *path, printable(key))
     if shape.type_name == "list":
         for index, item in enumerate(value):
             _check(item, shape.member, (*path, index))
+
+
+@cache
+def _shape(service: str, name: str) -> Any:
+    return get_service_model(service).shape_for(name)
+
+
+_known_members: dict[int, tuple[Any, dict[str, Any]]] = {}
+
+
+def _members(shape: Any) -> dict[str, Any]:
+    """Kept: botocore makes a shape's members anew for each look. The shape too, for its id."""
+    if id(shape) not in _known_members:
+        _known_members[id(shape)] = shape, dict(shape.members)
+    return _known_members[id(shape)][1]
+
+
+def misspelt(key: str, known: Collection[str]) -> str | None:
+    """What a key was meant to be: the same letters, or a letter more, less or other.
+
+    Anything else may be what AWS has added since, such as an Id beside a name.
+    """
+    letters = {_letters(name): name for name in known}
+    close = [name for name in known if abs(len(name) - len(key)) <= 1]
+    nearest = difflib.get_close_matches(key, close, n=1, cutoff=_CLOSE)
+    return letters.get(_letters(key)) or next(iter(nearest), None)
+
+
+_CLOSE = 0.85
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def fail(message: str, *path: str | int) -> NoReturn:

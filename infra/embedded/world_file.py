@@ -1,14 +1,30 @@
 """The world file: what exists in one account and Region."""
 
+import re
 from collections import Counter, defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from moto.core.base_backend import AccountSpecificBackend
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic.alias_generators import to_pascal
 
-from infra.embedded.world_entries import Group, Image, Instance, Template, Version, fail
+from infra.embedded.world_entries import (
+    Group,
+    Image,
+    Instance,
+    Template,
+    Version,
+    fail,
+    misspelt,
+)
 from infra.json_text import NotUtf8, parsed
 from models.base import printable
 from models.faults import in_plain_words
@@ -29,7 +45,7 @@ class World(BaseModel):
     )
 
     account: Annotated[str, StringConstraints(pattern=r"^\d{12}$")] = "111122223333"
-    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "ap-northeast-2"
+    region: str = "ap-northeast-2"
     images: list[Image] = []
     launch_templates: list[Template] = []
     launch_template_versions: list[Version] = []
@@ -37,9 +53,23 @@ class World(BaseModel):
     instances: list[Instance] = []
     dead_letters: list[dict[str, Any]] = []
 
+    _left_out: list[str] = PrivateAttr(default_factory=list)
+
+    @property
+    def left_out(self) -> list[str]:
+        """The groups that no launch template of this world is for, and why; one line each."""
+        return self._left_out
+
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        for check in (_known_keys, _known_region, _no_doubles, _versions_fit, _groups_fit):
+        for check in (
+            _known_keys,
+            _known_region,
+            _no_doubles,
+            _versions_fit,
+            _leave_groups_out,
+            _groups_fit,
+        ):
             check(self)
         return self
 
@@ -62,20 +92,27 @@ class World(BaseModel):
         ]
         return template.default_version_number or (marked[0] if marked else 1)
 
+    @cached_property
+    def _templates(self) -> dict[str, Template]:
+        by_name = {template.launch_template_name: template for template in self.launch_templates}
+        return by_name | {
+            template.launch_template_id: template for template in self.launch_templates
+        }
+
     def template_of(self, group: Group) -> Template | None:
-        for template in self.launch_templates:
-            if group.specification.get("LaunchTemplateId") == template.launch_template_id:
-                return template
-            if group.specification.get("LaunchTemplateName") == template.launch_template_name:
-                return template
-        return None
+        named = group.specification
+        by_id = self._templates.get(named.get("LaunchTemplateId", ""))
+        return by_id or self._templates.get(named.get("LaunchTemplateName", ""))
 
 
 # ---- what must be true of a world as a whole -----------------------------------------------------
 
 
 def _known_keys(world: World) -> None:
+    known = [to_pascal(name) for name in World.model_fields]
     for key, value in (world.model_extra or {}).items():
+        if right := misspelt(key, known):
+            fail(f"must be spelt {right}", printable(key))
         # room for what a later version of the world may hold
         if not (key[:1].isupper() and isinstance(value, list)):
             fail("is not part of a world", printable(key))
@@ -137,25 +174,39 @@ def _numbers_fit(world: World, template: Template, index: int) -> None:
         )
 
 
+def _leave_groups_out(world: World) -> None:
+    """A world as people have it: all groups of an account, and some of its launch templates."""
+    kept = []
+    for group in world.auto_scaling_groups:
+        extra, named = group.model_extra or {}, group.specification
+        if not named and "LaunchConfigurationName" in extra:
+            why = "it launches from a launch configuration"
+        elif named and world.template_of(group) is None:
+            name = named.get("LaunchTemplateName") or named.get("LaunchTemplateId", "")
+            why = f"its launch template {printable(name)} is not part of this world"
+        else:
+            kept.append(group)
+            continue
+        world.left_out.append(f"{printable(group.auto_scaling_group_name)} is left out: {why}")
+    world.auto_scaling_groups = kept
+
+
 def _groups_fit(world: World) -> None:
     for index, group in enumerate(world.auto_scaling_groups):
         path = ("AutoScalingGroups", index)
         template = world.template_of(group)
-        if not group.specification:
-            fail("is required, or MixedInstancesPolicy", *path, "LaunchTemplate")
         if template is None:
-            fail("must be one of the LaunchTemplates", *path, "LaunchTemplate")
-        elif not _has_version(world, template, group.specification.get("Version")):
-            fail("must be $Default, $Latest or a version", *path, "LaunchTemplate", "Version")
+            fail("is required, or MixedInstancesPolicy", *path, "LaunchTemplate")
+        if not _VERSION.fullmatch(group.specification.get("Version", "$Default")):
+            fail("must be $Default, $Latest or a number", *path, "LaunchTemplate", "Version")
         if not group.min_size <= group.desired_capacity <= group.max_size:
             fail("must be between MinSize and MaxSize", *path, "DesiredCapacity")
         if any(not zone.startswith(world.region) for zone in group.availability_zones):
             fail(f"must be zones of {world.region}", *path, "AvailabilityZones")
 
 
-def _has_version(world: World, template: Template, version: str | None) -> bool:
-    numbers = {str(v.version_number) for v in world.versions[template.launch_template_id]}
-    return version in {None, "$Default", "$Latest", *numbers}
+_VERSION = re.compile(r"\$Default|\$Latest|[1-9]\d*")
+"""A number may be that of a deleted version: nothing on AWS keeps a group from naming one."""
 
 
 # ---- reading -------------------------------------------------------------------------------------
@@ -174,13 +225,32 @@ def read_world(text: str | bytes, source: str) -> World:
     """
     try:
         content = parsed(text)
+        _refuse_control_characters(content, ())
         return World.model_validate(content, by_alias=True, by_name=False)
     except ValidationError as exc:
         raise BadWorld(f"{source}: {_first_fault(exc)}") from exc
-    except NotUtf8 as exc:
+    except (NotUtf8, _BadText) as exc:
         raise BadWorld(f"{source}: {exc}") from exc
     except ValueError as exc:
         raise BadWorld(f"{source}: must be JSON in UTF-8: {exc}") from exc
+
+
+class _BadText(ValueError):
+    """A text that no answer of AWS's can carry."""
+
+
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""https://www.w3.org/TR/xml/#charsets ; SQS takes no others either (API model, SendMessage)."""
+
+
+def _refuse_control_characters(value: Any, path: tuple[str | int, ...]) -> None:
+    if isinstance(value, str) and _NOT_IN_XML.search(value):
+        where = ".".join(printable(str(part)) for part in path)
+        raise _BadText(f"{where}: must be text without control characters")
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in pairs:
+            _refuse_control_characters(item, (*path, key))
 
 
 def _first_fault(exc: ValidationError) -> str:

@@ -12,7 +12,7 @@ from handlers.observation import NO_EVIDENCE, observe
 from handlers.reaction import plan
 from infra.operate.ahead import ReadAhead
 from infra.operate.groups import Finding, Group, findings
-from infra.operate.members import read_groups, read_running
+from infra.operate.members import look_for_deleted, read_groups, read_running
 from infra.operate.reading import Gaps, Say
 from models.base import Place
 from models.decision import Skip, sift
@@ -159,6 +159,7 @@ def read_fleet(
     gaps.unless(lambda: ahead.read(say))
     asked = _ASKED if templates is None else None
     groups = read_groups(clients.auto_scaling, wanted, gaps, say, asked=asked)
+    gaps.unless(lambda: look_for_deleted(clients.ec2, wanted, groups, asked))
     say("instances")
     running: dict[str, Counter[str]] = {}
     gaps.unless(lambda: running.update(read_running(clients.ec2, wanted, groups)))

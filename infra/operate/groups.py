@@ -90,6 +90,7 @@ class Group(Value, alias_generator=to_pascal):
         size: How many instances it has.
         warm_pool_size: How many wait in its warm pool; None where AWS does not say.
         refresh: The instance refresh in flight; to be read apart, group by group.
+        deleted: The numbers that it names and that were deleted; to be read apart.
     """
 
     name: str = Field(alias="AutoScalingGroupName")
@@ -99,6 +100,7 @@ class Group(Value, alias_generator=to_pascal):
     warm_pool_configuration: WarmPool | None = None
     warm_pool_size: int | None = None
     refresh: Refresh | None = None
+    deleted: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, described: dict[str, Any]) -> "Group":
@@ -163,7 +165,10 @@ def _of_specifications(group: Group, template: Template) -> Iterator[Finding]:
         base = group.mixed_instances_policy.launch_template.launch_template_specification
     if base is None or not base.is_of(template):
         return
-    if found := _of_version(base.version, template, "it launches"):
+    if base.version in group.deleted:
+        what = f"it cannot launch: its version {printable(base.version)} was deleted"
+        yield Finding(follows=Follows.NO, what=what, fix=_update(group, template))
+    elif found := _of_version(base.version, template, "it launches"):
         yield found.model_copy(update={"fix": _update(group, template)})
 
 

@@ -77,6 +77,36 @@ def read_groups(
     return found
 
 
+def look_for_deleted(
+    ec2: "EC2Client", templates: list[Template], found: dict[str, list[Group]], most: int | None
+) -> None:
+    """Which numbers that groups name are versions that were deleted; a call for each template."""
+    numbered = [
+        template
+        for template in templates
+        if any(_numbers(group, template) for group in found.get(template.launch_template_id, []))
+    ]
+    for template in numbered[:most]:
+        id_ = template.launch_template_id
+        listed = each(
+            ec2,
+            "describe_launch_template_versions",
+            "LaunchTemplateVersions",
+            LaunchTemplateId=id_,
+        )
+        there = {str(version["VersionNumber"]) for version in listed}
+        found[id_] = [
+            group.model_copy(update={"deleted": frozenset(_numbers(group, template) - there)})
+            for group in found[id_]
+        ]
+
+
+def _numbers(group: Group, template: Template) -> set[str]:
+    """The versions of the template, but for its default, that the group names by number."""
+    names = {one.version for one in group.specifications if one.is_of(template)}
+    return {name for name in names if name.isdigit()} - {str(template.default_version_number)}
+
+
 def _signs_of_a_refresh(
     group: Group, described: dict[str, Any], templates: dict[str, Template]
 ) -> int:

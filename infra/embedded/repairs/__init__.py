@@ -20,6 +20,7 @@ from infra.embedded.repairs import (
     launch_templates,
     launch_templates_described,
     launches,
+    tags,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ REPAIRS = (
     *launch_templates_described.REPAIRS,
     *images.REPAIRS,
     *launches.REPAIRS,
+    *tags.REPAIRS,
     *auto_scaling.REPAIRS,
     *backup.REPAIRS,
     *events.REPAIRS,

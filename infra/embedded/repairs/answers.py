@@ -134,7 +134,11 @@ def _xml(value: Any, shape: Any) -> str:
         return "".join(_element("item", item, shape.member) for item in value)
     if isinstance(value, datetime):
         return aws_date(value if value.tzinfo else value.replace(tzinfo=UTC))
-    return str(value).lower() if isinstance(value, bool) else escape(str(value))
+    return str(value).lower() if isinstance(value, bool) else escape(str(value), _KEPT)
+
+
+_KEPT = {"\r": "&#13;"}
+"""Whoever reads XML takes a carriage return that is not escaped for a new line."""
 
 
 def _element(name: str, value: Any, shape: Any) -> str:

@@ -8,11 +8,11 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.models.amis import Ami, AmiBackend
 from moto.ec2.responses.amis import AmisResponse
 
-from infra.embedded.repairs.answers import Described, Repair, page, passing, tags_of
+from infra.embedded.repairs.answers import Answer, Described, Repair, page, passing, tags_of
 from models.base import aws_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from moto.core.responses import ActionResult
 
@@ -37,6 +37,21 @@ FILTERED_BY = {
     "state": "State",
     "virtualization-type": "VirtualizationType",
 }
+
+REGISTERED = (
+    "Architecture",
+    "BootMode",
+    "EnaSupport",
+    "ImageLocation",
+    "ImdsSupport",
+    "KernelId",
+    "RamdiskId",
+    "RootDeviceName",
+    "SriovNetSupport",
+    "TpmSupport",
+    "VirtualizationType",
+)
+"""What RegisterImage is told of an image, beside its name, description and volumes (API model)."""
 
 INHERITED = (
     "Architecture",
@@ -93,6 +108,27 @@ def _from_attributes(ami: Ami) -> Described:
     return {name: value for name, value in fields.items() if value}
 
 
+# ---- volumes -------------------------------------------------------------------------------------
+
+
+def by_device(mappings: "Iterable[Described]") -> "dict[str, Described]":
+    return {mapping.get("DeviceName", ""): mapping for mapping in mappings}
+
+
+def merged(*layers: "Iterable[Described]") -> "Iterator[Described]":
+    """The volumes of a launch: the image's mappings, under a version's, under the request's.
+
+    Source: API model, RunInstances: "Any block device mapping that you specify overrides".
+    """
+    devices: dict[str, Described] = {}
+    for layer in layers:
+        for device, mapping in by_device(layer).items():
+            below = devices.get(device, {})
+            ebs = {**below.get("Ebs", {}), **mapping.get("Ebs", {})}
+            devices[device] = {**mapping, "Ebs": ebs} if "Ebs" in mapping else mapping
+    return (m for m in devices.values() if "NoDevice" not in m and "Ebs" in m)
+
+
 # ---- images made here ----------------------------------------------------------------------------
 
 
@@ -108,9 +144,84 @@ def create_image(
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Image.html
     """
     _refuse_name_in_use(self, name)
-    ami = _moto_create_image(self, instance_id, name, description, tag_specifications)
+    of_image = [tags for tags in tag_specifications if tags["ResourceType"] == "image"]
+    ami = _moto_create_image(self, instance_id, name, description, of_image)
     _inherit(ami, self, ami.instance.image_id)
+    _settle(ami, BlockDeviceMappings=_remade(self, ami, _volumes(self, ami.instance)))
     return ami
+
+
+def create_image_asked(self: AmisResponse) -> "ActionResult":
+    """The request's mappings go over the instance's volumes (API model); moto takes no notice."""
+    self.error_on_dryrun()
+    backend = self.ec2_backend
+    ami = backend.create_image(
+        self._get_param("InstanceId"),
+        self._get_param("Name"),
+        self._get_param("Description", ""),
+        tag_specifications=self._get_param("TagSpecifications", []),
+    )
+    if asked := self._get_param("BlockDeviceMappings", []):
+        volumes = merged(described(ami)["BlockDeviceMappings"], asked)
+        _settle(ami, BlockDeviceMappings=_remade(backend, ami, volumes))
+    return Answer({"ImageId": ami.id})
+
+
+def register_image(self: AmisResponse) -> "ActionResult":
+    """An image has what was asked for; moto makes one up, but for name and description.
+
+    "Default: For Amazon EBS-backed AMIs, i386" (API model).
+    """
+    self.error_on_dryrun()
+    _refuse_name_in_use(self.ec2_backend, self._get_param("Name"))
+    ami = self.ec2_backend.register_image(
+        self._get_param("Name"), self._get_param("Description", "")
+    )
+    asked = {key: self._get_param(key) for key in REGISTERED}
+    ami.architecture = asked["Architecture"] or "i386"
+    ami.root_device_name = asked["RootDeviceName"] or ami.root_device_name
+    volumes = [
+        _with_size(self.ec2_backend, mapping)
+        for mapping in self._get_param("BlockDeviceMappings", [])
+    ]
+    _settle(
+        ami,
+        **{key: value for key, value in asked.items() if value is not None}
+        | {"Architecture": ami.architecture, "BlockDeviceMappings": volumes},
+    )
+    ami.add_tags(self._parse_tag_specification("image").get("image", {}))
+    return Answer({"ImageId": ami.id})
+
+
+def copy_image_asked(self: AmisResponse) -> "ActionResult":
+    """Tags are copied where that is asked for, but AWS's own (API model); moto copies none."""
+    self.error_on_dryrun()
+    source_id, region = self._get_param("SourceImageId"), self._get_param("SourceRegion")
+    ami = self.ec2_backend.copy_image(
+        source_id, region, self._get_param("Name"), self._get_param("Description")
+    )
+    tags = self._parse_tag_specification("image").get("image", {})
+    if self._get_bool_param("CopyImageTags", False):
+        source = ec2_backends[self.current_account][region].tags.get(source_id, {})
+        tags = {k: v for k, v in source.items() if not k.startswith("aws:")} | tags
+    ami.add_tags(tags)
+    if self._get_bool_param("Encrypted", False):
+        for mapping in described(ami)["BlockDeviceMappings"]:
+            mapping.get("Ebs", {})["Encrypted"] = True
+    return Answer({"ImageId": ami.id})
+
+
+def _settle(ami: Ami, **fields: Any) -> None:
+    describe(ami, {**(vars(ami).get("described") or _from_attributes(ami)), **fields})
+
+
+def _with_size(backend: Any, mapping: Described) -> Described:
+    """A volume without a size is as large as its snapshot, where the world holds that."""
+    ebs = mapping.get("Ebs", {})
+    snapshot = backend.snapshots.get(ebs.get("SnapshotId"))
+    if snapshot is None or "VolumeSize" in ebs:
+        return mapping
+    return {**mapping, "Ebs": {**ebs, "VolumeSize": snapshot.volume_size}}
 
 
 def copy_image(
@@ -124,8 +235,48 @@ def copy_image(
     _refuse_name_in_use(self, name)
     ami = _moto_copy_image(self, source_image_id, source_region, name, description)
     account = self.account_id  # type: ignore[attr-defined]  # moto's mixin has it from EC2Backend
-    _inherit(ami, ec2_backends[account][source_region], source_image_id)
+    source = ec2_backends[account][source_region]
+    _inherit(ami, source, source_image_id)
+    volumes = described(source.amis[source_image_id]).get("BlockDeviceMappings", [])
+    _settle(ami, BlockDeviceMappings=_remade(self, ami, volumes))
     return ami
+
+
+def _remade(backend: Any, ami: Ami, mappings: "Iterable[Described]") -> list[Described]:
+    """The same volumes on snapshots of the image's own, as large as the volumes."""
+    return [
+        {**mapping, "Ebs": {**mapping["Ebs"], "SnapshotId": _snapshot(backend, ami, mapping)}}
+        if "Ebs" in mapping
+        else mapping
+        for mapping in mappings
+    ]
+
+
+def _snapshot(backend: Any, ami: Ami, mapping: Described) -> str:
+    size = int(mapping["Ebs"].get("VolumeSize") or 8)
+    volume = backend.create_volume(size=size, zone_name=f"{backend.region_name}a")
+    made = backend.create_snapshot(volume.id, f"Created for {ami.id}", from_ami=ami.id)
+    backend.delete_volume(volume.id)
+    return str(made.id)
+
+
+def _volumes(backend: Any, instance: Any) -> list[Described]:
+    """What is attached; the image's, of an instance of the world, which need not hold volumes."""
+    attached = [
+        {
+            "DeviceName": device,
+            "Ebs": {
+                "DeleteOnTermination": attachment.delete_on_termination,
+                "VolumeSize": backend.volumes[attachment.volume_id].size,
+                "VolumeType": backend.volumes[attachment.volume_id].volume_type or "gp2",
+                "Encrypted": bool(backend.volumes[attachment.volume_id].encrypted),
+            },
+        }
+        for device, attachment in instance.block_device_mapping.items()
+    ]
+    parent = backend.amis.get(instance.image_id)
+    inherited = described(parent).get("BlockDeviceMappings", []) if parent else []
+    return attached or list(inherited)
 
 
 def _inherit(ami: Ami, backend: Any, parent_id: str) -> None:
@@ -215,5 +366,8 @@ def _owned(images: "Iterable[Described]", owners: "Sequence[str]", account: str)
 REPAIRS: tuple[Repair, ...] = (
     (AmiBackend, "create_image", create_image),
     (AmiBackend, "copy_image", copy_image),
+    (AmisResponse, "create_image", create_image_asked),
+    (AmisResponse, "register_image", register_image),
+    (AmisResponse, "copy_image", copy_image_asked),
     (AmisResponse, "describe_images", describe_images),
 )

@@ -1,6 +1,7 @@
 """What EC2 refuses to launch: parameters and an image that do not go together."""
 
 import copy
+import hashlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,9 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.responses.instances import InstanceResponse
 
-from infra.embedded.repairs.images import described
+from infra.embedded.repairs.images import by_device, described, merged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from moto.ec2.models.instances import Reservation
 
     from infra.embedded.repairs.answers import Described, Repair
@@ -72,6 +71,11 @@ def image_of(backend: Any, image_id: str | None) -> "Described | None":
     return image
 
 
+def stand_in(where_from: str) -> str:
+    """An image's id for one that no world names, such as a parameter's; always the same."""
+    return f"ami-{hashlib.sha256(where_from.encode()).hexdigest()[:17]}"
+
+
 # ---- the instance type ---------------------------------------------------------------------------
 
 
@@ -88,8 +92,11 @@ def _refuse_type(image: "Described", name: str | None) -> None:
 def _refuse_excluded(image: "Described", name: str) -> None:
     """Source: API model, RunInstances and InstanceTypeSpecification. The words are made up."""
     allowed = image.get("InstanceTypeSpecification", {})
-    supported = allowed.get("SupportedInstanceTypes", [])
-    if name in allowed.get("UnsupportedInstanceTypes", []) or (supported and name not in supported):
+    supported, unsupported = (
+        {one["InstanceType"] for one in allowed.get(f"{kind}InstanceTypes", [])}
+        for kind in ("Supported", "Unsupported")
+    )
+    if name in unsupported or (supported and name not in supported):
         raise _combination(
             f"The instance type '{name}' is not supported by the AMI '{image['ImageId']}'."
         )
@@ -123,24 +130,6 @@ def _refuse_without_ena(image: "Described", name: str, known: "Described") -> No
 
 
 # ---- block device mappings -----------------------------------------------------------------------
-
-
-def by_device(mappings: "Iterable[Described]") -> "dict[str, Described]":
-    return {mapping.get("DeviceName", ""): mapping for mapping in mappings}
-
-
-def merged(*layers: "Iterable[Described]") -> "Iterator[Described]":
-    """The volumes of a launch: the image's mappings, under a version's, under the request's.
-
-    Source: API model, RunInstances: "Any block device mapping that you specify overrides".
-    """
-    devices: dict[str, Described] = {}
-    for layer in layers:
-        for device, mapping in by_device(layer).items():
-            below = devices.get(device, {})
-            ebs = {**below.get("Ebs", {}), **mapping.get("Ebs", {})}
-            devices[device] = {**mapping, "Ebs": ebs} if "Ebs" in mapping else mapping
-    return (m for m in devices.values() if "NoDevice" not in m and "Ebs" in m)
 
 
 def _refuse_mapping(backend: Any, image: "Described", own: "Described", asked: "Described") -> None:
@@ -201,7 +190,9 @@ def run_instances(
     own_mappings = asked.pop("block_device_mappings", [])
     data = _parameters(self, image_id, {**asked, "block_device_mappings": own_mappings})
     refuse(self, data)
-    image = image_of(self, data["ImageId"]) or {}
+    image = image_of(self, data["ImageId"])
+    if image is None:
+        data["ImageId"] = stand_in(data["ImageId"])
     reservation = moto_run_instances(
         self,
         data["ImageId"],
@@ -212,7 +203,9 @@ def run_instances(
         block_device_mappings=[],
     )
     for instance in reservation.instances:
-        for mapping in merged(image.get("BlockDeviceMappings", []), data["BlockDeviceMappings"]):
+        for mapping in merged(
+            (image or {}).get("BlockDeviceMappings", []), data["BlockDeviceMappings"]
+        ):
             _attach(self, instance, mapping)
     return reservation
 
