@@ -250,8 +250,8 @@ def world_now(account: str, region: str) -> dict[str, Any]:
             auto_scaling, "describe_auto_scaling_groups", "AutoScalingGroups"
         ),
         "Instances": [
-            _said(account, region, instance["InstanceId"])
-            | {field: instance[field] for field in INSTANCE_FIELDS if field in instance}
+            {field: instance[field] for field in INSTANCE_FIELDS if field in instance}
+            | _said(account, region, instance["InstanceId"])
             for reservation in reservations
             for instance in reservation["Instances"]
         ],
@@ -264,7 +264,8 @@ def _said(account: str, region: str, instance_id: str) -> dict[str, Any]:
     """What the world said of an instance that EC2 here does not."""
     instance = ec2_backends[account][region].get_instance(instance_id)
     said: dict[str, Any] = vars(instance).get("said", {})
-    return {field: value for field, value in said.items() if field != "Tags"}
+    changing = {*INSTANCE_FIELDS} - {"LaunchTime"}  # whose milliseconds moto drops
+    return {field: value for field, value in said.items() if field not in changing}
 
 
 def _all(client: Any, operation: str, key: str, **parameters: Any) -> list[dict[str, Any]]:

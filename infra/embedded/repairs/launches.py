@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -96,10 +97,14 @@ def _refuse_excluded(image: "Described", name: str) -> None:
         {one["InstanceType"] for one in allowed.get(f"{kind}InstanceTypes", [])}
         for kind in ("Supported", "Unsupported")
     )
-    if name in unsupported or (supported and name not in supported):
+    if _is_among(name, unsupported) or (supported and not _is_among(name, supported)):
         raise _combination(
             f"The instance type '{name}' is not supported by the AMI '{image['ImageId']}'."
         )
+
+
+def _is_among(name: str, patterns: set[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _refuse_architecture(image: "Described", known: "Described") -> None:
