@@ -1,0 +1,91 @@
+"""Whatever the reactor promotes, the embedded AWS launches: of any sizes, devices and types."""
+
+import json
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from infra.embedded.stage import stage
+from infra.embedded.world import read_world
+from tests.builders import NEW, OLD, TEMPLATE, a_version, a_world, an_image, backup_completed
+
+DEVICES = ("/dev/xvda", "/dev/sda1", "/dev/sdf")
+
+
+def mappings(*, has_snapshots: bool) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """For some of the devices; an image's volumes have snapshots, a version's may have a size."""
+    snapshot = {"SnapshotId": st.just("snap-0123456789abcdef0")} if has_snapshots else {}
+    size = st.one_of(st.none(), st.integers(1, 4))
+    ebs = st.fixed_dictionaries({**snapshot, "VolumeSize": size, "Encrypted": st.just(False)})
+    return st.dictionaries(st.sampled_from(DEVICES), ebs, max_size=3).map(
+        lambda devices: [
+            {"DeviceName": device, "Ebs": {k: v for k, v in volume.items() if v is not None}}
+            for device, volume in devices.items()
+        ]
+    )
+
+
+@st.composite
+def images(draw: st.DrawFn) -> dict[str, Any]:
+    specification = draw(
+        st.sampled_from(
+            [
+                {},
+                {"SupportedInstanceTypes": [{"InstanceType": "t3.*"}]},
+                {"UnsupportedInstanceTypes": [{"InstanceType": "t3.micro"}]},
+            ]
+        )
+    )
+    return {
+        "RootDeviceName": draw(st.sampled_from(DEVICES[:2])),
+        "BlockDeviceMappings": draw(mappings(has_snapshots=True)),
+        "InstanceTypeSpecification": specification,
+        "EnaSupport": draw(st.booleans()),
+    }
+
+
+ROOT = {"RootDeviceName": "/dev/xvda", "EnaSupport": True}
+
+
+def of_size(size: int) -> list[dict[str, Any]]:
+    ebs = {"SnapshotId": "snap-0123456789abcdef0", "VolumeSize": size}
+    return [{"DeviceName": "/dev/xvda", "Ebs": ebs}]
+
+
+def sized(device: str, **ebs: Any) -> list[dict[str, Any]]:
+    return [{"DeviceName": device, "Ebs": ebs}]
+
+
+TYPED = {"InstanceTypeSpecification": {"UnsupportedInstanceTypes": [{"InstanceType": "t3.micro"}]}}
+
+
+@settings(max_examples=25, deadline=None)
+@given(images(), images(), mappings(has_snapshots=False))
+@example(ROOT, ROOT | {"BlockDeviceMappings": of_size(4)}, sized("/dev/xvda", VolumeSize=2))
+@example(ROOT, ROOT | {"BlockDeviceMappings": of_size(4)}, sized("/dev/sdf", Encrypted=True))
+@example(ROOT, ROOT | {"BlockDeviceMappings": of_size(4)} | TYPED, [])
+@example(ROOT, ROOT | {"BlockDeviceMappings": of_size(4), "EnaSupport": False}, [])
+def test_every_promoted_pair_of_version_and_image_launches(old, new, asked):
+    """A version that launched its own image, so that only the promotion can be at fault."""
+    world = a_world(
+        an_image(OLD, **old),
+        an_image(NEW, 1, **new),
+        versions=[a_version(BlockDeviceMappings=asked)],
+    )
+    with stage(read_world(json.dumps(world), "world")) as staged:
+        ec2 = staged.session.client("ec2")
+        started = launches(ec2)
+        outcome = staged.delivery.deliver(backup_completed()).outcome
+        is_promoted = outcome["templates"][0]["outcome"] == "promoted"
+
+        assert not (is_promoted and started) or launches(ec2)
+
+
+def launches(ec2: Any) -> bool:
+    named = {"LaunchTemplateId": TEMPLATE, "Version": "$Default"}
+    try:
+        ec2.run_instances(LaunchTemplate=named, MinCount=1, MaxCount=1)
+    except ec2.exceptions.ClientError:
+        return False
+    return True
