@@ -37,9 +37,12 @@ def images(draw: st.DrawFn) -> dict[str, Any]:
             ]
         )
     )
+    root = draw(st.sampled_from(DEVICES[:2]))
+    others = [m for m in draw(mappings(has_snapshots=True)) if m["DeviceName"] != root]
+    size = draw(st.integers(1, 4))  # the root volume of an image always has a snapshot
     return {
-        "RootDeviceName": draw(st.sampled_from(DEVICES[:2])),
-        "BlockDeviceMappings": draw(mappings(has_snapshots=True)),
+        "RootDeviceName": root,
+        "BlockDeviceMappings": [*of_size(size, root), *others],
         "InstanceTypeSpecification": specification,
         "EnaSupport": draw(st.booleans()),
     }
@@ -48,13 +51,19 @@ def images(draw: st.DrawFn) -> dict[str, Any]:
 ROOT = {"RootDeviceName": "/dev/xvda", "EnaSupport": True}
 
 
-def of_size(size: int) -> list[dict[str, Any]]:
+def of_size(size: int, device: str = "/dev/xvda") -> list[dict[str, Any]]:
     ebs = {"SnapshotId": "snap-0123456789abcdef0", "VolumeSize": size}
-    return [{"DeviceName": "/dev/xvda", "Ebs": ebs}]
+    return [{"DeviceName": device, "Ebs": ebs}]
 
 
 def sized(device: str, **ebs: Any) -> list[dict[str, Any]]:
     return [{"DeviceName": device, "Ebs": ebs}]
+
+
+SMALL = ROOT | {"BlockDeviceMappings": of_size(1)}
+DATA = {"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": "snap-0123456789abcdef1", "VolumeSize": 1}}
+WITH_DATA = ROOT | {"BlockDeviceMappings": [*of_size(1), DATA]}
+LARGE = ROOT | {"BlockDeviceMappings": of_size(4)}
 
 
 TYPED = {"InstanceTypeSpecification": {"UnsupportedInstanceTypes": [{"InstanceType": "t3.micro"}]}}
@@ -62,10 +71,10 @@ TYPED = {"InstanceTypeSpecification": {"UnsupportedInstanceTypes": [{"InstanceTy
 
 @settings(max_examples=25, deadline=None)
 @given(images(), images(), mappings(has_snapshots=False))
-@example(ROOT, ROOT | {"BlockDeviceMappings": of_size(4)}, sized("/dev/xvda", VolumeSize=2))
-@example(ROOT, ROOT | {"BlockDeviceMappings": of_size(4)}, sized("/dev/sdf", Encrypted=True))
-@example(ROOT, ROOT | {"BlockDeviceMappings": of_size(4)} | TYPED, [])
-@example(ROOT, ROOT | {"BlockDeviceMappings": of_size(4), "EnaSupport": False}, [])
+@example(SMALL, LARGE, sized("/dev/xvda", VolumeSize=2))
+@example(WITH_DATA, LARGE, sized("/dev/sdf", Encrypted=True))
+@example(SMALL, LARGE | TYPED, [])
+@example(SMALL, LARGE | {"EnaSupport": False}, [])
 def test_every_promoted_pair_of_version_and_image_launches(old, new, asked):
     """A version that launched its own image, so that only the promotion can be at fault."""
     world = a_world(
