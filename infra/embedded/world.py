@@ -72,7 +72,7 @@ def _add_image(ec2: EC2Backend, image: Image) -> None:
         "ImageType": "machine",
         "RootDeviceType": "ebs",
         "VirtualizationType": "hvm",
-        "BlockDeviceMappings": ami.block_device_mappings,
+        "BlockDeviceMappings": [_made_up_root(ec2, ami)],
     }
     settled = {**made_up, **image.as_aws_prints_it(), "Name": ami.name}
     settled["CreationDate"] = aws_date(image.creation_date)
@@ -81,6 +81,16 @@ def _add_image(ec2: EC2Backend, image: Image) -> None:
     settled.pop("Tags", None)
     describe(ami, settled)
     ec2.amis[ami.id] = ami
+
+
+def _made_up_root(ec2: EC2Backend, ami: amis.Ami) -> dict[str, Any]:
+    """A root volume for an image of which the world says none: the least, so that none is refused.
+
+    moto's own, of 15 GiB, would be larger than what many a version asks for.
+    """
+    del ec2.snapshots[ami.ebs_snapshot.id]
+    ebs = {"SnapshotId": ami.ebs_snapshot.id, "VolumeSize": 1, "DeleteOnTermination": True}
+    return {"DeviceName": ami.root_device_name, "Ebs": ebs}
 
 
 def _add_template(
