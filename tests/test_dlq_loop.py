@@ -97,7 +97,8 @@ def test_a_process_that_is_interrupted_leaves_every_letter_that_was_not_accepted
     world = tmp_path / "world.json"
     world.write_text(json.dumps(a_world(DeadLetters=letters)))
     environment = local(world)
-    command = [*DLQ, "redrive", "--all", "--yes", "--rate", "1"]
+    # five seconds between two letters: the signal comes in time, however busy the machine is
+    command = [*DLQ, "redrive", "--all", "--yes", "--rate", "0.2"]
 
     with subprocess.Popen(
         command,
