@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from handlers.aws import translated
+from handlers.aws_errors import translated
 from models.errors import AwsRefused, AwsUnavailable
 from models.outcome import TemplateOutcome
 

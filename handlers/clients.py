@@ -1,7 +1,7 @@
 """botocore's clients, made from no more of its data than the reactor's calls need.
 
 The archive holds that data cut down to OPERATIONS, and the few certificate authorities that vouch
-for AWS (infra/pruning). What is missing all the same is found in the runtime's own botocore,
+for AWS (infra/deploy). What is missing all the same is found in the runtime's own botocore,
 which is slower to read and has all of it.
 """
 
@@ -20,7 +20,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.loaders import Loader
 from botocore.utils import EVENT_ALIASES, get_environ_proxies
 
-from handlers.aws import CONFIG, TIMEOUTS
+from handlers.aws_errors import CONFIG, TIMEOUTS
 
 OPERATIONS = {
     "ec2": frozenset(

@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from handlers.aws import translated
+from handlers.aws_errors import translated
 from models.base import Place
 from models.errors import AwsRefused, AwsUnavailable
 from models.image import BACKUP_SOURCE_TAG, Image
+from models.launch_template import MARK_TAG, OPT_IN_TAG, Template, Version
 from models.selectors import Mark, Selectors, read_mark
-from models.template import MARK_TAG, OPT_IN_TAG, Template, Version
 from models.version_description import Promotion
 
 if TYPE_CHECKING:

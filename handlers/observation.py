@@ -11,8 +11,8 @@ from models.base import Place
 from models.decision import Decision, decide
 from models.errors import AwsUnavailable
 from models.image import Image
+from models.launch_template import Template, Version
 from models.selectors import Misconfigured, Selectors, read_selectors
-from models.template import Template, Version
 
 _ABSENCE_IS_BELIEVED_AFTER = timedelta(hours=1)
 """EC2's reads are eventually consistent: an image younger than this may just not be visible yet."""

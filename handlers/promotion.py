@@ -14,9 +14,9 @@ from models.base import printable
 from models.decision import Decision, Keep, Promote, Reason
 from models.errors import AwsRefused, AwsUnavailable
 from models.image import Image
+from models.launch_template import HOLD_TAG, OPT_IN_TAG, Template, Version
 from models.outcome import TemplateOutcome, failed_after, kept, promoted
 from models.selectors import Mark, Selectors
-from models.template import HOLD_TAG, OPT_IN_TAG, Template, Version
 
 _TURNS = 10
 """More than versions are made at one time: a loop that goes on is an error, and is tried again."""

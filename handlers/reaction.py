@@ -24,6 +24,7 @@ from models.events import (
 )
 from models.failure_text import THE_ROLE, YOURS, TemplateFailure, told, write_failures
 from models.image import Image
+from models.launch_template import Template
 from models.outcome import (
     Outcome,
     Result,
@@ -36,7 +37,6 @@ from models.outcome import (
     unforeseen,
 )
 from models.selectors import Misconfigured, Selectors, read_selectors
-from models.template import Template
 
 
 class Way(NamedTuple):

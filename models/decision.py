@@ -9,8 +9,8 @@ from enum import StrEnum
 from models import fit
 from models.base import Value, aws_date, printable
 from models.image import QUARANTINE_TAG, UEFI_PREFERRED, Image, newest
+from models.launch_template import HOLD_TAG, Template, Version
 from models.selectors import Mark, Misconfigured, Selectors
-from models.template import HOLD_TAG, Template, Version
 
 
 class Reason(StrEnum):

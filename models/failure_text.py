@@ -1,8 +1,8 @@
 """What the function's error says: written here, and read here by the dead letters' verdict.
 
 Lambda's record of a failure keeps the error's text and nothing else of it. Whoever reads it must
-read what the function wrote, so both are in this file; `tests/test_failure_text.py` goes from one
-to the other and back.
+read what the function wrote, so both are in this file; `tests/models/test_failure_text.py` goes
+from one to the other and back.
 """
 
 import re

@@ -9,7 +9,7 @@ from typing import Any
 
 from models.base import printable
 from models.image import Image
-from models.template import Version
+from models.launch_template import Version
 
 _BY_NAME = re.compile(r"([a-z]+)(\d+)([a-z]*)\.")
 _GRAVITON = "g"

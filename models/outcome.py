@@ -13,7 +13,7 @@ from models.decision import REFUSALS, Keep, Promote, Reason, Skip
 from models.errors import AwsRefused, AwsUnavailable
 from models.events import Ignored, claimed_image
 from models.failure_text import THE_ROLE, YOURS, told
-from models.template import Template
+from models.launch_template import Template
 
 
 class Result(StrEnum):

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from models.base import ImageId, Place, Timestamp, Value, aws_date, printable
 from models.image import Image
-from models.template import MARK_TAG, OPT_IN_TAG, Version
+from models.launch_template import MARK_TAG, OPT_IN_TAG, Version
 
 SOURCE_INSTANCE = "ami-reactor:source-instance"
 IMAGE_TAG = "ami-reactor:image-tag:"

@@ -13,17 +13,17 @@ import pytest
 from botocore.loaders import create_loader
 from moto.ec2.models import ec2_backends
 
-from handlers.aws import CONFIG
+from handlers.aws_errors import CONFIG
 from handlers.bus import Bus
 from handlers.clock import Clock
 from handlers.ec2 import Ec2
 from handlers.reaction import plan, react
 from infra.embedded.aws import embedded_aws
 from infra.embedded.stage import Stage, stage
-from infra.embedded.world import read_world
+from infra.embedded.world.seed import read_world
 from models.base import Place
 from models.outcome import Outcome, TemplateOutcome
-from tests.builders import ACCOUNT, NOON, REGION, TEMPLATE
+from tests.support.builders import ACCOUNT, NOON, REGION, TEMPLATE
 
 LATER = NOON.replace(month=7)
 

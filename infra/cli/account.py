@@ -13,10 +13,10 @@ import typer
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
-from handlers.aws import CONFIG
+from handlers.aws_errors import CONFIG
 from handlers.ec2 import Ec2
 from infra.cli.output import err, stop
-from infra.refusals import said
+from infra.operate.aws_errors import said
 from models.base import Place, printable
 from models.errors import AwsRefused, AwsUnavailable, ReactorError
 from models.failure_text import YOURS, told

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from infra.anonymous import Anonymous
-from infra.capture import captured_events
 from infra.cli.account import STACK, Profile, Region, Stack, account_of
 from infra.cli.event_files import KeepAccount, To, event_files
 from infra.cli.output import err, stop
-from infra.event_files import story_of
-from infra.stack_outputs import output_of
+from infra.operate.stack_outputs import output_of
+from infra.replay.anonymize import Anonymous
+from infra.replay.capture import captured_events
+from infra.replay.event_writer import story_of
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 

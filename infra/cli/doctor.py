@@ -15,7 +15,7 @@ from infra.cli.showing import outside, print_json
 from infra.cli.status import AsJson, count_dead_letters, fleet_of
 from infra.operate import doctor as examining
 from infra.operate.doctor import NOT_DEPLOYED, Check, Deployment, State, examined
-from infra.operate.outcomes import log_group_of, read_outcomes
+from infra.operate.outcome_log import log_group_of, read_outcomes
 
 if TYPE_CHECKING:
     from infra.operate.fleet import Fleet

@@ -9,8 +9,8 @@ import typer
 
 from infra.cli.output import err, out, stop
 from infra.cli.showing import counted, outside
-from infra.event_files import EventFiles
-from infra.files import CannotWrite
+from infra.replay.atomic_write import CannotWrite
+from infra.replay.event_writer import EventFiles
 
 To = Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder to write into.")]
 KeepAccount = Annotated[

@@ -23,12 +23,12 @@ from infra.operate.explain import (
 from infra.operate.find import NotFound, find_group, find_instance, find_template
 from infra.operate.fleet import Fleet, read_fleet
 from infra.operate.history import Log, read_log
-from infra.operate.members import GROUP_TAG, TEMPLATE_TAG, count_running
-from infra.operate.outcomes import log_group_of
-from infra.operate.reading import Gaps
+from infra.operate.instances import GROUP_TAG, TEMPLATE_TAG, count_running
+from infra.operate.outcome_log import log_group_of
+from infra.operate.paging import Gaps
 from infra.operate.versions import Made, read_made
+from models.launch_template import Template
 from models.selectors import read_selectors
-from models.template import Template
 
 _STYLES = {"good": "green", "warn": "yellow", "bad": "bold red", "": ""}
 _LOGGED_WITHIN = timedelta(days=1)

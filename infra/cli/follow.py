@@ -13,12 +13,12 @@ from infra.cli.reconcile import WAIT, Wait, carry_out, catch_up_of
 from infra.cli.showing import counted, outside, print_json, progress, say_gaps, show_outcomes
 from infra.cli.status import clients_of
 from infra.operate import writes
-from infra.operate.catch_up import CatchUp
 from infra.operate.find import find_template
 from infra.operate.fleet import Standing, read_fleet, several
 from infra.operate.follow import as_cloudformation, as_hcl, declared, obsolete
+from infra.operate.reconcile import CatchUp
+from models.launch_template import Template
 from models.selectors import Misconfigured, read_selectors
-from models.template import Template
 
 
 def follow(

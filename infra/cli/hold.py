@@ -13,11 +13,11 @@ from infra.cli.output import err, out, stop
 from infra.cli.reconcile import WAIT, Wait, carry_out, catch_up_of, is_bad
 from infra.cli.showing import outside, print_json, progress, show_outcomes
 from infra.operate import writes
-from infra.operate.catch_up import left_alone
 from infra.operate.find import find_template
 from infra.operate.holds import read_stamp, stamp
+from infra.operate.reconcile import left_alone
 from models.base import printable
-from models.template import HOLD_TAG, Template
+from models.launch_template import HOLD_TAG, Template
 
 Named = Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its name or id.")]
 

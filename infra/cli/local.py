@@ -31,7 +31,7 @@ def local(
     Errors on demand: POST /reactor/faults {"operation": "CreateLaunchTemplateVersion",
     "code": "RequestLimitExceeded", "times": 3}; DELETE /reactor/faults ends them.
 
-    Example: ami-reactor local --port 5000 --world infra/story/world.json
+    Example: ami-reactor local --port 5000 --world infra/stories/nightly/world.json
     """
     # the embedded AWS takes a second to import, which the other verbs need not wait for
     from infra.cli.worlds import world_from

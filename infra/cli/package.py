@@ -8,15 +8,9 @@ from rich.table import Table
 
 from infra.cli.output import Force, err, out, stop
 from infra.cli.showing import outside, print_json
-from infra.files import CannotWrite, check_can_write
-from infra.package import (
-    ARCHIVE,
-    Archive,
-    BadTarget,
-    PackagingFailed,
-    target_named,
-)
-from infra.package import package as make
+from infra.deploy.archive import ARCHIVE, Archive, BadTarget, PackagingFailed, target_named
+from infra.deploy.archive import package as make
+from infra.replay.atomic_write import CannotWrite, check_can_write
 
 _TARGET = "python3.13-arm64"  # what the stack's parameters default to
 _LARGEST = 10

@@ -10,12 +10,12 @@ from infra.cli.account import Account, Profile, Region, Yes, account_of
 from infra.cli.output import err, out, stop
 from infra.cli.showing import counted, outside, print_json, progress
 from infra.operate.find import find_template
-from infra.operate.members import read_groups
+from infra.operate.instances import read_groups
+from infra.operate.paging import Gaps
 from infra.operate.prune import Pruning, choose, needed_versions
-from infra.operate.reading import Gaps
 from infra.operate.versions import read_made
 from infra.operate.writes import delete_versions
-from models.template import Template
+from models.launch_template import Template
 
 
 def prune(

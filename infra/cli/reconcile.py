@@ -8,9 +8,9 @@ import typer
 from infra.cli.account import STACK, Account, Profile, Region, Stack, Yes, account_of
 from infra.cli.output import NOBODY_FOLLOWS, err
 from infra.cli.showing import counted, outside, progress, show_outcomes
-from infra.operate.catch_up import CatchUp, left_alone
 from infra.operate.find import find_template
-from infra.operate.outcomes import log_group_of
+from infra.operate.outcome_log import log_group_of
+from infra.operate.reconcile import CatchUp, left_alone
 from models.outcome import TemplateOutcome
 
 Wait = Annotated[

@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from infra.anonymous import Anonymous, user_data_in
 from infra.cli.account import Account, Profile, Region, account_of
 from infra.cli.event_files import KeepAccount
 from infra.cli.output import Force, err, out, stop
 from infra.cli.showing import counted, outside, progress
-from infra.files import PRIVATE, CannotWrite, check_can_write, write_whole
 from infra.operate.find import find_template
-from infra.operate.reading import Say
-from infra.world_recorder import Described
-from infra.world_recorder import record as record_world
+from infra.operate.paging import Say
+from infra.replay.anonymize import Anonymous, user_data_in
+from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_whole
+from infra.replay.record import Described
+from infra.replay.record import record as record_world
 
 
 def record(
@@ -45,7 +45,7 @@ def record(
     except CannotWrite as error:
         stop(str(error))
     # the embedded AWS takes a second to import, which the other verbs need not wait for
-    from infra.embedded.world import BadWorld, read_world
+    from infra.embedded.world.seed import BadWorld, read_world
 
     with account_of(profile, region) as account:
         with progress() as say:

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from infra.captured import BadInput, Captured, read_events
 from infra.cli.output import Force, err, stop
 from infra.cli.showing import outside
-from infra.files import CannotWrite, check_can_write
+from infra.replay.atomic_write import CannotWrite, check_can_write
+from infra.replay.event_reader import BadInput, Captured, read_events
 
-STORY = Path(__file__).parent.parent / "story"
+STORY = Path(__file__).parent.parent / "stories" / "nightly"
 
 
 def replay(
@@ -47,7 +47,7 @@ def replay(
     infra/template.yaml, Lambda's three attempts and the handler that is deployed.
     Nothing leaves this machine.
 
-    Example: ami-reactor replay tests/events/ami_available.json --world infra/story/world.json
+    Example: ami-reactor replay event.json --world infra/stories/nightly/world.json
 
     Exit status: 1 if an event was dead-lettered, lost or unreadable; 2 if a file cannot be read,
     or something in it is no event.

@@ -14,13 +14,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from infra.captured import Captured
 from infra.cli.output import err, out
 from infra.cli.showing import tracked
 from infra.embedded.delivery import Receipt
 from infra.embedded.stage import Stage, stage
-from infra.embedded.world import World
-from infra.files import PRIVATE, write_whole
+from infra.embedded.world.seed import World
+from infra.replay.atomic_write import PRIVATE, write_whole
+from infra.replay.event_reader import Captured
 from models.base import Place, printable
 from models.events import Ignored
 from models.outcome import Outcome, Result, rejected, undelivered, unmatched

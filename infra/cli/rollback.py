@@ -12,16 +12,16 @@ from infra.cli.account import Account, Profile, Region, Yes, account_of, agreed
 from infra.cli.hold import Named, check_reason, who_am_i
 from infra.cli.output import err, out, stop
 from infra.cli.showing import ago, outside, print_json, progress, say_gaps
-from infra.operate import release as releasing
+from infra.operate import quarantine as releasing
 from infra.operate import rollback as rolling
 from infra.operate.find import find_template
 from infra.operate.groups import Group, cancel_refresh, start_refresh
 from infra.operate.holds import read_stamp, stamp
-from infra.operate.members import count_running, read_groups
-from infra.operate.reading import Gaps
+from infra.operate.instances import count_running, read_groups
+from infra.operate.paging import Gaps
 from models.base import printable
 from models.image import QUARANTINE_TAG, Image
-from models.template import Template
+from models.launch_template import Template
 
 
 def rollback(

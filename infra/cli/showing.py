@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.cli.output import err, out
-from infra.operate.reading import Say
+from infra.operate.paging import Say
 from models.base import printable
 from models.outcome import TemplateOutcome
 

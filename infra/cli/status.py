@@ -10,7 +10,7 @@ from rich.console import Group as Stacked
 from rich.table import Table
 from rich.text import Text
 
-from handlers.aws import translated
+from handlers.aws_errors import translated
 from infra.cli.account import STACK, Account, Region, Stack, account_of
 from infra.cli.output import NOBODY_FOLLOWS, err, out
 from infra.cli.showing import (
@@ -28,11 +28,11 @@ from infra.operate.doctor import is_paused, paused, unpause
 from infra.operate.fleet import Clients, Fleet, Standing, read_fleet
 from infra.operate.groups import Follows, verdict
 from infra.operate.holds import read_stamp
-from infra.stack_outputs import output_of
+from infra.operate.stack_outputs import output_of
 from models.base import aws_date
 from models.errors import AwsRefused, AwsUnavailable
 from models.failure_text import YOURS, told
-from models.template import HOLD_TAG
+from models.launch_template import HOLD_TAG
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one object a line.")]
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from infra.cli.output import err, stop
-from infra.embedded.world import BadWorld, World, read_world
-from infra.files import content_to_read
+from infra.embedded.world.seed import BadWorld, World, read_world
+from infra.replay.atomic_write import content_to_read
 
 
 def world_from(path: Path | None) -> World:

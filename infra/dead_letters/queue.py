@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.operate.reading import batches
+from infra.operate.paging import batches
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.dead_letters.queue import Reading
-from infra.refusals import said
+from infra.operate.aws_errors import said
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

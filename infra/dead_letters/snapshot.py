@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from handlers.ec2 import Ec2
 from models.base import Place
 from models.image import Image
-from models.template import Template
+from models.launch_template import Template
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

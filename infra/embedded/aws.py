@@ -13,7 +13,7 @@ from moto.utilities.docker_utilities import DockerModel
 from infra.embedded import lookups
 from infra.embedded.repairs import repaired
 from infra.embedded.session import new_session
-from infra.embedded.world import seed
+from infra.embedded.world.seed import seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from infra.embedded.world import World
+    from infra.embedded.world.seed import World
 
 _method_names = cache(method_names_from_class)
 

@@ -16,7 +16,7 @@ from moto.iam.models import Role
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-from infra.embedded.world import World
+from infra.embedded.world.seed import World
 
 if TYPE_CHECKING:
     import boto3

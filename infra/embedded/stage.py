@@ -10,7 +10,7 @@ from infra.embedded.aws import embedded_aws
 from infra.embedded.delivery import Delivery
 from infra.embedded.faults import Faults
 from infra.embedded.stack import TEMPLATE, Stack, deploy
-from infra.embedded.world import World, world_now
+from infra.embedded.world.seed import World, world_now
 from models.base import Place
 
 if TYPE_CHECKING:

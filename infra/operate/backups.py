@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from handlers.aws import translated
+from handlers.aws_errors import translated
 from infra.operate.fleet import Fleet
-from infra.operate.reading import each
+from infra.operate.paging import each
 from models.base import Place, Timestamp, Value, aws_date, printable
 from models.image import BACKUP_SOURCE_TAG
 from models.selectors import Selectors, read_selectors

@@ -8,13 +8,13 @@ from functools import cached_property
 from shlex import quote
 from typing import Any
 
-from handlers.aws import translated
+from handlers.aws_errors import translated
 from infra.operate import backups, permissions
 from infra.operate.fleet import Fleet, several
 from infra.operate.groups import Follows, verdict
-from infra.operate.outcomes import Logged
-from infra.operate.reading import each
-from infra.stack_outputs import output_of
+from infra.operate.outcome_log import Logged
+from infra.operate.paging import each
+from infra.operate.stack_outputs import output_of
 from models.base import Value, aws_date, printable
 from models.decision import Reason
 from models.errors import AwsRefused, AwsUnavailable

@@ -8,12 +8,12 @@ from infra.operate.fleet import Standing
 from infra.operate.groups import Follows, Group, findings, verdict
 from infra.operate.history import Log, made_default, unlogged
 from infra.operate.holds import read_stamp
-from infra.operate.members import GROUP_TAG, TEMPLATE_TAG
+from infra.operate.instances import GROUP_TAG, TEMPLATE_TAG
 from infra.operate.versions import Made
 from models.base import aws_date, printable
 from models.image import QUARANTINE_TAG, Image
+from models.launch_template import HOLD_TAG, MARK_TAG
 from models.selectors import Misconfigured, Selectors
-from models.template import HOLD_TAG, MARK_TAG
 
 IMAGES_SHOWN = 20
 VERSION_TAG = "aws:ec2launchtemplate:version"

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from infra.operate.groups import Group
-from infra.operate.reading import each
+from infra.operate.paging import each
 from models.base import printable
 from models.errors import AwsRefused
-from models.template import Template
+from models.launch_template import Template
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient

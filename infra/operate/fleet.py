@@ -10,17 +10,17 @@ from handlers.clock import Clock
 from handlers.ec2 import Ec2
 from handlers.observation import NO_EVIDENCE, observe
 from handlers.reaction import plan
-from infra.operate.ahead import ReadAhead
 from infra.operate.groups import Finding, Group, findings
-from infra.operate.members import look_for_deleted, read_groups, read_running
-from infra.operate.reading import Gaps, Say
+from infra.operate.instances import look_for_deleted, read_groups, read_running
+from infra.operate.paging import Gaps, Say
+from infra.operate.read_ahead import ReadAhead
 from models.base import Place
 from models.decision import Skip, sift
 from models.errors import AwsRefused, AwsUnavailable
 from models.image import Image
+from models.launch_template import Template
 from models.outcome import TemplateOutcome
 from models.selectors import SOURCE_INSTANCE, Selectors, read_selectors
-from models.template import Template
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient

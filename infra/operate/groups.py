@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic.alias_generators import to_pascal
 
 from models.base import Value, printable
-from models.template import Template
+from models.launch_template import Template
 
 ENDED = frozenset(
     {"Successful", "Failed", "Cancelled", "RollbackSuccessful", "RollbackFailed"},

@@ -8,14 +8,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from handlers.ec2 import Ec2
-from infra.operate.outcomes import Logged, log_begins, read_outcomes
-from infra.operate.reading import Gaps
+from infra.operate.outcome_log import Logged, log_begins, read_outcomes
+from infra.operate.paging import Gaps
 from infra.operate.versions import Made, read_made
 from models.base import Value
 from models.image import Image
+from models.launch_template import MARK_TAG, Template
 from models.outcome import TemplateOutcome
 from models.selectors import read_mark
-from models.template import MARK_TAG, Template
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

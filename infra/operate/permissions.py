@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from handlers.aws import translated
-from infra.iam import Asked, Policy, decide
-from infra.operate.reading import each
-from models.template import HOLD_TAG, MARK_TAG, OPT_IN_TAG
+from handlers.aws_errors import translated
+from infra.operate.iam import Asked, Policy, decide
+from infra.operate.paging import each
+from models.launch_template import HOLD_TAG, MARK_TAG, OPT_IN_TAG
 
 Context = Mapping[str, Sequence[str]]
 

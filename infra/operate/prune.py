@@ -9,7 +9,7 @@ from infra.operate.groups import Group
 from infra.operate.rollback import NoTarget, plan_rollback
 from infra.operate.versions import Made
 from models.base import Place
-from models.template import Template
+from models.launch_template import Template
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from handlers.ec2 import Ec2
 from infra.operate import writes
-from infra.operate.reading import PAGE_OF_VERSIONS, each
+from infra.operate.paging import PAGE_OF_VERSIONS, each
 from models.base import Place, printable
 from models.errors import AwsRefused
 from models.image import QUARANTINE_TAG, Image
+from models.launch_template import HOLD_TAG, MARK_TAG, Template, Version, parameters
 from models.selectors import Mark, Selectors, read_mark, read_selectors
-from models.template import HOLD_TAG, MARK_TAG, Template, Version, parameters
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import AliasPath, Field
 from pydantic.alias_generators import to_pascal
 
-from infra.operate.reading import each
+from infra.operate.paging import each
 from models.base import Timestamp, Value, printable
 from models.version_description import read_promotion
 

@@ -6,10 +6,10 @@ The function may do none of this; its gateway is `handlers/ec2.py`.
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from handlers.aws import translated
-from infra.operate.reading import batches
+from handlers.aws_errors import translated
+from infra.operate.paging import batches
 from models.errors import AwsRefused
-from models.template import Template, Version
+from models.launch_template import Template, Version
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

@@ -26,11 +26,11 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.wrappers import Response
 
 from infra.embedded.stage import stage
-from infra.embedded.world import read_world
+from infra.embedded.world.seed import read_world
 from tests.bench.contestants import Contestant, contestants
-from tests.builders import a_world, backup_completed
-from tests.lambda_runtime import Invocation
-from tests.tls import served
+from tests.support.builders import a_world, backup_completed
+from tests.support.lambda_runtime import Invocation
+from tests.support.tls import served
 
 PLAIN = "plain script"
 OURS = "ami-reactor"

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handlers.clients import AUTHORITIES
-from infra.package import CHECKOUT, package, target_named
-from tests.builders import ACCOUNT, INSTANCE, REGION, TEMPLATE
-from tests.lambda_runtime import Function, runtime_folder
-from tests.tls import certificate
+from infra.deploy.archive import CHECKOUT, package, target_named
+from tests.support.builders import ACCOUNT, INSTANCE, REGION, TEMPLATE
+from tests.support.lambda_runtime import Function, runtime_folder
+from tests.support.tls import certificate
 
 _RIVALS = Path(__file__).parent / "rivals"
 _NAIVE = ("aws-lambda-powertools[parser,tracer]", "boto3")

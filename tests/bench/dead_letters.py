@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.builders import REGION, a_world, ami_state
-from tests.letters import throttled
+from tests.support.builders import REGION, a_world, ami_state
+from tests.support.messages import throttled
 
 SIZES = (100, 1_000)  # letters
 LIST = [sys.executable, "-m", "infra.cli", "dlq", "list", "--json"]

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from tests.bench.cold import server
 from tests.bench.contestants import Contestant, plain_and_ours
-from tests.builders import backup_completed
+from tests.support.builders import backup_completed
 
 AT_MOST = 0.72  # it was 0.705 when this was written
 _TOOL = ("--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")

@@ -17,8 +17,8 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 
 from infra.embedded.stage import Stage, stage
-from infra.embedded.world import read_world
-from tests.builders import OLD, a_world, ami_state, an_image
+from infra.embedded.world.seed import read_world
+from tests.support.builders import OLD, a_world, ami_state, an_image
 
 EVENTS = 1_000
 PROMOTING = 10  # one in so many

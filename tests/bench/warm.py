@@ -15,8 +15,8 @@ from unittest import mock
 from handlers import reactor
 from infra.embedded.delivery import Context
 from infra.embedded.stage import stage
-from infra.embedded.world import read_world
-from tests.builders import ACCOUNT, REGION, a_world, backup_completed
+from infra.embedded.world.seed import read_world
+from tests.support.builders import ACCOUNT, REGION, a_world, backup_completed
 
 _BATCHES, _EVENTS = 20, 50
 

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.cli import app
-from tests.builders import REGION
+from tests.support.builders import REGION
 
 HERE = Path(__file__).parent
 

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from tests.builders import INSTANCE, OLD, QUARANTINED, an_image, tag_list
+from tests.support.builders import INSTANCE, OLD, QUARANTINED, an_image, tag_list
 
 STRANGER = "999988887777"
 OTHER_INSTANCE = "i-0000000000000bad0"

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from handlers import reactor
 from models.errors import EventRejected
-from tests.builders import (
+from tests.support.builders import (
     ACCOUNT,
     NEW,
     OLD,

@@ -21,9 +21,9 @@ from moto.ec2.models import ec2_backends
 from handlers import reactor
 from infra.embedded.delivery import Receipt
 from infra.embedded.stage import Stage, stage
-from infra.embedded.world import read_world
+from infra.embedded.world.seed import read_world
 from models.dead_letter import read_dead_letter
-from tests.builders import (
+from tests.support.builders import (
     ACCOUNT,
     FOLLOWS_INSTANCE,
     NEW,

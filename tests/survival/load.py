@@ -14,7 +14,7 @@ from handlers.clock import Clock
 from handlers.ec2 import Ec2
 from handlers.reaction import react
 from models.outcome import Outcome, Result
-from tests.builders import OLD, a_template, a_version, a_world, ami_state, an_image, at
+from tests.support.builders import OLD, a_template, a_version, a_world, ami_state, an_image, at
 from tests.survival.replayed import PLACE
 from tests.survival.scheduler import ATTEMPTS, NOW
 from tests.survival.tiny_ec2 import Client, Refused, Shape, World, client_error, perform, world_of

@@ -31,9 +31,13 @@ MODULES = (
     "models/image.py",
     "handlers/promotion.py",
 )
-PURE_TESTS = ("tests/test_decision.py", "tests/test_follows.py", "tests/survival/test_mutants.py")
+PURE_TESTS = (
+    "tests/models/test_decision.py",
+    "tests/models/test_selectors.py",
+    "tests/survival/test_mutants.py",
+)
 TESTS = (
-    "tests/test_reaction.py",
+    "tests/handlers/test_reaction.py",
     "tests/survival/test_found.py",
     "tests/survival/test_adversary.py",
     "tests/survival/test_interleavings.py",

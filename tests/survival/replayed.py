@@ -15,7 +15,7 @@ from handlers.ec2 import Ec2
 from handlers.reaction import react
 from models.base import Place
 from models.outcome import Outcome
-from tests.builders import ACCOUNT, REGION
+from tests.support.builders import ACCOUNT, REGION
 from tests.survival.tiny_ec2 import Client, client_error, text
 
 PLACE = Place(account=ACCOUNT, region=REGION)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from tests.builders import (
+from tests.support.builders import (
     FOLLOWS_INSTANCE,
     HELD,
     NEW,

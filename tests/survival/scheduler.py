@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from tests.builders import reconcile
+from tests.support.builders import reconcile
 from tests.survival.invariants import (
     OVERLAPPING,
     Behind,

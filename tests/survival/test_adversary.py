@@ -8,7 +8,7 @@ from handlers.bus import Bus
 from handlers.clock import Clock
 from handlers.ec2 import Ec2
 from handlers.reaction import react
-from tests.builders import (
+from tests.support.builders import (
     FOLLOWS_INSTANCE,
     HELD,
     INSTANCE,

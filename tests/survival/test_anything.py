@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tests.builders import NEW, NEWER, OLD
+from tests.support.builders import NEW, NEWER, OLD
 from tests.survival.scenarios import (
     BIRTHS,
     DRAFTS,

@@ -12,10 +12,10 @@ from handlers.bus import Bus
 from handlers.clock import Clock
 from handlers.ec2 import Ec2
 from handlers.reaction import react
-from infra.captured import BadInput, read_events
 from infra.cli import app
+from infra.replay.event_reader import BadInput, read_events
 from models.dead_letter import read_dead_letter
-from tests.builders import (
+from tests.support.builders import (
     FOLLOWS_INSTANCE,
     NEW,
     NOON,

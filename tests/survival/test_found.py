@@ -1,6 +1,16 @@
 """What the search for bad schedules found, and how it is now; on the embedded AWS."""
 
-from tests.builders import HELD, NEW, NEWER, OLD, TEMPLATE, a_world, an_image, at, backup_completed
+from tests.support.builders import (
+    HELD,
+    NEW,
+    NEWER,
+    OLD,
+    TEMPLATE,
+    a_world,
+    an_image,
+    at,
+    backup_completed,
+)
 
 MARK = "ami-reactor-state:newest-image"
 

@@ -4,8 +4,8 @@ import pytest
 
 from models.decision import Reason
 from models.selectors import Misconfigured, Selectors, read_selectors
-from tests.builders import FOLLOWS_INSTANCE, NEW, NEWER, OLD
-from tests.test_decision import PLACE, asked, image
+from tests.models.test_decision import PLACE, asked, image
+from tests.support.builders import FOLLOWS_INSTANCE, NEW, NEWER, OLD
 
 
 def test_a_first_image_is_not_chosen_among_unlike_ones():

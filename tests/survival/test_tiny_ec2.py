@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 from moto.ec2.models import ec2_backends
 
 from infra.embedded.aws import embedded_aws
-from infra.embedded.world import read_world
+from infra.embedded.world.seed import read_world
 from models.base import aws_date
-from tests.builders import (
+from tests.support.builders import (
     ACCOUNT,
     FOLLOWS_INSTANCE,
     HELD,

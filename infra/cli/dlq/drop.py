@@ -10,14 +10,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cli.account import STACK, Profile, Region, Stack, Yes, agreed
 from infra.cli.dlq.list import table_of
-from infra.cli.dlq.opened import WAIT, Opened, QueueUrl, Wait, Where, opened
+from infra.cli.dlq.open_queue import WAIT, Opened, QueueUrl, Wait, Where, opened
 from infra.cli.dlq.save import without_handle
 from infra.cli.output import err, out, stop
 from infra.cli.showing import counted, outside
-from infra.dead_letters.groups import Groups
+from infra.dead_letters.causes import Groups
 from infra.dead_letters.queue import Message
-from infra.files import PRIVATE
-from infra.refusals import said
+from infra.operate.aws_errors import said
+from infra.replay.atomic_write import PRIVATE
 
 
 def drop(

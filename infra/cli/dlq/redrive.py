@@ -8,10 +8,10 @@ import typer
 
 from infra.cli.account import STACK, Profile, Region, Stack, Yes
 from infra.cli.dlq.list import table_of
-from infra.cli.dlq.opened import WAIT, Ids, Opened, QueueUrl, Wait, Where, opened
+from infra.cli.dlq.open_queue import WAIT, Ids, Opened, QueueUrl, Wait, Where, opened
 from infra.cli.output import err, out, stop
 from infra.cli.showing import counted, outside
-from infra.dead_letters.groups import Groups
+from infra.dead_letters.causes import Groups
 from infra.dead_letters.redrive import Redriver
 from infra.dead_letters.verdict import Judged, Verdict
 

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.anonymous import Anonymous
 from infra.cli.account import STACK, Profile, Region, Stack
-from infra.cli.dlq.opened import WAIT, Ids, QueueUrl, Wait, Where, opened
+from infra.cli.dlq.open_queue import WAIT, Ids, QueueUrl, Wait, Where, opened
 from infra.cli.event_files import KeepAccount, To, event_files
 from infra.cli.output import stop
 from infra.dead_letters.queue import Message
 from infra.dead_letters.verdict import Judged
-from infra.event_files import slug, story_of
+from infra.replay.anonymize import Anonymous
+from infra.replay.event_writer import slug, story_of
 from models.dead_letter import DeadLetter, Shape
 from models.decision import Reason
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from infra.cli.account import STACK, Profile, Region, Stack
 from infra.cli.dlq.list import STYLES
-from infra.cli.dlq.opened import WAIT, Opened, QueueUrl, Wait, Where, opened
+from infra.cli.dlq.open_queue import WAIT, Opened, QueueUrl, Wait, Where, opened
 from infra.cli.output import out
 from infra.cli.showing import ago, outside
 from infra.dead_letters.queue import Message

@@ -2,8 +2,8 @@
 
 A repair replaces one attribute of one of moto's classes, in process and behind moto's server
 alike. It cites what AWS does: a page of its documentation, or "API model", the text in botocore's
-service models. `tests/test_embedded_repairs.py` shows each difference on bare moto too, and says
-which repair to delete once moto has closed the gap.
+service models. `tests/infra/embedded/test_repairs.py` shows each difference on bare moto too, and
+says which repair to delete once moto has closed the gap.
 """
 
 import os

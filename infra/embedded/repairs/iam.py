@@ -2,7 +2,7 @@
 
 moto has an IAM engine of its own, which takes no conditions but those of trust policies, and a
 statement whose condition is not fulfilled for a Deny: it cannot tell a held template from another.
-So what answers here is ours, `infra.iam`, which says what it leaves out.
+So what answers here is ours, `infra.operate.iam`, which says what it leaves out.
 """
 
 import json
@@ -12,7 +12,7 @@ from moto.core.responses import ActionResult
 from moto.iam.responses import IamResponse
 from moto.logs.models import LogGroup
 
-from infra.iam import Asked, decide
+from infra.operate.iam import Asked, decide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

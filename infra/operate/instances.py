@@ -1,0 +1,209 @@
+"""Which groups launch from a template, and what their instances run."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from handlers.aws_errors import translated
+from infra.operate.groups import Group, Refresh, Specification
+from infra.operate.paging import Gaps, Say, batches, each
+from models.launch_template import Template
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_ec2 import EC2Client
+
+GROUP_TAG = "aws:autoscaling:groupName"
+TEMPLATE_TAG = "aws:ec2launchtemplate:id"
+"""What AWS itself writes on an instance that a group, or a launch template, launched."""
+
+
+_PAGE_OF_INSTANCES = 1000
+"""The most that DescribeInstances gives at once."""
+
+
+def read_groups(
+    client: "AutoScalingClient",
+    templates: Iterable[Template],
+    gaps: Gaps,
+    say: Say,
+    *,
+    asked: int | None = None,
+) -> dict[str, list[Group]]:
+    """The groups that name one of the templates, by template id, with any refresh in flight.
+
+    Args:
+        client: To read with.
+        templates: Those that the groups have to name.
+        gaps: Told what could not be read.
+        say: Told what is being read.
+        asked: So many groups at most are asked for a refresh, those first whose instances show
+            signs of one; `gaps.unasked` says how many others show them. None: every group.
+    """
+    say("Auto Scaling groups")
+    listed = list(templates)
+    by_id = {template.launch_template_id: template for template in listed}
+    by_name = {template.launch_template_name: template for template in listed}
+    found: dict[str, list[Group]] = defaultdict(list)
+    signs: dict[str, int] = {}
+
+    def read() -> None:
+        for described in each(
+            client,
+            "describe_auto_scaling_groups",
+            "AutoScalingGroups",
+            PaginationConfig={"PageSize": 100},
+        ):
+            group = Group.of(described)
+            signs[group.name] = _signs_of_a_refresh(group, described, by_name | by_id)
+            concerned = {
+                template.launch_template_id
+                for one in group.specifications
+                if (
+                    template := by_id.get(one.launch_template_id)
+                    or by_name.get(one.launch_template_name)
+                )
+            }
+            for template_id in sorted(concerned):
+                found[template_id].append(group)
+
+    gaps.unless(read)
+    sized = {group.name for groups in found.values() for group in groups if group.size}
+    names = sorted(sized, key=lambda name: (-signs[name], name))
+    if asked is not None and len(names) > asked:  # of fewer, every one: nothing is guessed
+        likely = [name for name in names if signs[name]]
+        names, gaps.unasked = likely[:asked], len(likely[asked:])
+    gaps.unless(lambda: _add_refreshes(client, found, names, say))
+    return found
+
+
+def look_for_deleted(
+    ec2: "EC2Client", templates: list[Template], found: dict[str, list[Group]], most: int | None
+) -> None:
+    """Which numbers that groups name are versions that were deleted; a call for each template."""
+    numbered = [
+        template
+        for template in templates
+        if any(_numbers(group, template) for group in found.get(template.launch_template_id, []))
+    ]
+    for template in numbered[:most]:
+        id_ = template.launch_template_id
+        listed = each(
+            ec2,
+            "describe_launch_template_versions",
+            "LaunchTemplateVersions",
+            LaunchTemplateId=id_,
+        )
+        there = {str(version["VersionNumber"]) for version in listed}
+        found[id_] = [
+            group.model_copy(update={"deleted": frozenset(_numbers(group, template) - there)})
+            for group in found[id_]
+        ]
+
+
+def _numbers(group: Group, template: Template) -> set[str]:
+    """The versions of the template, but for its default, that the group names by number."""
+    names = {one.version for one in group.specifications if one.is_of(template)}
+    return {name for name in names if name.isdigit()} - {str(template.default_version_number)}
+
+
+def _signs_of_a_refresh(
+    group: Group, described: dict[str, Any], templates: dict[str, Template]
+) -> int:
+    """How likely an instance refresh is in flight: 2, 1, or 0 for not.
+
+    It takes instances out of service and puts others in. Where it is to change what the group
+    names, or the group's template moved on before it, they also differ from what the group names
+    now; so they do in a group that is only waiting for its next scale-out, which is why that is
+    the lesser sign. (A refresh shows none before its first instance, and none between two
+    instances that it replaces by others of the same version.)
+    """
+    instances = described.get("Instances", [])
+    if any(instance.get("LifecycleState") != "InService" for instance in instances):
+        return 2
+    launched = [Specification.model_validate(i.get("LaunchTemplate", {})) for i in instances]
+    wanted = {_resolved(specification, templates) for specification in group.specifications}
+    return int(any(_resolved(one, templates) not in wanted for one in launched))
+
+
+def _resolved(specification: Specification, templates: dict[str, Template]) -> tuple[str, str]:
+    """The template's id and the number; of a template that is not known, as it is written."""
+    key = specification.launch_template_id or specification.launch_template_name
+    template = templates.get(key)
+    if template is None:
+        return key, specification.version
+    latest, default = template.latest_version_number, template.default_version_number
+    numbers = {"$Latest": str(latest), "$Default": str(default)}
+    return template.launch_template_id, numbers.get(specification.version, specification.version)
+
+
+def _add_refreshes(
+    client: "AutoScalingClient", found: dict[str, list[Group]], names: list[str], say: Say
+) -> None:
+    """AWS answers for one group at a time. A group without instances has nothing to refresh."""
+    in_flight: dict[str, Refresh] = {}
+    for number, name in enumerate(names, start=1):
+        say(f"instance refreshes, group {number} of {len(names)}")
+        with translated("reading instance refreshes", service="autoscaling"):
+            answer = client.describe_instance_refreshes(AutoScalingGroupName=name, MaxRecords=1)
+            for described in answer["InstanceRefreshes"]:
+                refresh = Refresh.model_validate(described)
+                if refresh.is_in_flight:
+                    in_flight[name] = refresh
+    for groups in found.values():
+        groups[:] = [
+            group.model_copy(update={"refresh": in_flight.get(group.name)}) for group in groups
+        ]
+
+
+def read_running(
+    client: "EC2Client", templates: Iterable[Template], groups: dict[str, list[Group]]
+) -> dict[str, Counter[str]]:
+    """By template id, how many instances run which image.
+
+    Counted are those of its groups, and all others that were launched from it.
+    """
+    launched = {template.launch_template_id for template in templates}
+    grouped = {group.name: id_ for id_, listed in groups.items() for group in listed}
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for instance, tags in _instances(client, GROUP_TAG, grouped):
+        own = tags.get(TEMPLATE_TAG, "")
+        counts[own if own in launched else grouped[tags[GROUP_TAG]]][instance["ImageId"]] += 1
+    for instance, tags in _instances(client, TEMPLATE_TAG, launched):
+        if tags.get(GROUP_TAG) not in grouped:
+            counts[tags[TEMPLATE_TAG]][instance["ImageId"]] += 1
+    return counts
+
+
+def _instances(
+    client: "EC2Client", tag: str, values: Iterable[str]
+) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+    for batch in batches(sorted(values)):
+        filters = [
+            {"Name": f"tag:{tag}", "Values": list(batch)},
+            {"Name": "instance-state-name", "Values": ["pending", "running"]},
+        ]
+        for reservation in _reservations(client, filters):
+            for instance in reservation["Instances"]:
+                yield instance, {t["Key"]: t["Value"] for t in instance.get("Tags", [])}
+
+
+def count_running(client: "EC2Client", image_id: str) -> int:
+    """How many instances run that image, whatever launched them."""
+    filters = [
+        {"Name": "image-id", "Values": [image_id]},
+        {"Name": "instance-state-name", "Values": ["pending", "running"]},
+    ]
+    found = _reservations(client, filters)
+    return sum(len(reservation["Instances"]) for reservation in found)
+
+
+def _reservations(client: "EC2Client", filters: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Without a page size, EC2 would look for all of them in one answer, and may time out."""
+    return each(
+        client,
+        "describe_instances",
+        "Reservations",
+        Filters=filters,
+        PaginationConfig={"PageSize": _PAGE_OF_INSTANCES},
+    )

@@ -1,0 +1,77 @@
+"""What the function says it did: the outcomes in its log group."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pydantic_core
+from pydantic import ValidationError
+
+from infra.operate.paging import each
+from models.base import Value
+from models.errors import AwsRefused
+from models.outcome import Outcome
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+
+class Logged(Value):
+    """An outcome, and when it was logged."""
+
+    at: datetime
+    outcome: Outcome
+
+
+def log_group_of(stack: str) -> str:
+    return f"/aws/lambda/{stack}"
+
+
+def read_outcomes(
+    client: "CloudWatchLogsClient", log_group: str, since: datetime, about: str = "outcome"
+) -> Iterator[Logged]:
+    """The outcomes since then, oldest first within one log stream.
+
+    Args:
+        client: A CloudWatch Logs client.
+        log_group: The function's.
+        since: Older ones are not read.
+        about: Only lines that hold this text, such as a template's id.
+
+    Raises:
+        AwsRefused: The log group does not exist, or may not be read.
+    """
+    for line in each(
+        client,
+        "filter_log_events",
+        "events",
+        logGroupName=log_group,
+        startTime=int(since.timestamp() * 1000),
+        filterPattern=f'"{about}"',
+    ):
+        outcome = _outcome(line["message"])
+        if outcome:
+            yield Logged(at=datetime.fromtimestamp(line["timestamp"] / 1000, UTC), outcome=outcome)
+
+
+def log_begins(client: "CloudWatchLogsClient", log_group: str, now: datetime) -> datetime:
+    """From when on the log has what the function did.
+
+    Raises:
+        AwsRefused: It may not be asked, or there is no such log group.
+    """
+    for group in each(client, "describe_log_groups", "logGroups", logGroupNamePrefix=log_group):
+        if group["logGroupName"] == log_group:
+            made = datetime.fromtimestamp(group["creationTime"] / 1000, UTC)
+            days = group.get("retentionInDays")
+            return max(made, now - timedelta(days=days)) if days else made
+    raise AwsRefused(f"there is no log group {log_group}")
+
+
+def _outcome(message: str) -> Outcome | None:
+    """The outcome in a line of the log; other lines are none."""
+    try:
+        line = pydantic_core.from_json(message)
+        return Outcome.model_validate(line["outcome"])
+    except (ValueError, ValidationError, KeyError, TypeError):
+        return None

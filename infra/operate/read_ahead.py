@@ -1,0 +1,144 @@
+"""The gateway with its reads made ahead: a few calls for all templates, not a few for each."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from handlers.ec2 import Ec2
+from infra.operate.paging import Say, each
+from models.base import Place
+from models.image import BACKUP_SOURCE_TAG, Image
+from models.launch_template import Template, Version
+from models.selectors import Selectors, read_selectors
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+_FEW = 10  # templates; fewer calls than reading the versions of all that are in the account
+_INSTANCES = 200  # as many values as a filter takes
+
+
+class ReadAhead(Ec2):
+    """Answers as `Ec2` does, for templates that are given; their tags may be supposed ones.
+
+    Ask `plan` with it, and the function's own code says what it would do.
+    """
+
+    def __init__(self, client: "EC2Client", place: Place, templates: Iterable[Template]) -> None:
+        super().__init__(client, place)
+        self.templates = list(templates)
+        self._versions: dict[str, tuple[Version, ...]] = {}
+        self._known: dict[str, Image | None] = {}
+        self._by_instance: dict[str, list[Image]] = defaultdict(list)
+        self._by_selectors: dict[tuple[object, ...], list[Image]] = {}
+
+    def read(self, say: Say) -> None:
+        """Read versions and images of all templates; of a few, each is asked for when needed."""
+        if len(self.templates) <= _FEW:
+            return
+        selectors = [
+            read
+            for template in self.templates
+            if isinstance(read := read_selectors(template.tags, self.place), Selectors)
+        ]
+        say("the versions of launch templates")
+        self._read_versions()
+        say("the images of golden instances")
+        self._read_images({i for wanted in selectors for i in wanted.source_instances})
+        say("the images that versions name")
+        self.images(
+            version.image_id
+            for versions in self._versions.values()
+            for version in versions
+            if version.image_id and version.image_id.startswith("ami-")
+        )
+
+    # -- what the reactor asks -------------------------------------------------------------------
+
+    def opted_in_templates(self) -> list[Template]:
+        return self.templates
+
+    def opted_in_template(self, template_id: str) -> Template | None:
+        given = (t for t in self.templates if t.launch_template_id == template_id)
+        return next(given, None)
+
+    def versions(self, template: Template) -> tuple[Version, ...]:
+        read = self._versions.get(template.launch_template_id, ())
+        numbers = [version.version_number for version in read]
+        wanted = range(template.default_version_number, template.latest_version_number + 1)
+        if numbers != list(wanted):  # versions between those two, or a reading of another moment
+            self._versions[template.launch_template_id] = super().versions(template)
+        return self._versions[template.launch_template_id]
+
+    def images(self, image_ids: Iterable[str]) -> list[Image]:
+        wanted = set(image_ids)
+        if unknown := wanted - self._known.keys():
+            found = {image.image_id: image for image in super().images(unknown)}
+            self._known |= dict.fromkeys(unknown) | found  # only now: what fails tells of none
+        return [image for image_id in wanted if (image := self._known[image_id])]
+
+    def matching_images(self, selectors: Selectors) -> list[Image]:
+        if selectors.source_instances <= self._by_instance.keys() and selectors.source_instances:
+            return [i for one in selectors.source_instances for i in self._by_instance[one]]
+        asked = (
+            selectors.source_instances,
+            selectors.image_name,
+            tuple(sorted(selectors.image_tags.items())),
+        )
+        if asked not in self._by_selectors:
+            self._by_selectors[asked] = super().matching_images(selectors)
+        return self._by_selectors[asked]
+
+    # -- how it is read ----------------------------------------------------------------------------
+
+    def _read_versions(self) -> None:
+        """Default and latest of every template in the account: EC2 can filter no further."""
+        concerned = {template.launch_template_id for template in self.templates}
+        found: dict[str, dict[int, Version]] = defaultdict(dict)
+        for described in each(
+            self._client,
+            "describe_launch_template_versions",
+            "LaunchTemplateVersions",
+            Versions=["$Default", "$Latest"],
+        ):
+            if described["LaunchTemplateId"] in concerned:
+                version = Version.model_validate(described)
+                found[described["LaunchTemplateId"]][version.version_number] = version
+        for template_id, numbered in found.items():
+            self._versions[template_id] = tuple(numbered[n] for n in sorted(numbered))
+
+    def _read_images(self, instance_ids: set[str]) -> None:
+        """Everything made from those instances, by both proofs, as `matching_images` has them."""
+        found: dict[str, list[Image]] = {instance_id: [] for instance_id in instance_ids}
+        for described in self._candidates(instance_ids):
+            image = Image.model_validate(described)
+            if image.image_id not in self._known:
+                concerned = image.source_instances & instance_ids
+                for instance_id in concerned:
+                    found[instance_id].append(image)
+                if concerned:
+                    self._known[image.image_id] = image
+        self._by_instance |= found  # only now: of a read that failed, nothing is believed
+
+    def _candidates(self, instance_ids: set[str]) -> Iterator[dict[str, Any]]:
+        """Images that may be made from those instances; one of them maybe twice."""
+        if len(instance_ids) > _INSTANCES:  # then all images take fewer calls than the right ones
+            yield from self._own_images()
+            return
+        if not instance_ids:
+            return
+        listed = sorted(instance_ids)
+        arns = [f"*{instance_id}" for instance_id in listed]
+        yield from self._own_images({"Name": f"tag:{BACKUP_SOURCE_TAG}", "Values": arns})
+        yield from self._own_images({"Name": "source-instance-id", "Values": listed})
+
+    def _own_images(self, *filters: Any) -> Iterator[dict[str, Any]]:
+        return each(
+            self._client,
+            "describe_images",
+            "Images",
+            Owners=["self"],
+            IncludeDisabled=True,
+            Filters=list(filters),
+            PaginationConfig={"PageSize": 500},
+        )

@@ -1,0 +1,60 @@
+"""Events written as files, one each, named for their story: a test suite's captured events."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.replay.atomic_write import PRIVATE, content_of, write_whole
+from models.base import date_or_none
+from models.events import claimed_image
+
+_WORDS_CHARACTERS = 100
+
+
+@dataclass
+class EventFiles:
+    """A folder of captured events. By name, they are in the order of their times.
+
+    Attributes:
+        written: How many files are new.
+        known: How many were there already: the same event with the same story.
+    """
+
+    folder: Path
+    written: int = 0
+    known: int = 0
+
+    def write(self, event: dict[str, Any], story: str) -> None:
+        """Write one event.
+
+        Raises:
+            CannotWrite: The folder or the file cannot be written.
+        """
+        text = json.dumps(event, indent=2, ensure_ascii=False) + "\n"
+        path, number = self.folder / f"{story}.json", 1
+        while (content := content_of(path)) is not None:
+            if content == text.encode():
+                self.known += 1
+                return
+            number += 1
+            path = self.folder / f"{story}-{number}.json"
+        write_whole(path, text, mode=PRIVATE, force=False)
+        self.written += 1
+
+
+def story_of(event: dict[str, Any], ending: str = "") -> str:
+    """A file's name without its suffix: when, what, about which image, and how it ended."""
+    moment = date_or_none(event.get("time"))
+    when = moment.strftime("%Y-%m-%d-%H%M%S") if moment else "undated"
+    detail = event.get("detail")
+    states = [detail.get("state"), detail.get("State")] if isinstance(detail, dict) else []
+    what = str(event.get("detail-type", "event")).removesuffix("State Change")
+    words = [what, *filter(None, states), claimed_image(event) or "", ending]
+    return f"{when}-{slug(' '.join(map(str, words)))}"
+
+
+def slug(text: str) -> str:
+    """Small letters, digits and hyphens: safe in a file's name, whatever the text was."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:_WORDS_CHARACTERS]

@@ -1,0 +1,130 @@
+"""A world, read from a real account: as much of it as its launch templates can tell or follow."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from handlers.ec2 import Ec2
+from infra.operate.groups import Group
+from infra.operate.paging import Say, batches, each
+from models.base import Place, printable
+from models.launch_template import Template
+from models.selectors import Selectors, read_selectors
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_ec2 import EC2Client
+
+Described = dict[str, Any]
+
+
+def record(
+    ec2: "EC2Client",
+    auto_scaling: "AutoScalingClient",
+    place: Place,
+    template_ids: Sequence[str],
+    say: Say,
+) -> tuple[Described, list[str]]:
+    """Those templates, all their versions, the images that they name or could follow, their groups.
+
+    And which groups were left out, one line each kind.
+
+    Raises:
+        AwsRefused: Some of it may not be read.
+        AwsUnavailable: AWS does not answer now.
+    """
+    gateway = _Keeping(ec2, place)
+    say("launch templates")
+    described = [found for ids in batches(template_ids) for found in gateway.described(ids)]
+    versions = [version for id_ in template_ids for version in _versions(ec2, id_, say)]
+    templates = [Template.model_validate(template) for template in described]
+    _look_at_images(gateway, templates, versions, say)
+    say("Auto Scaling groups")
+    groups, left_out = _groups(auto_scaling, templates)
+    world = {
+        "Account": place.account,
+        "Region": place.region,
+        "Images": list(gateway.seen.values()),
+        "LaunchTemplates": described,
+        "LaunchTemplateVersions": versions,
+        "AutoScalingGroups": groups,
+    }
+    printed: Described = json.loads(json.dumps(world, default=_as_the_cli_prints_it))
+    return printed, left_out
+
+
+def _versions(client: "EC2Client", template_id: str, say: Say) -> Iterator[Described]:
+    say(f"the versions of {template_id}")
+    return each(
+        client,
+        "describe_launch_template_versions",
+        "LaunchTemplateVersions",
+        LaunchTemplateId=template_id,
+    )
+
+
+def _look_at_images(
+    gateway: "_Keeping", templates: list[Template], versions: list[Described], say: Say
+) -> None:
+    """Ask for the images that are named, and for those that could be followed."""
+    named = {version["LaunchTemplateData"].get("ImageId", "") for version in versions}
+    for image_ids in batches(sorted(name for name in named if name.startswith("ami-"))):
+        say("the images that versions name")
+        gateway.images(image_ids)
+    for template in templates:
+        say(f"the images that {template.launch_template_name} could follow")
+        selectors = read_selectors(template.tags, gateway.place)
+        if isinstance(selectors, Selectors):
+            gateway.matching_images(selectors)
+
+
+class _Keeping(Ec2):
+    """The reactor's own questions; EC2's answers about images are kept as they were."""
+
+    def __init__(self, client: "EC2Client", place: Place) -> None:
+        super().__init__(client, place)
+        self.seen: dict[str, Described] = {}
+
+    def described(self, template_ids: Iterable[str]) -> list[Described]:
+        which = {"LaunchTemplateIds": list(template_ids)}
+        return list(self._each("describe_launch_templates", "LaunchTemplates", which))
+
+    def _each(
+        self, operation: str, key: str, which: dict[str, Any], **paging: int
+    ) -> Iterator[Any]:
+        for found in super()._each(operation, key, which, **paging):
+            if key == "Images":
+                self.seen[found["ImageId"]] = found
+            yield found
+
+
+def _groups(
+    client: "AutoScalingClient", templates: list[Template]
+) -> tuple[list[Described], list[str]]:
+    """The groups whose launch template is one of these, and what is said of the others."""
+    kept: list[Described] = []
+    others: dict[str, list[str]] = defaultdict(list)
+    for group in each(client, "describe_auto_scaling_groups", "AutoScalingGroups"):
+        base = next(Group.of(group).specifications, None)  # the others are overrides
+        if base is None:
+            others["launch configurations"].append(group["AutoScalingGroupName"])
+        elif any(base.is_of(template) for template in templates):
+            kept.append(group)
+        else:
+            others["other launch templates"].append(group["AutoScalingGroupName"])
+    return kept, [_left_out(kind, names) for kind, names in others.items()]
+
+
+def _left_out(kind: str, names: list[str]) -> str:
+    shown = ", ".join(map(printable, names[:_NAMED]))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"left out, groups of {kind}: {shown}{more}"
+
+
+_NAMED = 5
+
+
+def _as_the_cli_prints_it(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()

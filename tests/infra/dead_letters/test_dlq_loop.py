@@ -1,0 +1,179 @@
+"""The documented loop, by hand: from a fault to an empty queue, on `ami-reactor local`."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.support.builders import REGION, a_world, backup_completed
+from tests.support.messages import throttled
+from tests.support.paths import ROOT, TESTS
+
+SESSION = TESTS / "dead_letters.console"
+PROGRAMS = Path(sys.executable).parent
+DLQ = [sys.executable, "-m", "infra.cli", "dlq"]
+DEADLINE_SECONDS = 60
+LETTERS = 5
+VARYING = (
+    (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "ID"),
+    (re.compile(r"\d{4}-\d\d-\d\d-\d{6}"), "TIME"),
+)
+
+
+@pytest.fixture
+def local(tmp_path):
+    """Serve a world; the environment of those who talk to it."""
+    servers = []
+
+    def serve(world):
+        command = [sys.executable, "-m", "infra.cli", "local", "--port", "0", "--world", str(world)]
+        server = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        servers.append(server)
+        return {
+            "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
+            "HOME": str(tmp_path),
+            "COLUMNS": "80",
+            "AWS_ENDPOINT_URL": server.stderr.readline().partition(" on ")[2].split()[0],
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+        }
+
+    yield serve
+    for server in servers:
+        server.terminate()
+        server.communicate(timeout=DEADLINE_SECONDS)
+
+
+def steps():
+    """Each command of the session, with what it prints; `> ` goes on with a command."""
+    for step in f"\n{SESSION.read_text()}".split("\n$ ")[1:]:
+        lines = step.splitlines()
+        count = 1 + sum(line.startswith("> ") for line in lines)
+        command = [lines[0], *(line.removeprefix("> ") for line in lines[1:count])]
+        yield "\n".join(command), "\n".join(lines[count:])
+
+
+def comparable(text):
+    for pattern, instead in VARYING:
+        text = pattern.sub(instead, text)
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+@pytest.mark.skipif(not (PROGRAMS / "aws").exists(), reason="pip install awscli")
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_the_loop_prints_what_is_documented(local, tmp_path):
+    environment = local(ROOT / "infra" / "stories" / "nightly" / "world.json")
+
+    for command, shown in steps():
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+        assert comparable(done.stdout) == comparable(shown), command
+        assert done.returncode == 0, command
+
+
+def test_the_readme_shows_the_loop():
+    assert SESSION.read_text() in (ROOT / "README.md").read_text()
+
+
+def test_a_process_that_is_interrupted_leaves_every_letter_that_was_not_accepted(local, tmp_path):
+    letters = [throttled(backup_completed() | {"id": f"event-{n}"}) for n in range(LETTERS)]
+    world = tmp_path / "world.json"
+    world.write_text(json.dumps(a_world(DeadLetters=letters)))
+    environment = local(world)
+    # five seconds between two letters: the signal comes in time, however busy the machine is
+    command = [*DLQ, "redrive", "--all", "--yes", "--rate", "0.2"]
+
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        printed = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest, said = process.communicate(timeout=DEADLINE_SECONDS)
+
+    redriven = set(re.findall(r"^redriven (\S{36})", printed + rest, re.MULTILINE))
+    assert process.returncode == 1
+    assert "interrupted" in rest
+    assert "Traceback" not in said
+    assert 0 < len(redriven) < LETTERS
+    assert visible(environment) == LETTERS - len(redriven)
+
+
+def test_json_reaches_the_pipe_though_somebody_watches_the_terminal(local, tmp_path):
+    world = tmp_path / "world.json"
+    world.write_text(json.dumps(a_world(DeadLetters=[throttled()])))
+    environment = local(world)
+    watched, terminal = pty.openpty()
+
+    done = subprocess.run(
+        [*DLQ, "list", "--json"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        timeout=DEADLINE_SECONDS,
+        check=True,
+    )
+
+    os.close(terminal)
+    assert json.loads(done.stdout)["verdict"] == "replayable"
+    assert b"reading" in os.read(watched, 10_000)
+
+
+@pytest.mark.parametrize(("answer", "left", "status"), [("y", 0, 0), ("n", 1, 1)])
+def test_letters_are_dropped_once_a_person_has_said_yes(local, tmp_path, answer, left, status):
+    world = tmp_path / "world.json"
+    world.write_text(json.dumps(a_world(DeadLetters=[throttled()])))
+    environment = local(world)
+    listed = subprocess.check_output([*DLQ, "list", "--json"], cwd=ROOT, env=environment)
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, f"{answer}\n".encode())
+
+    done = subprocess.run(
+        [*DLQ, "drop", json.loads(listed)["message_id"], "--to", str(tmp_path / "dropped.jsonl")],
+        cwd=ROOT,
+        env=environment,
+        stdin=terminal,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
+
+    assert f"Region {REGION}\nDrop 1 letter? [y/N]" in done.stderr
+    assert (done.returncode, visible(environment)) == (status, left)
+    assert (tmp_path / "dropped.jsonl").exists() == (answer == "y")
+
+
+def visible(environment):
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=REGION,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    [url] = sqs.list_queues()["QueueUrls"]
+    name = "ApproximateNumberOfMessages"
+    return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])

@@ -1,0 +1,227 @@
+"""`ami-reactor local`: the embedded AWS as a server, with a real client in another process."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.support.builders import FOLLOWS_INSTANCE, INSTANCE, REGION, a_world, ami_state, tag_list
+
+COMMAND = [sys.executable, "-m", "infra.cli", "local", "--port", "0"]
+DEADLINE_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The command as users run it; its URL."""
+    world = tmp_path_factory.mktemp("local") / "world.json"
+    world.write_text(json.dumps(a_world(templates=[], versions=[])))
+    with subprocess.Popen(
+        [*COMMAND, "--world", str(world)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        said = process.stderr.readline()
+        yield said.partition(" on ")[2].split()[0]
+        process.terminate()
+        _, rest = process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == 0
+    assert "Traceback" not in rest
+
+
+@pytest.fixture
+def aws(server):
+    """The real AWS CLI, pointed at the server."""
+    program = shutil.which("aws", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("the AWS CLI is not installed: pip install awscli")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_ENDPOINT_URL": server,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }
+
+    def run(*arguments):
+        done = subprocess.run(
+            [program, *arguments, "--output", "json"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout or "null")
+
+    return run
+
+
+def call(url, method, body=None):
+    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{url}/reactor/faults", data=data, method=method)
+    with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
+        return answer.status, answer.read()
+
+
+def client(server, service):
+    return boto3.client(
+        service,
+        endpoint_url=server,
+        region_name=REGION,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+
+
+def test_the_aws_cli_sees_the_default_move(aws):
+    tags = {"ResourceType": "launch-template", "Tags": tag_list(FOLLOWS_INSTANCE)}
+    old, _ = sorted(aws("ec2", "describe-images")["Images"], key=lambda i: i["CreationDate"])
+    template = aws(
+        "ec2",
+        "create-launch-template",
+        "--launch-template-name",
+        "cli",
+        "--launch-template-data",
+        json.dumps({"ImageId": old["ImageId"], "InstanceType": "t3.micro"}),
+        "--tag-specifications",
+        json.dumps([tags]),
+    )["LaunchTemplate"]["LaunchTemplateId"]
+    instance = aws("ec2", "run-instances", "--image-id", old["ImageId"])["Instances"][0]
+    follow = f"{INSTANCE} {instance['InstanceId']}"
+    aws(
+        "ec2",
+        "create-tags",
+        "--resources",
+        template,
+        "--tags",
+        json.dumps([{"Key": "ami-reactor:source-instance", "Value": follow}]),
+    )
+    image = aws("ec2", "create-image", "--instance-id", instance["InstanceId"], "--name", "new")
+    event = ami_state(image["ImageId"])
+
+    entry = {
+        "Source": event["source"],
+        "DetailType": event["detail-type"],
+        "Detail": json.dumps(event["detail"]),
+        "Resources": event["resources"],
+    }
+    put = aws("events", "put-events", "--entries", json.dumps([entry]))
+
+    assert put["FailedEntryCount"] == 0
+    described = aws(
+        "ec2",
+        "describe-launch-template-versions",
+        "--launch-template-id",
+        template,
+        "--versions",
+        "$Default",
+    )
+    [version] = described["LaunchTemplateVersions"]
+    assert version["VersionNumber"] == 2
+    assert version["LaunchTemplateData"] == {
+        "ImageId": image["ImageId"],
+        "InstanceType": "t3.micro",
+    }
+
+
+def test_the_stack_can_be_asked_where_things_are(server):
+    [stack] = client(server, "cloudformation").describe_stacks(StackName="ami-reactor")["Stacks"]
+
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    assert outputs["FunctionName"] == "ami-reactor"
+    queue = client(server, "sqs").get_queue_attributes(QueueUrl=outputs["DeadLetterQueueUrl"])
+    assert queue["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_injected_errors_dead_letter_an_event_and_can_be_cleared(server):
+    fault = {"operation": "DescribeLaunchTemplates", "code": "UnauthorizedOperation", "times": 99}
+    assert call(server, "POST", fault)[0] == 204
+    assert json.loads(call(server, "GET")[1])[0] == fault
+    entry = {"Source": "ami-reactor", "DetailType": "Reconcile Requested", "Detail": "{}"}
+    client(server, "events").put_events(Entries=[entry])
+    assert call(server, "DELETE")[0] == 204
+
+    sqs = client(server, "sqs")
+    url = sqs.get_queue_url(QueueName="ami-reactor-dead-letters")["QueueUrl"]
+    [letter] = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert "missing permission: ec2:DescribeLaunchTemplates (the function's role)" in letter["Body"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "must be {"),
+        (b"[]", "must be {"),
+        (b"not json", "must be {"),
+        (b"[" * 100_000, "must be {"),
+        (b'{"operation":' * 100_000, "must be {"),
+        ({"operation": "CreateTags"}, "must be {"),
+        ({"operation": "CreateTags", "code": "x", "time": 3}, "must be {"),
+        ({"operation": 1, "code": "x"}, "operation: must be"),
+        ({"operation": "CreateTag", "code": "x"}, "did you mean CreateTags"),
+        ({"operation": "createlaunchtemplateversion", "code": "x"}, "CreateLaunchTemplateVersion"),
+        ({"operation": "Create\x1b[2JTags", "code": "x"}, "AWS has no Create\\x1b[2JTags"),
+        ({"operation": "SubmitJob", "code": "x"}, "AWS has no SubmitJob"),
+        ({"operation": "CreateTags", "code": "x\x00y"}, "code: must be"),
+        ({"operation": "CreateTags", "code": "x\x1b[2J"}, "code: must be"),
+        ({"operation": "CreateTags", "code": "x</Code><Code>y"}, "code: must be"),
+        ({"operation": "CreateTags", "code": "x\n"}, "code: must be"),
+        ({"operation": "CreateTags", "code": ""}, "code: must be"),
+        ({"operation": "CreateTags", "code": "x" * 1000}, "code: must be"),
+        ({"operation": "CreateTags", "code": None}, "code: must be"),
+        ({"operation": "CreateTags", "code": "x", "times": 0}, "times: must be"),
+        ({"operation": "CreateTags", "code": "x", "times": True}, "times: must be"),
+        ({"operation": "CreateTags", "code": "x", "times": 1.5}, "times: must be"),
+        (b'{"operation": "CreateTags", "code": "x", "times": 1' + b"0" * 5000 + b"}", "must be"),
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_answered_with_what_it_may_be(server, body, said):
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        call(server, "POST", body)
+
+    assert refusal.value.code == 400
+    answer = refusal.value.read().decode()
+    assert said in answer
+    assert answer.removesuffix("\n").isprintable()
+    refusal.value.close()
+    assert call(server, "GET")[1] == b"[]"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["//reactor/faults", "/reactor%2ffaults", "/reactor/faults/", "/reactor/./faults", "/reactor"],
+)
+def test_the_faults_are_at_one_path_only(server, path):
+    fault = json.dumps({"operation": "CreateTags", "code": "AccessDenied"}).encode()
+
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        urllib.request.urlopen(f"{server}{path}", data=fault, timeout=DEADLINE_SECONDS)
+
+    assert refusal.value.code in {403, 404}
+    refusal.value.close()
+    assert call(server, "GET")[1] == b"[]"
+
+
+def test_it_listens_on_the_loopback_address_only(server):
+    assert server.startswith("http://127.0.0.1:")
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(server):
+    port = server.rpartition(":")[2]
+
+    started = time.monotonic()
+    done = subprocess.run(
+        [*COMMAND[:-1], port], capture_output=True, text=True, check=False, timeout=DEADLINE_SECONDS
+    )
+
+    assert time.monotonic() - started < DEADLINE_SECONDS
+    assert done.returncode == 2
+    assert f"port {port} is taken" in done.stderr
+    assert "Traceback" not in done.stderr

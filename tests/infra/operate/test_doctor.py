@@ -1,0 +1,480 @@
+"""`ami-reactor doctor`, on the embedded AWS."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from moto.awslambda.models import lambda_backends
+from moto.backup.models import backup_backends
+from moto.iam.models import iam_backends
+
+from infra.embedded.stack import transformed
+from infra.embedded.world.seed import read_world, seed
+from infra.operate.doctor import RULES
+from infra.operate.permissions import ACTIONS
+from models.events import DETAIL_TYPES
+from tests.support.builders import (
+    ACCOUNT,
+    INSTANCE,
+    NEW,
+    NOON,
+    OLD,
+    REGION,
+    a_template,
+    a_version,
+    a_world,
+    ami_state,
+    an_image,
+    backup_completed,
+    image_arn,
+    reconcile,
+    tags_changed,
+    template_arn,
+)
+from tests.support.fleets import a_group, default_image, run
+
+
+def a_sound_world(**more: Any) -> dict[str, Any]:
+    return a_world(an_image(OLD), AutoScalingGroups=[a_group()], **more)
+
+
+def lines() -> dict[str, dict[str, str]]:
+    return {line["what"]: line for line in run("doctor", "--json").lines}
+
+
+def line_with(words: str) -> dict[str, str]:
+    [line] = [line for what, line in lines().items() if words in what]
+    return line
+
+
+def test_where_all_is_well_it_says_so_line_by_line(stage_with):
+    staged = stage_with(a_sound_world())
+    for event in (backup_completed(OLD), ami_state(OLD), reconcile()):
+        staged.delivery.deliver(event)
+    staged.delivery.deliver(tags_changed(template_arn("lt-0123456789abcdef0"), "ami-reactor"))
+
+    ran = run("doctor")
+
+    assert ran.status == 0
+    assert ran.stdout.startswith("account 111122223333 · Region ap-northeast-2\n")
+    for what in (
+        "well the stack ami-reactor is CREATE_COMPLETE since",
+        "well all 5 rules are enabled",
+        "well the function is there: code",
+        "well what the function fails on is tried three times, and kept",
+        "well its role allows what it needs, and keeps off templates that are held: IAM says so",
+        "well dead letters: 0",
+        *(f"well the last {kind}: 20" for kind in DETAIL_TYPES),
+        "well templates that are sound, with their groups: 1",
+    ):
+        assert what in ran.words
+
+
+def test_an_event_that_never_came_is_to_be_looked_at_and_no_failure(stage_with):
+    stage_with(a_sound_world())
+
+    assert line_with("no Backup Job State Change in 14 days")["state"] == "look"
+    assert run("doctor").status == 0
+
+
+def test_without_a_stack_the_templates_are_examined_all_the_same(account_with):
+    account_with(a_sound_world())
+
+    ran = run("doctor")
+
+    assert ran.status == 1
+    assert "bad there is no stack ami-reactor in ap-northeast-2 fix: deploy it" in ran.words
+    assert "well templates that are sound" in ran.words
+    assert "unknown" not in ran.words
+
+
+def test_a_disabled_rule_is_named_with_the_command_that_enables_it(stage_with):
+    staged = stage_with(a_sound_world())
+    staged.session.client("events").disable_rule(Name="ami-reactor-backup-completed")
+
+    line = line_with("the rule ami-reactor-backup-completed is disabled")
+
+    assert line["state"] == "bad"
+    assert line["fix"] == "aws events enable-rule --name ami-reactor-backup-completed"
+    assert run("doctor").status == 1
+
+
+def test_a_missing_rule_is_named(stage_with):
+    staged = stage_with(a_sound_world())
+    events = staged.session.client("events")
+    targets = events.list_targets_by_rule(Rule="ami-reactor-image-tagged")["Targets"]
+    events.remove_targets(Rule="ami-reactor-image-tagged", Ids=[t["Id"] for t in targets])
+    events.delete_rule(Name="ami-reactor-image-tagged")
+
+    assert line_with("the rule ami-reactor-image-tagged is missing")["state"] == "bad"
+
+
+def test_what_the_functions_role_lacks_is_named(stage_with):
+    stage_with(a_sound_world())
+    for role in iam_backends[ACCOUNT]["aws"].roles.values():
+        for name, document in role.policies.items():
+            role.policies[name] = document.replace("ec2:ModifyLaunchTemplate", "ec2:Nothing")
+
+    assert line_with("its role lacks ec2:ModifyLaunchTemplate")["state"] == "bad"
+
+
+def test_dead_letters_are_bad_and_lead_on(stage_with):
+    stage_with(a_sound_world(DeadLetters=[{"Body": "{}"}]))
+
+    line = line_with("dead letters: 1")
+
+    assert (line["state"], line["fix"]) == ("bad", "ami-reactor dlq list")
+
+
+def test_a_warm_pool_is_something_to_look_at_and_no_failure(stage_with):
+    stage_with(a_world(AutoScalingGroups=[a_group(WarmPoolConfiguration={"MinSize": 2})]))
+
+    line = line_with("the group web: it has a warm pool")
+
+    assert line["state"] == "look"
+    assert "aws autoscaling delete-warm-pool --auto-scaling-group-name web" in line["fix"]
+
+
+@pytest.mark.parametrize(
+    ("world", "what", "fix"),
+    [
+        pytest.param(
+            {"templates": [a_template(tags={"ami-reactor": "on"})]},
+            "web: misconfigured: no selector",
+            "ami-reactor follow web",
+            id="selectors",
+        ),
+        pytest.param(
+            {"versions": [a_version(), a_version(number=2, InstanceType="m5.large")]},
+            "web: version 2 is the latest and not the default (1)",
+            "make it the default, or delete it: aws ec2 modify-launch-template",
+            id="latest is not default",
+        ),
+        pytest.param(
+            {"AutoScalingGroups": [a_group(version="1")]},
+            "the group web: it launches version 1 for ever",
+            "aws autoscaling update-auto-scaling-group",
+            id="a group that does not follow",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_template_is_one_line_with_its_fix(stage_with, world, what, fix):
+    stage_with(a_sound_world() | a_world(an_image(OLD), **world))
+
+    line = line_with(what)
+
+    assert line["state"] == "bad"
+    assert line["fix"].startswith(fix)
+
+
+@pytest.mark.parametrize(
+    ("operation", "gap"),
+    [
+        ("DescribeStacks", "cloudformation:DescribeStacks"),
+        ("ListRules", "events:ListRules"),
+        ("FilterLogEvents", "logs:FilterLogEvents"),
+        ("DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingGroups"),
+    ],
+)
+def test_what_may_not_be_looked_at_is_named_and_the_rest_is_examined(stage_with, operation, gap):
+    staged = stage_with(a_sound_world())
+    staged.faults.inject(operation, "AccessDenied", times=99)
+
+    ran = run("doctor", "--json")
+
+    assert ran.status == 1
+    unknown = [line["what"] for line in ran.lines if line["state"] == "unknown"]
+    assert unknown
+    assert all(gap in what for what in unknown)
+    assert len(ran.lines) > len(unknown)
+
+
+def test_the_doctor_knows_every_rule_and_action_of_the_stack():
+    resources = transformed()["Resources"]
+    waking = {
+        name
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Events::Rule" and "Condition" not in resource
+    }
+    statements = resources["Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    actions = [action for one in statements for action in _listed(one["Action"])]
+
+    assert set(RULES) == waking
+    assert sorted(ACTIONS) == sorted(actions)
+
+
+# -- the function, and what wakes it ---------------------------------------------------------------
+
+PAUSED = "the function ami-reactor is paused: its reserved concurrency is 0"
+
+
+def test_a_paused_function_is_told_with_the_command_that_ends_it(stage_with):
+    staged = stage_with(a_sound_world())
+    functions = staged.session.client("lambda")
+    functions.put_function_concurrency(FunctionName="ami-reactor", ReservedConcurrentExecutions=0)
+
+    line = line_with(PAUSED)
+
+    assert (line["state"], line["name"]) == ("bad", "function")
+    assert line["fix"] == (
+        "aws lambda put-function-concurrency --function-name ami-reactor"
+        " --reserved-concurrent-executions 1"
+    )
+    shown = run("status")
+    assert shown.stdout.splitlines()[1].startswith(PAUSED)
+    assert "--reserved-concurrent-executions 1\n" in shown.stdout
+    assert PAUSED in run("status", "--json").stderr
+    functions.put_function_concurrency(FunctionName="ami-reactor", ReservedConcurrentExecutions=1)
+    assert PAUSED not in run("status").stdout
+
+
+RULE = "ami-reactor-image-tagged"
+ELSEWHERE = "arn:aws:sqs:ap-northeast-2:111122223333:of-another-team"
+
+
+def _without_its_target(staged: Any) -> None:
+    events = staged.session.client("events")
+    events.remove_targets(Rule=RULE, Ids=["reactor"])
+
+
+def _target(**changed: Any) -> Any:
+    def change(staged: Any) -> None:
+        events = staged.session.client("events")
+        targets = {t["Id"]: t for t in events.list_targets_by_rule(Rule=RULE)["Targets"]}
+        target = {k: v for k, v in (targets["reactor"] | changed).items() if v}
+        events.remove_targets(Rule=RULE, Ids=["reactor"])
+        events.put_targets(Rule=RULE, Targets=[target])
+
+    return change
+
+
+def _invoked(**changed: Any) -> Any:
+    def change(staged: Any) -> None:
+        functions = staged.session.client("lambda")
+        functions.delete_function_event_invoke_config(FunctionName="ami-reactor")
+        if changed:
+            functions.put_function_event_invoke_config(FunctionName="ami-reactor", **changed)
+
+    return change
+
+
+def _stated(**changed: Any) -> Any:
+    """What no request can do here: Lambda itself gives these states."""
+
+    def change(staged: Any) -> None:
+        del staged
+        [function] = lambda_backends[ACCOUNT][REGION].list_functions()
+        configuration = function.get_configuration()
+        vars(function)["get_configuration"] = lambda *_, **__: configuration | changed
+
+    return change
+
+
+QUEUE = "arn:aws:sqs:ap-northeast-2:111122223333:ami-reactor-dead-letters"
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "name"),
+    [
+        pytest.param(_without_its_target, f"{RULE} does not wake the function", "rules", id="no"),
+        pytest.param(
+            _target(Arn="arn:aws:lambda:ap-northeast-2:111122223333:function:another"),
+            f"{RULE} does not wake the function",
+            "rules",
+            id="another function",
+        ),
+        pytest.param(
+            _target(DeadLetterConfig=None), "deliver to nobody", "rules", id="no dead letters"
+        ),
+        pytest.param(
+            _target(DeadLetterConfig={"Arn": ELSEWHERE}),
+            f"deliver to {ELSEWHERE}, which is not the stack's queue",
+            "rules",
+            id="another queue",
+        ),
+        pytest.param(
+            _target(RetryPolicy={"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 86400}),
+            "has MaximumRetryAttempts 3 instead of 185",
+            "rules",
+            id="a rule's retries",
+        ),
+        pytest.param(_invoked(), "has no on-failure destination", "failures", id="not configured"),
+        pytest.param(
+            _invoked(MaximumRetryAttempts=2), "fails on to nobody", "failures", id="no destination"
+        ),
+        pytest.param(
+            _invoked(DestinationConfig={"OnFailure": {"Destination": ELSEWHERE}}),
+            f"fails on to {ELSEWHERE}, which is not the stack's queue",
+            "failures",
+            id="another destination",
+        ),
+        pytest.param(
+            _invoked(
+                MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": QUEUE}}
+            ),
+            "the function has MaximumRetryAttempts 0 instead of 2",
+            "failures",
+            id="the function's retries",
+        ),
+        pytest.param(
+            _stated(State="Failed", StateReason="no such layer"),
+            "the function is Failed: no such layer",
+            "function",
+            id="failed",
+        ),
+        pytest.param(
+            _stated(LastUpdateStatus="Failed", LastUpdateStatusReason="the key is disabled"),
+            "the function's last update failed: the key is disabled",
+            "function",
+            id="update failed",
+        ),
+    ],
+)
+def test_what_keeps_events_from_the_function_is_named(stage_with, change, what, name):
+    staged = stage_with(a_sound_world())
+    change(staged)
+
+    line = line_with(what)
+
+    assert (line["state"], line["name"]) == ("bad", name)
+    assert line["fix"] == "deploy the stack: see the README"
+    assert not [w for w in lines() if w.startswith("all 5 rules")] or name != "rules"
+
+
+def test_images_of_several_instances_are_named_and_no_failure(stage_with):
+    other = "i-0dbdbdbdbdbdbdbdb"
+    by_name = {"ami-reactor": "on", "ami-reactor:image-name": "AwsBackup_*"}
+    world = a_world(
+        an_image(OLD),
+        an_image(NEW, -1, SourceInstanceId=other),
+        templates=[a_template(tags=by_name)],
+        AutoScalingGroups=[a_group()],
+    )
+    stage_with(world)
+
+    line = line_with(f"were made from 2 instances, {INSTANCE}, {other}")
+
+    assert (line["state"], line["name"]) == ("look", "templates")
+    assert run("doctor").status == 0
+
+
+# -- temporary images of AWS Backup ----------------------------------------------------------------
+
+
+def a_recovery_point(image_id: str, hours: float, **fields: Any) -> dict[str, Any]:
+    """A backup of the golden instance, as AWS Backup describes it."""
+    return {
+        "RecoveryPointArn": image_arn(image_id),
+        "ResourceArn": f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{INSTANCE}",
+        "CreationDate": (NOON + timedelta(hours=hours)).timestamp(),
+        "BackupVaultName": "nightly",
+        "VaultType": "BACKUP_VAULT",
+        "Lifecycle": {"DeleteAfterDays": 35},
+        **fields,
+    }
+
+
+TEMPORARY = {"Lifecycle": {"DeleteAfterEvent": "DELETE_AFTER_COPY"}}
+AIR_GAPPED = {
+    "VaultType": "LOGICALLY_AIR_GAPPED_BACKUP_VAULT",
+    "BackupVaultName": "vault",
+    "RecoveryPointArn": "arn:aws:backup:ap-northeast-2:111122223333:recovery-point:1",
+}
+
+
+@pytest.mark.parametrize(
+    ("points", "said"),
+    [
+        pytest.param([], None, id="no backups"),
+        pytest.param([a_recovery_point(OLD, 0)], None, id="an image that stays"),
+        pytest.param(
+            [a_recovery_point(OLD, 0), a_recovery_point(NEW, 1, **TEMPORARY)],
+            f"{NEW} of 2026-06-15T13:00:00.000Z, is temporary",
+            id="the newest is temporary",
+        ),
+        pytest.param(
+            [a_recovery_point(OLD, 0, **TEMPORARY), a_recovery_point(NEW, 1)],
+            None,
+            id="an older one is temporary",
+        ),
+        pytest.param(
+            [a_recovery_point(NEW, 1, **AIR_GAPPED)],
+            "is in the air-gapped vault vault alone",
+            id="deleted already",
+        ),
+        pytest.param(
+            [a_recovery_point(OLD, 0), a_recovery_point(NEW, 1, **AIR_GAPPED)],
+            None,
+            id="a copy of an image that stays",
+        ),
+    ],
+)
+def test_a_golden_instance_whose_images_are_temporary_is_named(stage_with, points, said):
+    stage_with(a_sound_world())
+    vars(backup_backends[ACCOUNT][REGION])["recovery_points"] = points
+
+    found = [line for line in lines().values() if line["name"] == "backups"]
+
+    assert [line["state"] for line in found] == (["bad"] if said else [])
+    if said:
+        assert found[0]["what"].startswith(f"{INSTANCE}: its newest ")
+        assert said in found[0]["what"]
+        assert "no logically air-gapped vault" in found[0]["fix"]
+
+
+@pytest.mark.parametrize("operation", ["ListRecoveryPointsByResource", "DescribeRecoveryPoint"])
+def test_without_permission_for_backups_that_is_said_and_no_failure(stage_with, operation):
+    staged = stage_with(a_sound_world())
+    vars(backup_backends[ACCOUNT][REGION])["recovery_points"] = [a_recovery_point(OLD, 0)]
+    staged.faults.inject(operation, "AccessDeniedException", times=99)
+
+    line = line_with("not looked for temporary images")
+
+    assert line["state"] == "look"
+    assert f"missing permission: backup:{operation} (your credentials)" in line["what"]
+    assert run("doctor").status == 0
+
+
+def test_a_temporary_image_comes_and_goes_and_the_group_ends_where_it_can_launch(stage_with):
+    """Available, promoted, deregistered within minutes: as a night with such a plan goes."""
+    staged = stage_with(a_sound_world())
+    ec2 = staged.session.client("ec2")
+    made = []
+    for night in range(2):
+        image_id = f"ami-{night:017x}"
+        more = a_world(an_image(image_id, 24 * night + 1), templates=[], versions=[])
+        seed(read_world(json.dumps(more), "more"))
+        staged.delivery.deliver(backup_completed(image_id))
+        staged.delivery.deliver(ami_state(image_id))
+        made.append(default_image())
+        ec2.deregister_image(ImageId=image_id)
+        staged.delivery.deliver(ami_state(image_id, "deregistered"))
+        made.append(default_image())
+
+    assert made == [f"ami-{0:017x}", OLD, f"ami-{1:017x}", OLD]
+    scaling = staged.session.client("autoscaling")
+    scaling.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=1)
+    assert [r["Instances"][0]["ImageId"] for r in ec2.describe_instances()["Reservations"]] == [OLD]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_the_function_of_a_stack_of_another_name_is_found_from_its_outputs(stage_with):
+    staged = stage_with(a_sound_world())
+    document = {
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {
+            "FunctionName": {"Value": "ami-reactor"},
+            "DeadLetterQueueUrl": {"Value": staged.stack.queue_url},
+        },
+    }
+    staged.session.client("cloudformation").create_stack(
+        StackName="StackSet-ami-reactor-0a1b2c3d", TemplateBody=json.dumps(document)
+    )
+
+    ran = run("doctor", "--stack", "StackSet-ami-reactor-0a1b2c3d")
+
+    assert "well the function is there: code" in ran.words

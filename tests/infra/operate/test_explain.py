@@ -1,0 +1,223 @@
+"""`ami-reactor explain`, on the embedded AWS."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.builders import (
+    FOLLOWS_INSTANCE,
+    HELD,
+    INSTANCE,
+    NEW,
+    NEWER,
+    OLD,
+    TEMPLATE,
+    a_template,
+    a_version,
+    a_world,
+    an_image,
+    at,
+    backup_completed,
+)
+from tests.support.fleets import Ran, a_group, run
+
+MEMBER = "i-0aaaaaaaaaaaaaaa1"
+OTHER = "ami-0e00e00000000000e"
+
+
+def said(ran: Ran) -> str:
+    """All statements of the tree, whatever the fold."""
+    return " ".join(ran.words.replace("├──", "").replace("└──", "").replace("│", "").split())
+
+
+def images(**of_new: Any) -> list[dict[str, Any]]:
+    return [an_image(OLD), an_image(NEW, 1, **of_new), an_image(NEWER, 2)]
+
+
+def test_a_template_from_its_tags_to_what_would_be_done(account_with):
+    account_with(a_world(*images(), AutoScalingGroups=[a_group()]))
+
+    ran = run("explain", "web")
+
+    assert ran.stdout.startswith(f"web ({TEMPLATE})\n")
+    for statement in (
+        f"follows images made from {INSTANCE}, no copies",
+        f"new instances launch {OLD} of 2026-06-15T12:00:00.000Z: version 1",
+        "that version was made on 2026-06-14T12:00:00.000Z by root",
+        "images that its tags select: 3, of which may be taken: 3",
+        "the group web follows; its instances: 0",
+        "so the reactor would promote it: newer-image:",
+    ):
+        assert statement in said(ran)
+
+
+@pytest.mark.parametrize(
+    ("of_new", "verdict"),
+    [
+        ({}, "newer than the one in force, but not the newest"),
+        ({"State": "disabled"}, "not-available"),
+        ({"Architecture": "arm64"}, "other-architecture"),
+        (
+            {"tags": {"ami-reactor-state:quarantine": "jane 2026-06-14T03:00Z: panic"}},
+            "quarantined: jane since 2026-06-14 03:00Z: panic",
+        ),
+    ],
+)
+def test_each_image_with_what_speaks_for_it_or_against_it(account_with, of_new, verdict):
+    account_with(a_world(*images(**of_new)))
+
+    statements = said(run("explain", "web"))
+
+    assert f"{NEWER} of {at(2)}: the newest, and it would be taken" in statements
+    assert f"{NEW} of {at(1)}: {verdict}" in statements
+    assert f"{OLD} of {at(0)}: in force" in statements
+
+
+def test_a_hold_and_what_it_keeps_away(account_with):
+    account_with(a_world(*images(), templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)]))
+
+    statements = said(run("explain", "web"))
+
+    assert "held: jane: load test" in statements
+    assert f"{NEWER} of {at(2)}: the newest, and it is kept from it: held" in statements
+
+
+def test_the_event_that_moved_it_is_named(stage_with):
+    staged = stage_with(a_world())
+    staged.delivery.deliver(backup_completed())
+
+    statements = said(run("explain", "web"))
+
+    assert "by the event Backup Job State Change dafac799-9b88-0134-26b7-fef4d54a134f" in statements
+    assert f"the newest image it was ever on: {NEW} {at(1)}" in statements
+
+
+def test_what_is_not_in_the_log_is_told_as_far_as_ec2_knows(stage_with):
+    stage_with(
+        a_world(templates=[a_template(default=2)], versions=[a_version(), a_version(NEW, 2)])
+    )
+
+    ran = run("explain", "web")
+
+    assert "made the default; the function's log does not tell: CloudTrail's" in said(ran)
+    assert "somebody" not in said(ran)
+
+
+def test_a_rollback_is_told_as_such(stage_with):
+    stage_with(
+        a_world(templates=[a_template(default=2)], versions=[a_version(), a_version(NEW, 2)])
+    )
+    run("rollback", "web", "--yes")
+
+    assert "made the default by a rollback of version 2" in said(run("explain", "web"))
+
+
+def test_a_log_that_may_not_be_read_is_a_gap(account_with):
+    account_with(a_world())
+
+    ran = run("explain", "web")
+
+    assert ran.status == 1
+    assert "not read: filter log events: ResourceNotFoundException" in ran.stderr
+    assert "so the reactor would promote it" in said(ran)
+
+
+def test_a_misconfigured_template(account_with):
+    account_with(a_world(templates=[a_template(tags={"ami-reactor": "maybe"})]))
+
+    statements = said(run("explain", "web"))
+
+    assert "ami-reactor: may be on or observe" in statements
+    assert "so the reactor would refuse: misconfigured" in statements
+
+
+def test_a_group_and_then_its_template(account_with):
+    account_with(a_world(AutoScalingGroups=[a_group("front", "1")]))
+
+    statements = said(run("explain", "front"))
+
+    assert statements.startswith("the group front does not follow; its instances: 0")
+    assert "fix: aws autoscaling update-auto-scaling-group" in statements
+    assert f"web ({TEMPLATE})" in statements
+
+
+def test_an_instance_that_is_behind(account_with):
+    account_with(
+        a_world(
+            AutoScalingGroups=[a_group("front", instances={MEMBER: "1"})],
+            Instances=[{"InstanceId": MEMBER, "ImageId": NEW}],
+        )
+    )
+
+    statements = said(run("explain", MEMBER))
+
+    assert statements.startswith(f"{MEMBER} runs {NEW}")
+    assert f"from version 1 of {TEMPLATE} by the group front" in statements
+    assert f"a new instance would launch {OLD} instead" in statements
+
+
+def test_an_instance_that_nobody_here_launched(account_with):
+    account_with(a_world(Instances=[{"InstanceId": MEMBER, "ImageId": NEW}]))
+
+    assert "no followed template launched it" in said(run("explain", MEMBER))
+
+
+def test_an_image_and_each_template_that_it_concerns(account_with):
+    by_name = {"ami-reactor": "on", "ami-reactor:image-name": "nothing-*"}
+    other = "lt-0aaaaaaaaaaaaaaa3"
+    account_with(
+        a_world(
+            *images(),
+            templates=[a_template(), a_template(other, "other", tags=by_name)],
+            versions=[a_version(), a_version(template_id=other)],
+            Instances=[{"InstanceId": MEMBER, "ImageId": NEWER}],
+        )
+    )
+
+    statements = said(run("explain", NEWER))
+
+    assert f"made from {INSTANCE}" in statements
+    assert "instances that run it: 1" in statements
+    assert statements.endswith("web: the newest, and it would be taken")
+
+
+def test_an_image_that_nobody_follows(account_with):
+    stranger = an_image(OTHER, Name="golden") | {"SourceInstanceId": "i-0bbbbbbbbbbbbbbb1"}
+    account_with(a_world(*images(), stranger))
+
+    assert "no followed template selects it" in said(run("explain", OTHER))
+
+
+def test_many_images_are_not_all_listed(account_with):
+    many = [an_image(f"ami-{n:017x}", n) for n in range(30)]
+    account_with(a_world(an_image(OLD, -1), *many))
+
+    assert "and 11 older ones" in said(run("explain", "web"))
+
+
+def test_for_pipes_one_object(account_with):
+    account_with(a_world())
+
+    [line] = run("explain", "web", "--json").lines
+
+    assert line["what"] == f"web ({TEMPLATE})"
+    assert line["below"][-1]["mood"] == "good"
+
+
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("we", "we: there is no such launch template; did you mean web?, and no such group"),
+        ("ami-00000000000000000", "there is no such image"),
+        ("i-00000000000000000", "InvalidInstanceID.NotFound"),
+        ("lt-00000000000000000", "InvalidLaunchTemplateId.NotFound"),
+    ],
+)
+def test_what_does_not_exist_is_one_line(account_with, what, why):
+    account_with(a_world())
+
+    ran = run("explain", what)
+
+    assert (ran.status, ran.stdout) == (1, "")
+    assert why in ran.stderr
+    assert ran.stderr.count("\n") == 1

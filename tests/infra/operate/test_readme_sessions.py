@@ -1,0 +1,169 @@
+"""Operating as people do it: the examples of `--help`, the installed command, the README."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from infra.cli import app
+from infra.embedded.stage import stage
+from infra.embedded.world.seed import read_world
+from tests.support.builders import (
+    FOLLOWS_INSTANCE,
+    NEW,
+    OLD,
+    a_template,
+    a_version,
+    a_world,
+    an_image,
+)
+from tests.support.fleets import a_group, run
+from tests.support.paths import ROOT
+
+STORY = ROOT / "infra" / "stories" / "nightly" / "world.json"
+VERBS = (
+    "status",
+    "explain",
+    "follow",
+    "reconcile",
+    "hold",
+    "resume",
+    "rollback",
+    "release",
+    "history",
+    "prune",
+    "doctor",
+)
+SECONDS = 60  # until the server listens, or a command has ended
+
+
+def a_promoted_world() -> dict[str, Any]:
+    return a_world(
+        an_image(OLD),
+        an_image(NEW, 1),
+        templates=[a_template(default=2, tags=FOLLOWS_INSTANCE)],
+        versions=[a_version(), a_version(NEW, 2, hours=2)],
+        AutoScalingGroups=[a_group(instances={"i-0aaaaaaaaaaaaaaa1": "2"})],
+    )
+
+
+# -- the examples of --help ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_example_in_the_help_of_a_verb_runs(stage_with, verb):
+    stage_with(a_promoted_world())
+    helped = re.sub(r"\s+", " ", run(verb, "--help").stdout)
+    [example] = re.findall(r"Example: (ami-reactor .+?) (?:Exit status|╭)", helped)
+
+    ran = run(*shlex.split(example)[1:])
+
+    assert example.startswith(f"ami-reactor {verb}")
+    assert ran.status == 0, ran.stderr
+    assert ran.stdout
+
+
+# -- the installed command -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ami_reactor(tmp_path_factory) -> Iterator[Any]:
+    """The installed command, pointed at an `ami-reactor local`."""
+    program = shutil.which("ami-reactor", path=str(Path(sys.executable).parent))
+    assert program, "pip install -e ."
+    world = tmp_path_factory.mktemp("operate") / "world.json"
+    world.write_text(json.dumps(a_promoted_world()))
+    local = [program, "local", "--port", "0", "--world", str(world)]
+    with subprocess.Popen(local, stderr=subprocess.PIPE, text=True) as server:
+        url = server.stderr.readline().partition(" on ")[2].split()[0]
+        environment = {
+            "PATH": os.environ["PATH"],
+            "COLUMNS": "160",
+            "AWS_ENDPOINT_URL": url,
+            "AWS_DEFAULT_REGION": "ap-northeast-2",
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+        }
+
+        def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [program, *arguments],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+
+        yield command
+        server.terminate()
+        server.wait(timeout=SECONDS)
+
+
+def test_a_night_with_the_installed_command(ami_reactor):
+    for arguments, shown in (
+        (("status",), f"{NEW}"),
+        (("hold", "web", "--reason", "panic", "--yes"), "web is held:"),
+        (("rollback", "web", "--reason", "panic", "--yes"), f"web launches {OLD} again: version 3"),
+        (("explain", "web"), "made the default by a rollback of version 2"),
+        (("release", NEW, "--yes"), f"{NEW} is no longer quarantined"),
+        (("resume", "web", "--yes"), "promoted  web version 3 → 4"),
+        (("history", "web"), "promoted"),
+        (("prune", "web"), "web: nothing to delete"),
+        (("reconcile",), "already-current"),
+        (("follow", "web", "--image-name", "AwsBackup_i-0b*"), "2 images selected"),
+        (("doctor",), "all 5 rules are enabled"),
+    ):
+        ran = ami_reactor(*arguments)
+
+        assert ran.returncode == 0, ran.stderr
+        assert shown in ran.stdout
+        assert "Traceback" not in ran.stderr
+
+
+# -- the README ------------------------------------------------------------------------------------
+
+
+def excerpts() -> list[tuple[str, str]]:
+    """The verbs of operating in the README, and what is shown below each."""
+    section = (ROOT / "README.md").read_text().partition("\n## Operate\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```console\n\$ ami-reactor (.+?)\n(.*?)```", section, re.DOTALL)
+    return [(command, shown) for command, shown in blocks if command.split()[0] in VERBS]
+
+
+def printed(commands: list[str]) -> list[str]:
+    """What the commands print, one after the other, in the world of the story."""
+    with stage(read_world(STORY.read_bytes(), "stories" / "nightly")):
+        return [CliRunner().invoke(app, shlex.split(command)).output for command in commands]
+
+
+def comparable(text: str) -> str:
+    """Without what differs each time, or depends on where a line is folded."""
+    text = re.sub(r"[\s│├└─]", "", text)
+    for pattern in (
+        r"\d{4}-\d\d-\d\dT?\d\d:\d\d(:\d\d\.\d+)?Z",
+        r"(\d+(days?|h|min)|underaminute)(?=old|:|$|made|promoted|rolled)",
+        r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        r"code\S{12}of",
+    ):
+        text = re.sub(pattern, "~", text)
+    return text
+
+
+@pytest.mark.skipif(not excerpts(), reason="the README does not tell of operating yet")
+def test_the_readme_shows_what_operating_prints():
+    commands, shown = zip(*excerpts(), strict=True)
+
+    assert len(commands) >= 8
+    assert [comparable(text) for text in printed(list(commands))] == [
+        comparable(text) for text in shown
+    ]

@@ -1,0 +1,362 @@
+"""`ami-reactor record`: the account's world in a file, from which a replay starts."""
+
+import base64
+import gzip
+import json
+
+import pytest
+
+from infra.embedded.stage import stage
+from infra.embedded.world.seed import read_world
+from infra.replay.anonymize import Anonymous
+from tests.support.builders import (
+    ACCOUNT,
+    FOLLOWS_INSTANCE,
+    NEW,
+    NEWER,
+    OLD,
+    OTHER_TEMPLATE,
+    TEMPLATE,
+    a_template,
+    a_version,
+    a_world,
+    an_image,
+    backup_completed,
+)
+from tests.support.messages import finish, lines, watched
+
+MINE = "123456789012"
+VENDOR = "999988887777"
+OTHER = "999900000001"
+UNRELATED = "ami-0cccccccccccccccc"
+
+
+def a_group(name="web", template_id=TEMPLATE, **fields):
+    return {
+        "AutoScalingGroupName": name,
+        "LaunchTemplate": {"LaunchTemplateId": template_id, "Version": "$Default"},
+        **fields,
+    }
+
+
+@pytest.fixture
+def record(tmp_path):
+    """Run the command; the world that it wrote."""
+
+    def run(*options):
+        file = tmp_path / "world.json"
+        result = finish("record", "--to", str(file), *options)
+        return result, json.loads(file.read_text()) if file.exists() else None
+
+    return run
+
+
+def ids(world, key, name):
+    return {item[name] for item in world[key]}
+
+
+# -- what is in it ---------------------------------------------------------------------------------
+
+
+def test_it_holds_what_is_opted_in_and_no_more(stage_with, record):
+    stranger = an_image(UNRELATED, OwnerId=ACCOUNT) | {"SourceInstanceId": "i-0ffffffffffffffff"}
+    stage_with(
+        a_world(
+            an_image(OLD),
+            an_image(NEW, 1),
+            stranger,
+            templates=[a_template(), a_template(OTHER_TEMPLATE, "api", tags={})],
+            versions=[a_version(), a_version(template_id=OTHER_TEMPLATE)],
+            AutoScalingGroups=[a_group(), a_group("api", OTHER_TEMPLATE)],
+        )
+    )
+
+    result, world = record()
+
+    assert result.exit_code == 0
+    assert ids(world, "LaunchTemplates", "LaunchTemplateId") == {TEMPLATE}
+    assert ids(world, "LaunchTemplateVersions", "LaunchTemplateId") == {TEMPLATE}
+    assert ids(world, "Images", "ImageId") == {OLD, NEW}
+    assert ids(world, "AutoScalingGroups", "AutoScalingGroupName") == {"web"}
+    assert "1 launch template, 1 version, 2 images, 1 group" in result.stdout
+
+
+def test_all_versions_and_every_image_that_they_name_are_in_it(stage_with, record):
+    vendors = an_image(NEWER, OwnerId=VENDOR, Public=True)
+    del vendors["SourceInstanceId"]
+    versions = [a_version(NEWER, 1), *(a_version(OLD, n) for n in range(2, 40))]
+    stage_with(
+        a_world(an_image(OLD), vendors, templates=[a_template(default=39)], versions=versions)
+    )
+
+    _, world = record()
+
+    assert len(world["LaunchTemplateVersions"]) == 39
+    assert ids(world, "Images", "ImageId") == {OLD, NEWER}
+
+
+def test_a_group_is_in_it_whatever_names_its_template(stage_with, record):
+    by_name = {"LaunchTemplateName": "web", "Version": "1"}
+    mixed = {"LaunchTemplate": {"LaunchTemplateSpecification": by_name, "Overrides": []}}
+    groups = [
+        a_group("a", LaunchTemplate=by_name),
+        {"AutoScalingGroupName": "b", "MixedInstancesPolicy": mixed},
+    ]
+    stage_with(a_world(AutoScalingGroups=groups))
+
+    _, world = record()
+
+    assert ids(world, "AutoScalingGroups", "AutoScalingGroupName") == {"a", "b"}
+
+
+@pytest.mark.parametrize("name", ["api", OTHER_TEMPLATE])
+def test_a_template_may_be_named_that_has_not_opted_in(stage_with, record, name):
+    stage_with(
+        a_world(
+            templates=[a_template(), a_template(OTHER_TEMPLATE, "api", tags={})],
+            versions=[a_version(), a_version(template_id=OTHER_TEMPLATE)],
+        )
+    )
+
+    _, world = record("--template", name)
+
+    assert ids(world, "LaunchTemplates", "LaunchTemplateName") == {"api"}
+
+
+def test_a_replay_from_it_does_what_the_account_would_do(record, tmp_path):
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps(backup_completed()))
+    with stage(read_world(json.dumps(a_world()), "world")) as staged:
+        record()
+        there = staged.delivery.deliver(backup_completed()).outcome
+
+    replayed = finish("replay", str(event), "--world", str(tmp_path / "world.json"), "--json")
+
+    [here] = lines(replayed)
+    assert here["templates"] == there["templates"]
+    assert here["templates"][0]["outcome"] == "promoted"
+
+
+def test_it_writes_nothing_to_the_account(stage_with, record):
+    stage_with(a_world())
+
+    with watched() as operations:
+        record()
+
+    assert [name for name in operations if not name.startswith(("Describe", "GetCaller"))] == []
+
+
+# -- account ids -----------------------------------------------------------------------------------
+
+
+def of_my_account(value):
+    return json.loads(json.dumps(value).replace(ACCOUNT, MINE))
+
+
+def test_account_ids_are_replaced_and_strangers_stay_strangers(stage_with, record, tmp_path):
+    script = base64.b64encode(f"docker pull {MINE}.dkr.ecr/app".encode()).decode()
+    location = f"{VENDOR}/golden"
+    vendors = an_image(NEWER, 2, OwnerId=VENDOR, ImageLocation=location, Public=True)
+    versions = [a_version(NEWER, UserData=script)]
+    stage_with(of_my_account(a_world(an_image(NEW, 1), vendors, versions=versions)))
+
+    _, world = record()
+
+    text = (tmp_path / "world.json").read_text()
+    owners = {image["ImageId"]: image["OwnerId"] for image in world["Images"]}
+    data = world["LaunchTemplateVersions"][0]["LaunchTemplateData"]
+    assert MINE not in text
+    assert VENDOR not in text
+    assert world["Account"] == owners[NEW] == ACCOUNT
+    assert owners[NEWER] not in (ACCOUNT, VENDOR)
+    assert ACCOUNT.encode() in base64.b64decode(data["UserData"])
+
+
+def test_account_ids_are_kept_where_that_is_wanted(stage_with, record):
+    stage_with(of_my_account(a_world()))
+
+    _, world = record("--keep-account")
+
+    assert world["Account"] == MINE
+
+
+@pytest.mark.parametrize(
+    ("value", "replaced"),
+    [
+        (f"arn:aws:iam::{MINE}:role/x", f"arn:aws:iam::{ACCOUNT}:role/x"),
+        (f"logs-{MINE}-eu", f"logs-{ACCOUNT}-eu"),
+        (f"{MINE}0", f"{MINE}0"),
+        ("arn:aws:kms:eu-west-1:210987654321:key/x", "arn:aws:kms:eu-west-1:999900000001:key/x"),
+        ({"OwnerId": VENDOR}, {"OwnerId": "999900000001"}),
+        ("build 202606151700", "build 202606151700"),
+        ({"UserData": "H4sIAAAAAAAA"}, {"UserData": "H4sIAAAAAAAA"}),
+        ([1, None, True, 2.5], [1, None, True, 2.5]),
+        (
+            f"{VENDOR}.dkr.ecr.eu-west-1.amazonaws.com/app",
+            f"{OTHER}.dkr.ecr.eu-west-1.amazonaws.com/app",
+        ),
+        (f"https://{VENDOR}.signin.aws.amazon.com/", f"https://{OTHER}.signin.aws.amazon.com/"),
+        (
+            f"https://sqs.eu-west-1.amazonaws.com/{VENDOR}/q",
+            f"https://sqs.eu-west-1.amazonaws.com/{OTHER}/q",
+        ),
+        (
+            f"https://eu-west-1.queue.amazonaws.com/{VENDOR}/q",
+            f"https://eu-west-1.queue.amazonaws.com/{OTHER}/q",
+        ),
+        ("https://example.com/202606151700/q", "https://example.com/202606151700/q"),
+        *(
+            ({key: VENDOR}, {key: OTHER})
+            for key in (
+                "UserId",
+                "SnapshotOwnerId",
+                "ImageOwnerId",
+                "OwnerAccount",
+                "recipientAccountId",
+                "awsAccountId",
+                "aws_account_id",
+                "Owner",
+            )
+        ),
+        ({"UserIds": [VENDOR, MINE]}, {"UserIds": [OTHER, ACCOUNT]}),
+        (
+            {"Description": "202606151700", "Counted": VENDOR},
+            {"Description": "202606151700", "Counted": VENDOR},
+        ),
+        ("1234-5678-9012", "1111-2222-3333"),
+    ],
+)
+def test_an_account_id_is_replaced_where_it_is_one(value, replaced):
+    assert Anonymous(MINE).copy_of(value) == replaced
+
+
+def test_another_account_is_always_the_same_other():
+    [first, second, again] = Anonymous(MINE).copy_of(
+        [{"OwnerId": VENDOR}, {"OwnerId": "210987654321"}, {"OwnerId": VENDOR}]
+    )
+
+    assert first == again != second
+
+
+# -- what can go wrong -----------------------------------------------------------------------------
+
+
+def test_an_account_where_nothing_opted_in_is_one_line(stage_with, record):
+    stage_with(a_world(templates=[a_template(tags={})]))
+
+    result, world = record()
+
+    assert (result.exit_code, world) == (1, None)
+    assert "name one with --template" in result.stderr
+
+
+def test_a_template_that_is_not_there_is_one_line(stage_with, record):
+    stage_with(a_world())
+
+    result, world = record("--template", "we")
+
+    assert (result.exit_code, world) == (1, None)
+    assert "there is no such launch template" in result.stderr
+
+
+def test_a_permission_that_the_operator_lacks_is_one_line(stage_with, record):
+    staged = stage_with(a_world())
+    staged.faults.inject("DescribeAutoScalingGroups", "AccessDenied", 9)
+
+    result, world = record()
+
+    assert (result.exit_code, world) == (1, None)
+    assert "autoscaling:DescribeAutoScalingGroups" in result.stderr
+
+
+def test_what_cannot_be_written_is_one_line(stage_with, tmp_path):
+    stage_with(a_world())
+    (tmp_path / "file").write_text("")
+
+    result = finish("record", "--to", str(tmp_path / "file" / "world.json"))
+
+    assert result.exit_code == 2
+    assert "Not a directory" in result.stderr or "File exists" in result.stderr
+
+
+def test_a_folder_is_no_file(stage_with, tmp_path):
+    stage_with(a_world())
+
+    result = finish("record", "--to", str(tmp_path))
+
+    assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
+    assert "is a folder; name a file" in result.stderr
+
+
+def test_a_group_that_names_a_deleted_version_is_in_it(stage_with, record):
+    staged = stage_with(
+        a_world(
+            templates=[a_template(default=2, tags=FOLLOWS_INSTANCE)],
+            versions=[a_version(), a_version(number=2)],
+            AutoScalingGroups=[
+                a_group(LaunchTemplate={"LaunchTemplateId": TEMPLATE, "Version": "1"})
+            ],
+        )
+    )
+    ec2 = staged.session.client("ec2")
+    ec2.delete_launch_template_versions(LaunchTemplateId=TEMPLATE, Versions=["1"])
+
+    result, world = record()
+
+    assert result.exit_code == 0
+    assert world["AutoScalingGroups"][0]["LaunchTemplate"]["Version"] == "1"
+
+
+def test_groups_that_are_left_out_are_named(stage_with, record):
+    staged = stage_with(
+        a_world(
+            templates=[a_template(), a_template(OTHER_TEMPLATE, "api", tags={})],
+            versions=[a_version(), a_version(template_id=OTHER_TEMPLATE)],
+            AutoScalingGroups=[a_group(), a_group("api", OTHER_TEMPLATE)],
+        )
+    )
+    groups = staged.session.client("autoscaling")
+    groups.create_launch_configuration(
+        LaunchConfigurationName="old", ImageId=OLD, InstanceType="t3.micro"
+    )
+    groups.create_auto_scaling_group(
+        AutoScalingGroupName="old",
+        LaunchConfigurationName="old",
+        MinSize=0,
+        MaxSize=1,
+        AvailabilityZones=["ap-northeast-2a"],
+    )
+
+    result, world = record()
+
+    assert ids(world, "AutoScalingGroups", "AutoScalingGroupName") == {"web"}
+    assert "left out, groups of other launch templates: api" in result.stderr
+    assert "left out, groups of launch configurations: old" in result.stderr
+
+
+# -- what a person must look at --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [(), ("--keep-account",)])
+def test_it_says_how_much_user_data_is_in_it_that_it_cannot_judge(stage_with, record, options):
+    plain = base64.b64encode(b"#!/bin/sh").decode()
+    zipped = base64.b64encode(gzip.compress(b"#!/bin/sh")).decode()
+    texts = [plain, plain, zipped]
+    versions = [a_version(number=n, UserData=text) for n, text in enumerate(texts, start=1)]
+    stage_with(a_world(versions=versions))
+
+    result, world = record(*options)
+
+    said = "user data of 3 versions is in it, of which 1 is compressed or no text: look before you"
+    assert result.exit_code == 0
+    assert said in result.stderr
+    kept = [v["LaunchTemplateData"]["UserData"] for v in world["LaunchTemplateVersions"]]
+    assert zipped in kept
+
+
+def test_it_says_nothing_where_no_user_data_is_in_it(stage_with, record):
+    stage_with(a_world())
+
+    result, _ = record()
+
+    assert "user data" not in result.stderr
