@@ -59,9 +59,9 @@ class Check(Value):
     fix: str = ""
 
 
-DEPLOY = "deploy the stack: see the README"
+DEPLOY = "deploy the stack: see infra/README.md"
 KEEP = "give the instance a backup rule whose target is no logically air-gapped vault"
-NOT_DEPLOYED = "deploy it (README, Deploy), or name it: --stack, --region"
+NOT_DEPLOYED = "deploy it (infra/README.md says how), or name it: --stack, --region"
 
 
 def examined(check: Callable[[], Iterator[Check]], name: str, about: str) -> Iterator[Check]:

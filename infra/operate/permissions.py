@@ -27,7 +27,7 @@ PUT = ("events:PutEvents",)
 SEND = ("sqs:SendMessage",)
 LOG = ("logs:CreateLogStream", "logs:PutLogEvents")
 ACTIONS = DESCRIBE + WRITE + TAG + PUT + SEND + LOG
-"""What the function's role must allow; the README's table has them with their reasons."""
+"""What the function's role must allow; infra/README.md has them with their reasons."""
 
 _SOME_ID = "lt-00000000000000000"
 _FOLLOWS = {f"aws:ResourceTag/{OPT_IN_TAG}": ["on"]}
@@ -76,7 +76,7 @@ class Answer(NamedTuple):
 
 
 def questions(places: Places) -> Iterator[Question]:
-    """The README's nine rows, and what they must not allow."""
+    """The nine rows of infra/README.md, and what they must not allow."""
     template = places.arn("ec2", f"launch-template/{_SOME_ID}")
     logs = f"log-group:/aws/lambda/{places.function}:log-stream:doctor"
     yield Question(DESCRIBE, "*")

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from tests.support.paths import ROOT
 
-OPERATORS = ROOT / "infra" / "requirements.txt"
+OPERATORS = ROOT / "infra" / "cli" / "requirements.txt"
 TOOLS = ROOT / ".ci" / "tools"
 LOCKS = [OPERATORS, TOOLS / "requirements.txt", ROOT / "handlers" / "requirements.txt"]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

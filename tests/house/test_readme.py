@@ -1,6 +1,7 @@
-"""What the README shows is what happens."""
+"""What the READMEs show is what happens, and the face is short."""
 
 import re
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -14,6 +15,17 @@ from tests.support.paths import ROOT
 README = (ROOT / "README.md").read_text()
 CI = (ROOT / ".ci" / "run").read_text()
 INSTANCE_ID = re.compile(r"(?<![a-z])i-[0-9a-f]{17}")
+FACE_LINES = 220
+LINK = re.compile(r"\]\(([^)#:]*)(#[^)]+)?\)")
+MANUALS = [
+    path
+    for room in ("models", "handlers", "infra", "tests")
+    for path in sorted((ROOT / room).rglob("README.md"))
+]
+
+
+def test_the_face_is_read_in_three_minutes():
+    assert len(README.splitlines()) <= FACE_LINES
 
 
 def test_the_first_run_prints_what_the_readme_shows():
@@ -29,9 +41,9 @@ def _comparable(text):
     return [INSTANCE_ID.sub("i-", line.rstrip()) for line in text.strip().splitlines()]
 
 
-@pytest.mark.parametrize("word", [*Reason, *Skip, *Ignored, *Result])
+@pytest.mark.parametrize("word", [*Reason, *Skip, *Ignored, *Result], ids=lambda word: word.value)
 def test_every_reason_and_result_is_explained(word):
-    assert f"`{word.value}`" in README
+    assert f"`{word.value}`" in (ROOT / "models" / "README.md").read_text()
 
 
 def test_ci_runs_the_readmes_test_command():
@@ -42,8 +54,45 @@ def test_ci_runs_the_readmes_test_command():
 def test_every_verb_is_in_the_readme():
     verbs = [command.name or command.callback.__name__ for command in app.registered_commands]
 
-    assert [verb for verb in verbs if f"ami-reactor {verb}" not in README] == []
+    assert [verb for verb in verbs if f"`{verb}`" not in README] == []
 
 
-def test_the_readme_shows_the_loop_that_a_test_runs():
-    assert (ROOT / "tests" / "dead_letters.console").read_text().strip() in README
+@pytest.mark.parametrize(
+    "readme", [ROOT / "README.md", *MANUALS], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_every_link_leads_somewhere(readme):
+    text = readme.read_text()
+    broken = [
+        f"{path}{anchor}"
+        for path, anchor in LINK.findall(text)
+        if not _is_there(readme, path, anchor)
+    ]
+
+    assert broken == []
+
+
+def _is_there(readme: Path, path: str, anchor: str) -> bool:
+    target = readme.parent / path if path else readme
+    if not target.exists():
+        return False
+    return not anchor or anchor.removeprefix("#") in _anchors(target.read_text())
+
+
+def _anchors(text: str) -> set[str]:
+    """What a heading is called in a link: lower case, blanks as dashes, nothing else."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("manual", MANUALS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_manual_begins_with_its_folder_and_what_it_is_for(manual):
+    title, blank, purpose, *_ = manual.read_text().splitlines()
+
+    assert title.startswith("# ")
+    assert (blank, purpose[:1].isupper()) == ("", True)
+
+
+@pytest.mark.parametrize("room", ["models", "handlers", "infra", "tests"])
+def test_each_floor_has_its_manual_and_the_face_links_to_it(room):
+    assert ROOT / room / "README.md" in MANUALS
+    assert f"]({room}/README.md)" in README

@@ -32,7 +32,7 @@ from tests.support.builders import TEMPLATE as TEMPLATE_ID
 from tests.support.paths import ROOT
 
 HERE = Path(__file__).parent
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "infra" / "README.md").read_text()
 MARK = "ami-reactor-state:newest-image"
 TEMPLATES = f"arn:aws:ec2:{REGION}:{ACCOUNT}:launch-template"
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus"

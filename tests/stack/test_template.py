@@ -36,7 +36,7 @@ from tests.support.builders import (
 from tests.support.builders import TEMPLATE as TEMPLATE_ID
 from tests.support.cloudformation import as_text, resources_of
 
-README = (TEMPLATE.parents[1] / "README.md").read_text()
+README = (TEMPLATE.parent / "README.md").read_text()
 OWN_ACCOUNT = [{"Ref": "AWS::AccountId"}]
 DEAD_LETTERS = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
 MARK = "ami-reactor-state:newest-image"

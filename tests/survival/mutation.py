@@ -33,7 +33,7 @@ MODULES = (
 )
 PURE_TESTS = (
     "tests/models/test_decision.py",
-    "tests/models/test_selectors.py",
+    "tests/infra/operate/test_groups.py",
     "tests/survival/test_mutants.py",
 )
 TESTS = (

@@ -15,9 +15,9 @@ import pytest
 
 from tests.support.builders import REGION, a_world, backup_completed
 from tests.support.messages import throttled
-from tests.support.paths import ROOT, TESTS
+from tests.support.paths import ROOT
 
-SESSION = TESTS / "dead_letters.console"
+SESSION = Path(__file__).with_name("dead_letters.console")
 PROGRAMS = Path(sys.executable).parent
 DLQ = [sys.executable, "-m", "infra.cli", "dlq"]
 DEADLINE_SECONDS = 60
@@ -88,8 +88,8 @@ def test_the_loop_prints_what_is_documented(local, tmp_path):
         assert done.returncode == 0, command
 
 
-def test_the_readme_shows_the_loop():
-    assert SESSION.read_text() in (ROOT / "README.md").read_text()
+def test_the_manual_shows_the_loop():
+    assert SESSION.read_text() in (ROOT / "infra" / "dead_letters" / "README.md").read_text()
 
 
 def test_a_process_that_is_interrupted_leaves_every_letter_that_was_not_accepted(local, tmp_path):

@@ -338,7 +338,7 @@ def test_what_keeps_events_from_the_function_is_named(stage_with, change, what, 
     line = line_with(what)
 
     assert (line["state"], line["name"]) == ("bad", name)
-    assert line["fix"] == "deploy the stack: see the README"
+    assert line["fix"] == "deploy the stack: see infra/README.md"
     assert not [w for w in lines() if w.startswith("all 5 rules")] or name != "rules"
 
 

@@ -1,4 +1,4 @@
-"""Operating as people do it: the examples of `--help`, the installed command, the README."""
+"""Operating as people do it: the examples of `--help`, the installed command, the manual."""
 
 import json
 import os
@@ -130,19 +130,19 @@ def test_a_night_with_the_installed_command(ami_reactor):
         assert "Traceback" not in ran.stderr
 
 
-# -- the README ------------------------------------------------------------------------------------
+# -- the manual ------------------------------------------------------------------------------------
 
 
 def excerpts() -> list[tuple[str, str]]:
-    """The verbs of operating in the README, and what is shown below each."""
-    section = (ROOT / "README.md").read_text().partition("\n## Operate\n")[2].partition("\n## ")[0]
-    blocks = re.findall(r"```console\n\$ ami-reactor (.+?)\n(.*?)```", section, re.DOTALL)
+    """The verbs of the manual, and what is shown below each."""
+    manual = (ROOT / "infra" / "operate" / "README.md").read_text()
+    blocks = re.findall(r"```console\n\$ ami-reactor (.+?)\n(.*?)```", manual, re.DOTALL)
     return [(command, shown) for command, shown in blocks if command.split()[0] in VERBS]
 
 
 def printed(commands: list[str]) -> list[str]:
     """What the commands print, one after the other, in the world of the story."""
-    with stage(read_world(STORY.read_bytes(), "stories" / "nightly")):
+    with stage(read_world(STORY.read_bytes(), "story")):
         return [CliRunner().invoke(app, shlex.split(command)).output for command in commands]
 
 
@@ -159,8 +159,7 @@ def comparable(text: str) -> str:
     return text
 
 
-@pytest.mark.skipif(not excerpts(), reason="the README does not tell of operating yet")
-def test_the_readme_shows_what_operating_prints():
+def test_the_manual_shows_what_operating_prints():
     commands, shown = zip(*excerpts(), strict=True)
 
     assert len(commands) >= 8

@@ -1,0 +1,30 @@
+"""The map of the tests is the tree: each path of it is there, and no test module is missing."""
+
+import re
+
+from tests.support.paths import ROOT, TESTS
+
+MAP = (TESTS / "README.md").read_text()
+LINKED = [TESTS / path for path in re.findall(r"\]\(([^)#]+)\)", MAP)]
+FOLDERS = [path for path in LINKED if path.is_dir()]
+
+
+def test_every_path_of_the_map_is_there():
+    assert [path for path in LINKED if not path.exists()] == []
+
+
+def test_every_test_module_is_on_the_map():
+    missing = [
+        path
+        for path in sorted(TESTS.rglob("test_*.py"))
+        if path not in LINKED and not any(folder in path.parents for folder in FOLDERS)
+    ]
+
+    assert missing == []
+
+
+def test_every_module_of_ours_that_the_map_names_is_there():
+    named = re.findall(r"(?<!\[)`((?:models|handlers|infra)/[\w/]+(?:\.py|/))`", MAP)
+
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
