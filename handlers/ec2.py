@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from handlers.aws_errors import translated
 from models.base import Place
 from models.errors import AwsRefused, AwsUnavailable
-from models.image import BACKUP_SOURCE_TAG, Image
-from models.launch_template import MARK_TAG, OPT_IN_TAG, Template, Version
-from models.selectors import Mark, Selectors, read_mark
+from models.image import Image
+from models.launch_template import Template, Version
+from models.selectors import Selectors
+from models.tags import BACKUP_SOURCE_TAG, HIGH_WATER_MARK_TAG, OPT_IN_TAG, HighWaterMark
 from models.version_description import Promotion
 
 if TYPE_CHECKING:
@@ -128,11 +129,11 @@ class Ec2:
             )
             return answer["LaunchTemplate"]["LatestVersionNumber"]
 
-    def set_mark(self, template: Template, mark: Mark) -> None:
-        with translated(f"tagging {template.launch_template_id} with {MARK_TAG}"):
+    def set_mark(self, template: Template, mark: HighWaterMark) -> None:
+        with translated(f"tagging {template.launch_template_id} with {HIGH_WATER_MARK_TAG}"):
             self._client.create_tags(
                 Resources=[template.launch_template_id],
-                Tags=[{"Key": MARK_TAG, "Value": str(mark)}],
+                Tags=[{"Key": HIGH_WATER_MARK_TAG, "Value": str(mark)}],
             )
 
     # -- images ----------------------------------------------------------------------------------
@@ -205,7 +206,7 @@ def description(template: Template, image: Image) -> str:
 
     If the function had to leave the marked image before, it goes on saying so until that is back.
     """
-    source, mark = template.default, read_mark(template.tags.get(MARK_TAG, ""))
+    source, mark = template.default, template.high_water_mark
     missing = None
     if mark is not None and image.creation_date <= mark.creation_date:
         missing = mark.image_id if mark.was_left_for(source) else None

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from handlers.ec2 import Ec2, description
 from handlers.observation import Observation, observe_again
-from models.base import printable
 from models.decision import Decision, Keep, Promote, Reason
 from models.errors import AwsRefused, AwsUnavailable
 from models.image import Image
-from models.launch_template import HOLD_TAG, OPT_IN_TAG, Template, Version
+from models.launch_template import Template, Version
 from models.outcome import TemplateOutcome, failed_after, kept, promoted
-from models.selectors import Mark, Selectors
+from models.selectors import Selectors
+from models.tags import OPT_IN_TAG, HighWaterMark
 
 _TURNS = 10
 """More than versions are made at one time: a loop that goes on is an error, and is tried again."""
@@ -155,7 +155,7 @@ def _keep(ec2: Ec2, seen: Observation, decision: Keep) -> TemplateOutcome:
 
 
 def _may_write(seen: Observation) -> bool:
-    return seen.template.tags.get(OPT_IN_TAG) == "on" and not seen.template.is_held
+    return seen.template.tags.get(OPT_IN_TAG) == "on" and seen.template.hold is None
 
 
 def _remember(ec2: Ec2, seen: Observation, image: Image, returned_by: int | None = None) -> None:
@@ -171,7 +171,7 @@ def _remember(ec2: Ec2, seen: Observation, image: Image, returned_by: int | None
     selectors = seen.selectors
     mark = selectors.mark if isinstance(selectors, Selectors) else None
     if mark is None or image.creation_date > mark.creation_date:
-        wanted = Mark.of(image)
+        wanted = HighWaterMark.of(image)
     elif returned_by is not None and returned_by > (mark.version_number or 0):
         wanted = mark.model_copy(update={"version_number": returned_by})
     else:
@@ -195,12 +195,12 @@ def _taken_away(ec2: Ec2, seen: Observation, error: AwsRefused | AwsUnavailable)
         template = ec2.template(seen.template.launch_template_id)
     except (AwsRefused, AwsUnavailable):
         return None  # then the error that was there first is what is to be said
-    if template.is_held or template.tags.get(OPT_IN_TAG) != "on":
+    if template.hold is not None or template.tags.get(OPT_IN_TAG) != "on":
         return _why_not(template)
     return None
 
 
 def _why_not(template: Template) -> str:
-    if template.is_held:
-        return f"held meanwhile: {printable(template.tags[HOLD_TAG])}"
+    if template.hold is not None:
+        return f"held meanwhile: {template.hold}"
     return f"{OPT_IN_TAG} is no longer on"

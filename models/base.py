@@ -41,12 +41,6 @@ def _iso_8601(value: object) -> object:
     raise ValueError("must be a date such as 2026-06-15T17:00:31.000Z")
 
 
-def _tags(value: object) -> object:
-    if isinstance(value, list):
-        return {tag["Key"]: tag.get("Value", "") for tag in value}
-    return value
-
-
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:")
 
 _IMAGE_ID = r"^ami-[0-9a-f]{8,17}$"
@@ -69,9 +63,6 @@ TemplateId = Annotated[str, StringConstraints(pattern=_TEMPLATE_ID)]
 ReplayName = Annotated[str, StringConstraints(pattern=_REPLAY_NAME)]
 EventId = Annotated[str, StringConstraints(pattern=_EVENT_ID)]
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_iso_8601)]
-
-Tags = Annotated[dict[str, str], BeforeValidator(_tags)]
-"""Tags by key; AWS's own list of `{"Key", "Value"}` is accepted."""
 
 _TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
 

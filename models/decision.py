@@ -7,10 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from models import fit
-from models.base import Value, aws_date, printable
-from models.image import QUARANTINE_TAG, UEFI_PREFERRED, Image, newest
-from models.launch_template import HOLD_TAG, Template, Version
-from models.selectors import Mark, Misconfigured, Selectors
+from models.base import Value, aws_date
+from models.image import UEFI_PREFERRED, Image, newest
+from models.launch_template import Template, Version
+from models.selectors import Misconfigured, Selectors
+from models.tags import QUARANTINE_TAG, HighWaterMark
 
 
 class Reason(StrEnum):
@@ -134,9 +135,8 @@ def settle(template: Template, selectors: Selectors | Misconfigured) -> Keep | S
 
     The default version is looked at where it was read.
     """
-    if template.is_held:
-        why = printable(template.tags[HOLD_TAG]) or "no reason given"
-        return Keep(reason=Reason.HELD, message=why)
+    if template.hold is not None:
+        return Keep(reason=Reason.HELD, message=str(template.hold))
     if template.versions and (template.default.image_id or "").startswith("resolve:"):
         message = "the image comes from a Systems Manager parameter, which somebody else moves"
         return Keep(reason=Reason.IMAGE_BY_PARAMETER, message=message)
@@ -221,7 +221,7 @@ def _nothing_launchable(version: Version, why: str) -> Keep:
 
 def _compare(
     template: Template,
-    mark: Mark | None,
+    mark: HighWaterMark | None,
     current: Image | None,
     candidates: list[Image],
     others: list[_Skipped],

@@ -8,12 +8,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 from pydantic.alias_generators import to_pascal
 
-from models.base import ImageId, Tags, Timestamp, Value
-
-BACKUP_SOURCE_TAG = "aws:backup:source-resource"
-"""AWS Backup's own tag on the images it makes; nobody but AWS can write an `aws:` tag."""
-
-QUARANTINE_TAG = "ami-reactor-state:quarantine"
+from models.base import ImageId, Timestamp, Value
+from models.tags import BACKUP_SOURCE_TAG, Tags
 
 LEGACY_BIOS = "legacy-bios"
 UEFI_PREFERRED = "uefi-preferred"

@@ -6,13 +6,19 @@ from typing import Any
 from pydantic import Field
 from pydantic.alias_generators import to_pascal
 
-from models.base import Tags, TemplateId, Timestamp, Value
+from models.base import TemplateId, Timestamp, Value
 from models.image import Image
+from models.tags import (
+    HIGH_WATER_MARK_TAG,
+    HOLD_TAG,
+    OPT_IN_TAG,
+    HighWaterMark,
+    Stamp,
+    Tags,
+    read_high_water_mark,
+    read_stamp,
+)
 from models.version_description import read_promotion
-
-OPT_IN_TAG = "ami-reactor"
-HOLD_TAG = "ami-reactor-state:hold"
-MARK_TAG = "ami-reactor-state:newest-image"
 
 
 class Version(Value, alias_generator=to_pascal):
@@ -92,8 +98,14 @@ class Template(Value, alias_generator=to_pascal):
         return OPT_IN_TAG in self.tags
 
     @property
-    def is_held(self) -> bool:
-        return HOLD_TAG in self.tags
+    def hold(self) -> Stamp | None:
+        value = self.tags.get(HOLD_TAG)
+        return None if value is None else read_stamp(value)
+
+    @property
+    def high_water_mark(self) -> HighWaterMark | None:
+        """None if there is none yet, or if its tag is malformed."""
+        return read_high_water_mark(self.tags.get(HIGH_WATER_MARK_TAG, ""))
 
     @property
     def default(self) -> Version:

@@ -1,7 +1,6 @@
 """What a launch template says, in its own tags, about the images it follows.
 
-People and Terraform write the `ami-reactor` tags; the reactor and its command line write the
-`ami-reactor-state:` tags. A value that is none of the allowed ones is reported, never guessed.
+A value that is not one of the allowed ones is reported, never guessed.
 """
 
 import re
@@ -9,54 +8,22 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Literal, cast
 
-from pydantic import ValidationError
-
-from models.base import ImageId, Place, Timestamp, Value, aws_date, printable
+from models.base import Place, Value, printable
 from models.image import Image
-from models.launch_template import MARK_TAG, OPT_IN_TAG, Version
-
-SOURCE_INSTANCE = "ami-reactor:source-instance"
-IMAGE_TAG = "ami-reactor:image-tag:"
-IMAGE_NAME = "ami-reactor:image-name"
-COPIED_IMAGES = "ami-reactor:copied-images"
+from models.tags import (
+    COPIED_IMAGES,
+    HIGH_WATER_MARK_TAG,
+    IMAGE_NAME,
+    IMAGE_TAG,
+    OPT_IN_TAG,
+    SELECTOR_PREFIX,
+    SOURCE_INSTANCE,
+    HighWaterMark,
+    read_high_water_mark,
+)
 
 _SELECTORS = frozenset({SOURCE_INSTANCE, IMAGE_NAME})
-_MARK = re.compile(
-    r"(\S+) ([12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z)(?: ([1-9][0-9]{0,17}))?"
-)
 _INSTANCE_IDS = re.compile(r"i-[0-9a-f]{8,17}( +i-[0-9a-f]{8,17})*")
-
-
-class Mark(Value):
-    """The newest image that a template was ever moved to.
-
-    Attributes:
-        version_number: Given once the template came back to that image, or nearer to it, after it
-            had to leave it: the version by which it did. An older default is none that the
-            function made since.
-    """
-
-    image_id: ImageId
-    creation_date: Timestamp
-    version_number: int | None = None
-
-    def __str__(self) -> str:
-        number = "" if self.version_number is None else f" {self.version_number}"
-        return f"{self.image_id} {aws_date(self.creation_date)}{number}"
-
-    @property
-    def image(self) -> str:
-        """Which one it is, in words."""
-        return f"{self.image_id} of {aws_date(self.creation_date)}"
-
-    @classmethod
-    def of(cls, image: Image) -> "Mark":
-        return cls(image_id=image.image_id, creation_date=image.creation_date)
-
-    def was_left_for(self, default: Version) -> bool:
-        """Whether the function itself left the marked image for this version's."""
-        is_later = default.version_number >= (self.version_number or 0)
-        return is_later and default.stands_in_for == self.image_id
 
 
 class Selectors(Value):
@@ -77,7 +44,7 @@ class Selectors(Value):
     image_tags: dict[str, str] = {}
     image_name: str | None = None
     copied_images: bool = False
-    mark: Mark | None = None
+    mark: HighWaterMark | None = None
     place: Place
 
     def match(self, image: Image) -> bool:
@@ -118,7 +85,7 @@ def read_selectors(tags: Mapping[str, str], place: Place) -> Selectors | Misconf
         },
         image_name=tags.get(IMAGE_NAME),
         copied_images=COPIED_IMAGES in tags,
-        mark=read_mark(tags[MARK_TAG]) if MARK_TAG in tags else None,
+        mark=read_high_water_mark(tags.get(HIGH_WATER_MARK_TAG, "")),
         place=place,
     )
 
@@ -129,21 +96,9 @@ def _fault(key: str, value: str) -> str | None:
     if key in _ALLOWED:
         is_allowed, what = _ALLOWED[key]
         return None if is_allowed(value) else f"{key}: may be {what}"
-    if key.startswith("ami-reactor:"):
+    if key.startswith(SELECTOR_PREFIX):
         return f"{printable(key)}: no such tag; there are {', '.join(_DECLARED)}"
     return None
-
-
-def read_mark(value: str) -> Mark | None:
-    """The mark in the tag's value; None where it is malformed."""
-    found = _MARK.fullmatch(value)
-    if found is None:
-        return None
-    names = ("image_id", "creation_date", "version_number")
-    try:
-        return Mark.model_validate(dict(zip(names, found.groups(), strict=True)))
-    except ValidationError:
-        return None
 
 
 def _glob(pattern: str, name: str) -> bool:
@@ -159,6 +114,9 @@ _ALLOWED: dict[str, tuple[Callable[[str], object], str]] = {
         "a name with the wildcards * and ?, and at least one other character",
     ),
     COPIED_IMAGES: (lambda value: value == "allow", "allow, or be left out"),
-    MARK_TAG: (read_mark, "an image id and its date: ami-... 2026-06-15T17:00:31.000Z"),
+    HIGH_WATER_MARK_TAG: (
+        read_high_water_mark,
+        "an image id and its date: ami-... 2026-06-15T17:00:31.000Z",
+    ),
 }
 _DECLARED = (SOURCE_INSTANCE, f"{IMAGE_TAG}KEY", IMAGE_NAME, COPIED_IMAGES)

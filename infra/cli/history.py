@@ -18,12 +18,12 @@ from infra.cli.output import Force, err, out, stop
 from infra.cli.showing import ago, outside, print_json, progress, say_gaps
 from infra.operate.find import NotFound, find_group, find_template
 from infra.operate.history import Chapter, read_chapters, read_log
-from infra.operate.holds import read_stamp
 from infra.operate.outcome_log import log_group_of
 from infra.operate.paging import Gaps
 from infra.replay.atomic_write import PUBLIC, CannotWrite, check_can_write, write_whole
 from models.base import aws_date, printable
-from models.launch_template import HOLD_TAG, Template
+from models.launch_template import Template
+from models.tags import HOLD_TAG, read_stamp
 
 _SVG_COLUMNS = 120
 # rich has it fetch fonts from elsewhere, and so tell that host who opens it

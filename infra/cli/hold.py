@@ -14,10 +14,10 @@ from infra.cli.reconcile import WAIT, Wait, carry_out, catch_up_of, is_bad
 from infra.cli.showing import outside, print_json, progress, show_outcomes
 from infra.operate import writes
 from infra.operate.find import find_template
-from infra.operate.holds import read_stamp, stamp
 from infra.operate.reconcile import left_alone
 from models.base import printable
-from models.launch_template import HOLD_TAG, Template
+from models.launch_template import Template
+from models.tags import HOLD_TAG, read_stamp, stamp
 
 Named = Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its name or id.")]
 
@@ -72,7 +72,7 @@ def resume(
     with account_of(profile, region) as account:
         catch_up = catch_up_of(account, stack)
         found = find_template(catch_up.ec2, template)
-        if not found.is_held:
+        if found.hold is None:
             _show(found, None, as_json=as_json)
             return
         tags = {key: value for key, value in found.tags.items() if key != HOLD_TAG}

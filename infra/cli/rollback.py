@@ -16,12 +16,12 @@ from infra.operate import quarantine as releasing
 from infra.operate import rollback as rolling
 from infra.operate.find import find_template
 from infra.operate.groups import Group, cancel_refresh, start_refresh
-from infra.operate.holds import read_stamp, stamp
 from infra.operate.instances import count_running, read_groups
 from infra.operate.paging import Gaps
 from models.base import printable
-from models.image import QUARANTINE_TAG, Image
+from models.image import Image
 from models.launch_template import Template
+from models.tags import QUARANTINE_TAG, read_stamp, stamp
 
 
 def rollback(
@@ -222,6 +222,6 @@ def _show_released(image: str, cleared: list[Template], *, was: str | None, as_j
         return
     out.print(f"{image} is {'no longer' if was is not None else 'not'} quarantined")
     for template in cleared:
-        verb = "resume" if template.is_held else "reconcile"
+        verb = "resume" if template.hold is not None else "reconcile"
         command = f"ami-reactor {verb} {template.launch_template_name}"
         out.print(outside(f"to move it there: {command}"), soft_wrap=True)

@@ -27,12 +27,11 @@ from infra.dead_letters.queue import Reading
 from infra.operate.doctor import is_paused, paused, unpause
 from infra.operate.fleet import Clients, Fleet, Standing, read_fleet
 from infra.operate.groups import Follows, verdict
-from infra.operate.holds import read_stamp
 from infra.operate.stack_outputs import output_of
 from models.base import aws_date
 from models.errors import AwsRefused, AwsUnavailable
 from models.failure_text import YOURS, told
-from models.launch_template import HOLD_TAG
+from models.tags import HOLD_TAG, read_stamp
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one object a line.")]
 

@@ -13,8 +13,8 @@ from handlers.aws_errors import translated
 from infra.operate.fleet import Fleet
 from infra.operate.paging import each
 from models.base import Place, Timestamp, Value, aws_date, printable
-from models.image import BACKUP_SOURCE_TAG
 from models.selectors import Selectors, read_selectors
+from models.tags import BACKUP_SOURCE_TAG
 
 TEMPORARY = "DELETE_AFTER_COPY"
 AIR_GAPPED = "LOGICALLY_AIR_GAPPED_BACKUP_VAULT"

@@ -7,13 +7,12 @@ from typing import Any
 from infra.operate.fleet import Standing
 from infra.operate.groups import Follows, Group, findings, verdict
 from infra.operate.history import Log, made_default, unlogged
-from infra.operate.holds import read_stamp
 from infra.operate.instances import GROUP_TAG, TEMPLATE_TAG
 from infra.operate.versions import Made
 from models.base import aws_date, printable
-from models.image import QUARANTINE_TAG, Image
-from models.launch_template import HOLD_TAG, MARK_TAG
+from models.image import Image
 from models.selectors import Misconfigured, Selectors
+from models.tags import HIGH_WATER_MARK_TAG, HOLD_TAG, QUARANTINE_TAG, read_stamp
 
 IMAGES_SHOWN = 20
 VERSION_TAG = "aws:ec2launchtemplate:version"
@@ -121,7 +120,7 @@ def _since(standing: Standing, made: Made | None, log: Log) -> Iterator[Line]:
 
 
 def _mark(standing: Standing) -> Iterator[Line]:
-    if mark := standing.template.tags.get(MARK_TAG):
+    if mark := standing.template.tags.get(HIGH_WATER_MARK_TAG):
         yield Line(f"the newest image it was ever on: {printable(mark)}")
 
 

@@ -20,7 +20,8 @@ from models.errors import AwsRefused, AwsUnavailable
 from models.image import Image
 from models.launch_template import Template
 from models.outcome import TemplateOutcome
-from models.selectors import SOURCE_INSTANCE, Selectors, read_selectors
+from models.selectors import Selectors, read_selectors
+from models.tags import SOURCE_INSTANCE
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient

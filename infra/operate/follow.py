@@ -4,8 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
-from models.launch_template import OPT_IN_TAG
-from models.selectors import COPIED_IMAGES, IMAGE_NAME, IMAGE_TAG, SOURCE_INSTANCE
+from models.tags import COPIED_IMAGES, IMAGE_NAME, IMAGE_TAG, OPT_IN_TAG, SOURCE_INSTANCE
 
 STATE_PREFIX = "ami-reactor-state:"
 _RESOURCE_NAME = re.compile(r"[^A-Za-z0-9_-]")

@@ -13,9 +13,8 @@ from infra.operate.paging import Gaps
 from infra.operate.versions import Made, read_made
 from models.base import Value
 from models.image import Image
-from models.launch_template import MARK_TAG, Template
+from models.launch_template import Template
 from models.outcome import TemplateOutcome
-from models.selectors import read_mark
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -172,7 +171,7 @@ _BY_OTHERS = f"not by the reactor: {_CLOUDTRAIL}"
 
 def _has_not_moved(made: Made, template: Template) -> bool:
     """A template's first version is its default until it is moved; the mark tells of moves."""
-    mark = read_mark(template.tags.get(MARK_TAG, ""))
+    mark = template.high_water_mark
     return mark is None or mark.image_id == made.image_id
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from handlers.aws_errors import translated
 from infra.operate.iam import Asked, Policy, decide
 from infra.operate.paging import each
-from models.launch_template import HOLD_TAG, MARK_TAG, OPT_IN_TAG
+from models.tags import HIGH_WATER_MARK_TAG, HOLD_TAG, OPT_IN_TAG
 
 Context = Mapping[str, Sequence[str]]
 
@@ -31,7 +31,10 @@ ACTIONS = DESCRIBE + WRITE + TAG + PUT + SEND + LOG
 
 _SOME_ID = "lt-00000000000000000"
 _FOLLOWS = {f"aws:ResourceTag/{OPT_IN_TAG}": ["on"]}
-_TAGS_THE_MARK = {"aws:TagKeys": [MARK_TAG], f"aws:RequestTag/{MARK_TAG}": ["ami-0 2026"]}
+_TAGS_THE_MARK = {
+    "aws:TagKeys": [HIGH_WATER_MARK_TAG],
+    f"aws:RequestTag/{HIGH_WATER_MARK_TAG}": ["ami-0 2026"],
+}
 _LISTS = ("aws:TagKeys", "events:source")
 """The condition keys that have several values."""
 

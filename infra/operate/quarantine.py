@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING
 
 from handlers.ec2 import Ec2
 from infra.operate import writes
-from models.image import QUARANTINE_TAG
-from models.launch_template import MARK_TAG, Template
-from models.selectors import read_mark
+from models.launch_template import Template
+from models.tags import HIGH_WATER_MARK_TAG, QUARANTINE_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +20,7 @@ def moved_away(ec2: Ec2, image_id: str) -> list[Template]:
         template
         for template in ec2.opted_in_templates()
         if template.launch_template_id not in on_it
-        and (mark := read_mark(template.tags.get(MARK_TAG, "")))
+        and (mark := template.high_water_mark)
         and mark.image_id == image_id
     ]
 
@@ -32,4 +31,4 @@ def lift_quarantine(client: "EC2Client", image_id: str) -> None:
 
 def clear_marks(client: "EC2Client", templates: "Iterable[Template]") -> None:
     ids = [template.launch_template_id for template in templates]
-    writes.untag(client, ids, [MARK_TAG])
+    writes.untag(client, ids, [HIGH_WATER_MARK_TAG])

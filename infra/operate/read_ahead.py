@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from handlers.ec2 import Ec2
 from infra.operate.paging import Say, each
 from models.base import Place
-from models.image import BACKUP_SOURCE_TAG, Image
+from models.image import Image
 from models.launch_template import Template, Version
 from models.selectors import Selectors, read_selectors
+from models.tags import BACKUP_SOURCE_TAG
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

@@ -15,9 +15,10 @@ from infra.operate import writes
 from infra.operate.paging import PAGE_OF_VERSIONS, each
 from models.base import Place, printable
 from models.errors import AwsRefused
-from models.image import QUARANTINE_TAG, Image
-from models.launch_template import HOLD_TAG, MARK_TAG, Template, Version, parameters
-from models.selectors import Mark, Selectors, read_mark, read_selectors
+from models.image import Image
+from models.launch_template import Template, Version, parameters
+from models.selectors import Selectors, read_selectors
+from models.tags import HIGH_WATER_MARK_TAG, HOLD_TAG, QUARANTINE_TAG, HighWaterMark, read_stamp
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -132,7 +133,7 @@ def _why_not(image: Image) -> str | None:
     if image.state != "available":
         return f"{image.image_id} is {printable(image.state)} and cannot be launched"
     if QUARANTINE_TAG in image.tags:
-        return f"{image.image_id} is quarantined: {printable(image.tags[QUARANTINE_TAG])}"
+        return f"{image.image_id} is quarantined: {read_stamp(image.tags[QUARANTINE_TAG])}"
     return None
 
 
@@ -262,9 +263,11 @@ def _as_planned(ec2: Ec2, rollback: Rollback, written: str) -> Template:
 
 def _remember(client: "EC2Client", template: Template, bad: Image | None) -> None:
     """Write the mark, which keeps the bad image out even when its quarantine is lifted."""
-    mark = read_mark(template.tags.get(MARK_TAG, ""))
+    mark = template.high_water_mark
     if bad and template.is_opted_in and (mark is None or bad.creation_date > mark.creation_date):
-        writes.tag(client, template.launch_template_id, {MARK_TAG: str(Mark.of(bad))})
+        writes.tag(
+            client, template.launch_template_id, {HIGH_WATER_MARK_TAG: str(HighWaterMark.of(bad))}
+        )
 
 
 def _copy(ec2: Ec2, client: "EC2Client", rollback: Rollback) -> Version:

@@ -8,7 +8,7 @@ from models.base import Place
 from models.decision import REFUSALS, Keep, Promote, Reason, decide
 from models.image import Image, newest
 from models.launch_template import Template, Version
-from models.selectors import Misconfigured, read_mark, read_selectors
+from models.selectors import Misconfigured, read_selectors
 from models.version_description import Promotion, read_promotion
 from tests.support.builders import (
     ACCOUNT,
@@ -679,19 +679,6 @@ def test_an_old_image_that_is_enabled_again_changes_nothing_after_healing_either
 )
 def test_what_a_version_says_of_itself_is_read_as_it_was_written(said):
     assert read_promotion(str(said)) == said
-
-
-@pytest.mark.parametrize("suffix", ["", " 7"])
-def test_a_mark_is_read_as_it_was_written(suffix):
-    text = f"{NEW} {at(1)}{suffix}"
-
-    assert str(read_mark(text)) == text
-    assert read_mark(text.replace(".000", "")) == read_mark(text)
-
-
-@pytest.mark.parametrize("suffix", [" ", " 0", " x", " 1 2", "  3"])
-def test_a_mark_with_anything_else_behind_it_is_none(suffix):
-    assert read_mark(f"{NEW} {at(1)}{suffix}") is None
 
 
 # -- equal versions --------------------------------------------------------------------------------

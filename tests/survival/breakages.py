@@ -194,7 +194,7 @@ BREAKAGES = (
     Breakage(
         "does not look for a hold",
         DECISION,
-        "    if template.is_held:",
+        "    if template.hold is not None:",
         "    if False:",
         Invariant.HOLD_STANDS,
         "one writer: two images, a person holds and moves back",
@@ -227,7 +227,7 @@ BREAKAGES = (
         "lets an error through that nobody translates",
         PROMOTION,
         "    why = _taken_away(ec2, before, error)",
-        "    why = before.template.tags[HOLD_TAG]",
+        "    why = before.template.tags['a hold']",
         Invariant.NOTHING_RAISED,
         "one writer: two images, a person holds and moves back",
     ),

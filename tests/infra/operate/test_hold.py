@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from infra.operate.holds import read_stamp, stamp
+from models.tags import read_stamp
 from tests.support.builders import (
     FOLLOWS_INSTANCE,
     HELD,
@@ -179,14 +179,3 @@ def test_without_permission_to_tag_it_is_said_in_one_line(stage_with):
     yours = "(your credentials: arn:aws:sts::111122223333:user/moto)"
     assert f"missing permission: ec2:CreateTags {yours}" in ran.stderr
     assert "role" not in ran.stderr
-
-
-def test_a_stamp_is_read_back_and_fits_into_a_tag():
-    now = datetime(2026, 6, 15, 3, 7, 30, tzinfo=UTC)
-
-    value = stamp("jane", "x" * 500, now)
-
-    assert len(value) == 256
-    held = read_stamp(stamp("jane", "a: b\nc", now))
-    assert (held.who, held.since, held.why) == ("jane", now.replace(second=0), "a: b\nc")
-    assert str(held) == "jane since 2026-06-15 03:07Z: a: b\\nc"
