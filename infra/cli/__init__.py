@@ -24,11 +24,11 @@ from infra.cli.follow import follow
 from infra.cli.history import history
 from infra.cli.hold import hold, resume
 from infra.cli.local import local
-from infra.cli.output import out, paragraphs
 from infra.cli.package import package
 from infra.cli.prune import prune
 from infra.cli.reconcile import reconcile
 from infra.cli.record import record
+from infra.cli.render import out, paragraphs
 from infra.cli.replay import replay
 from infra.cli.rollback import release, rollback
 from infra.cli.status import status

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.account import STACK, Profile, Region, Stack, account_of
-from infra.cli.event_files import KeepAccount, To, event_files
-from infra.cli.output import err, stop
+from infra.cli.account import account_of
+from infra.cli.event_files import event_files
+from infra.cli.options import STACK, KeepAccount, Profile, Region, Stack, To
+from infra.cli.render import err, stop
 from infra.operate.stack_outputs import output_of
 from infra.replay.anonymize import Anonymous
 from infra.replay.capture import captured_events

@@ -9,11 +9,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli.account import STACK, Account, Profile, Region, Stack, account_of
-from infra.cli.output import out
-from infra.cli.showing import outside, print_json
-from infra.cli.status import AsJson, count_dead_letters, fleet_of
+from infra.cli.account import account_of
+from infra.cli.options import STACK, AsJson, Profile, Region, Stack
+from infra.cli.render import out, outside, print_json
+from infra.cli.status import count_dead_letters, fleet_of
 from infra.operate import doctor as examining
+from infra.operate.account import Account
 from infra.operate.doctor import NOT_DEPLOYED, Check, Deployment, State, examined
 from infra.operate.outcome_log import log_group_of, read_outcomes
 

@@ -3,20 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from infra.cli.output import err, out, stop
-from infra.cli.showing import counted, outside
+from infra.cli.render import counted, err, out, outside, stop
 from infra.replay.atomic_write import CannotWrite
 from infra.replay.event_writer import EventFiles
-
-To = Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder to write into.")]
-KeepAccount = Annotated[
-    bool,
-    typer.Option("--keep-account", help="Write account ids as they are, not as 111122223333."),
-]
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 from rich.tree import Tree
 
-from infra.cli.account import STACK, Account, Profile, Region, Stack, account_of
-from infra.cli.output import out, stop
-from infra.cli.showing import outside, print_json, progress, say_gaps
-from infra.cli.status import clients_of
+from infra.cli.account import account_of
+from infra.cli.options import STACK, Profile, Region, Stack
+from infra.cli.render import out, outside, print_json, progress, say_gaps, stop
+from infra.operate.account import Account
 from infra.operate.explain import (
     Line,
     explain_group,
@@ -156,6 +156,6 @@ class Explained:
 
     def _fleet(self, templates: list[Template] | None) -> Fleet:
         with progress() as say:
-            fleet = read_fleet(clients_of(self.account), self.account.place, say, templates)
+            fleet = read_fleet(self.account, say, templates)
         self.gaps.extend(fleet.gaps)
         return fleet

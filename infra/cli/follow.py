@@ -6,13 +6,22 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from infra.cli.account import STACK, Account, Profile, Region, Stack, Yes, account_of
-from infra.cli.hold import Named
-from infra.cli.output import err, out, stop
-from infra.cli.reconcile import WAIT, Wait, carry_out, catch_up_of
-from infra.cli.showing import counted, outside, print_json, progress, say_gaps, show_outcomes
-from infra.cli.status import clients_of
+from infra.cli.account import account_of
+from infra.cli.options import STACK, WAIT, Profile, Region, Stack, TemplateName, Wait, Yes
+from infra.cli.reconcile import carry_out, catch_up_of
+from infra.cli.render import (
+    counted,
+    err,
+    out,
+    outside,
+    print_json,
+    progress,
+    say_gaps,
+    show_outcomes,
+    stop,
+)
 from infra.operate import writes
+from infra.operate.account import Account
 from infra.operate.find import find_template
 from infra.operate.fleet import Standing, read_fleet, several
 from infra.operate.follow import as_cloudformation, as_hcl, declared, obsolete
@@ -22,7 +31,7 @@ from models.selectors import Misconfigured, read_selectors
 
 
 def follow(
-    template: Named,
+    template: TemplateName,
     source_instance: Annotated[
         list[str] | None,
         typer.Option(metavar="ID", help="Images made from this instance, or one of these."),
@@ -116,7 +125,7 @@ def _suppose(account: Account, template: Template) -> Standing:
     if isinstance(selectors, Misconfigured):
         stop(selectors.message)
     with progress() as say:
-        fleet = read_fleet(clients_of(account), account.place, say, [template])
+        fleet = read_fleet(account, say, [template])
     say_gaps(fleet.gaps)
     return fleet.standings[0]
 

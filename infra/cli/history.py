@@ -13,9 +13,10 @@ from rich.console import Group as Stacked
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli.account import STACK, Account, Profile, Region, Stack, account_of
-from infra.cli.output import Force, err, out, stop
-from infra.cli.showing import ago, outside, print_json, progress, say_gaps
+from infra.cli.account import account_of
+from infra.cli.options import STACK, Force, Profile, Region, Stack
+from infra.cli.render import ago, err, out, outside, print_json, progress, say_gaps, stop
+from infra.operate.account import Account
 from infra.operate.find import NotFound, find_group, find_template
 from infra.operate.history import Chapter, read_chapters, read_log
 from infra.operate.outcome_log import log_group_of

@@ -8,22 +8,21 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from infra.cli.account import STACK, Account, Profile, Region, Stack, Yes, account_of, agreed
-from infra.cli.output import err, out, stop
-from infra.cli.reconcile import WAIT, Wait, carry_out, catch_up_of, is_bad
-from infra.cli.showing import outside, print_json, progress, show_outcomes
+from infra.cli.account import account_of, agreed
+from infra.cli.options import STACK, WAIT, Profile, Region, Stack, TemplateName, Wait, Yes
+from infra.cli.reconcile import carry_out, catch_up_of, is_bad
+from infra.cli.render import err, out, outside, print_json, progress, show_outcomes, stop
 from infra.operate import writes
+from infra.operate.account import Account
 from infra.operate.find import find_template
 from infra.operate.reconcile import left_alone
 from models.base import printable
 from models.launch_template import Template
 from models.tags import HOLD_TAG, read_stamp, stamp
 
-Named = Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its name or id.")]
-
 
 def hold(
-    template: Named,
+    template: TemplateName,
     reason: Annotated[str, typer.Option(help="Why, for whoever finds it held.")],
     yes: Yes = False,
     profile: Profile = None,
@@ -53,7 +52,7 @@ def hold(
 
 
 def resume(
-    template: Named,
+    template: TemplateName,
     yes: Yes = False,
     wait: Wait = WAIT,
     profile: Profile = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import err, stop
+from infra.cli.render import err, stop
 
 
 def local(

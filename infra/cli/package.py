@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from infra.cli.output import Force, err, out, stop
-from infra.cli.showing import outside, print_json
+from infra.cli.options import Force
+from infra.cli.render import err, out, outside, print_json, stop
 from infra.deploy.archive import ARCHIVE, Archive, BadTarget, PackagingFailed, target_named
 from infra.deploy.archive import package as make
 from infra.replay.atomic_write import CannotWrite, check_can_write

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from infra.cli.account import Account, Profile, Region, Yes, account_of
-from infra.cli.output import err, out, stop
-from infra.cli.showing import counted, outside, print_json, progress
+from infra.cli.account import account_of
+from infra.cli.options import Profile, Region, Yes
+from infra.cli.render import counted, err, out, outside, print_json, progress, stop
+from infra.operate.account import Account
 from infra.operate.find import find_template
 from infra.operate.instances import read_groups
 from infra.operate.paging import Gaps

@@ -5,18 +5,14 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.account import STACK, Account, Profile, Region, Stack, Yes, account_of
-from infra.cli.output import NOBODY_FOLLOWS, err
-from infra.cli.showing import counted, outside, progress, show_outcomes
+from infra.cli.account import account_of
+from infra.cli.options import STACK, WAIT, Profile, Region, Stack, Wait, Yes
+from infra.cli.render import NOBODY_FOLLOWS, counted, err, outside, progress, show_outcomes
+from infra.operate.account import Account
 from infra.operate.find import find_template
 from infra.operate.outcome_log import log_group_of
 from infra.operate.reconcile import CatchUp, left_alone
 from models.outcome import TemplateOutcome
-
-Wait = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0, help="How long to watch the function at work.")
-]
-WAIT = 180.0  # seconds; Lambda's own second try comes after one minute, its third after two more
 
 
 def reconcile(

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.account import Account, Profile, Region, account_of
-from infra.cli.event_files import KeepAccount
-from infra.cli.output import Force, err, out, stop
-from infra.cli.showing import counted, outside, progress
+from infra.cli.account import account_of
+from infra.cli.options import Force, KeepAccount, Profile, Region
+from infra.cli.render import counted, err, out, outside, progress, stop
+from infra.operate.account import Account
 from infra.operate.find import find_template
 from infra.operate.paging import Say
 from infra.replay.anonymize import Anonymous, user_data_in

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.output import Force, err, stop
-from infra.cli.showing import outside
+from infra.cli.options import Force
+from infra.cli.render import err, outside, stop
 from infra.replay.atomic_write import CannotWrite, check_can_write
 from infra.replay.event_reader import BadInput, Captured, read_events
 

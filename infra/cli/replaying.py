@@ -14,8 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli.output import err, out
-from infra.cli.showing import tracked
+from infra.cli.render import err, out, tracked
 from infra.embedded.delivery import Receipt
 from infra.embedded.stage import Stage, stage
 from infra.embedded.world.seed import World

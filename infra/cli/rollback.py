@@ -8,12 +8,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli.account import Account, Profile, Region, Yes, account_of, agreed
-from infra.cli.hold import Named, check_reason, who_am_i
-from infra.cli.output import err, out, stop
-from infra.cli.showing import ago, outside, print_json, progress, say_gaps
+from infra.cli.account import account_of, agreed
+from infra.cli.hold import check_reason, who_am_i
+from infra.cli.options import Profile, Region, TemplateName, Yes
+from infra.cli.render import ago, err, out, outside, print_json, progress, say_gaps, stop
 from infra.operate import quarantine as releasing
 from infra.operate import rollback as rolling
+from infra.operate.account import Account
 from infra.operate.find import find_template
 from infra.operate.groups import Group, cancel_refresh, start_refresh
 from infra.operate.instances import count_running, read_groups
@@ -25,7 +26,7 @@ from models.tags import QUARANTINE_TAG, read_stamp, stamp
 
 
 def rollback(
-    template: Named,
+    template: TemplateName,
     to: Annotated[
         str | None,
         typer.Option(

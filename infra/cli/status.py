@@ -11,12 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from handlers.aws_errors import translated
-from infra.cli.account import STACK, Account, Region, Stack, account_of
-from infra.cli.output import NOBODY_FOLLOWS, err, out
-from infra.cli.showing import (
+from infra.cli.account import account_of
+from infra.cli.options import STACK, AsJson, Region, Stack
+from infra.cli.render import (
+    NOBODY_FOLLOWS,
     WOULD,
     ago,
     counted,
+    err,
+    out,
     outside,
     print_json,
     progress,
@@ -24,16 +27,15 @@ from infra.cli.showing import (
     say_notes,
 )
 from infra.dead_letters.queue import Reading
+from infra.operate.account import Account
 from infra.operate.doctor import is_paused, paused, unpause
-from infra.operate.fleet import Clients, Fleet, Standing, read_fleet
+from infra.operate.fleet import Fleet, Standing, read_fleet
 from infra.operate.groups import Follows, verdict
 from infra.operate.stack_outputs import output_of
 from models.base import aws_date
 from models.errors import AwsRefused, AwsUnavailable
 from models.failure_text import YOURS, told
 from models.tags import HOLD_TAG, read_stamp
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one object a line.")]
 
 _FOLLOWS = {
     Follows.YES: ("follows", "green"),
@@ -82,11 +84,7 @@ def status(
 
 def fleet_of(account: Account) -> Fleet:
     with progress() as say:
-        return read_fleet(clients_of(account), account.place, say)
-
-
-def clients_of(account: Account) -> Clients:
-    return Clients(account.client("ec2"), account.client("autoscaling"))
+        return read_fleet(account, say)
 
 
 def _show(fleet: Fleet) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infra.cli.output import err, stop
+from infra.cli.render import err, stop
 from infra.embedded.world.seed import BadWorld, World, read_world
 from infra.replay.atomic_write import content_to_read
 

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handlers.clock import Clock
-from handlers.ec2 import Ec2
 from handlers.observation import NO_EVIDENCE, observe
 from handlers.reaction import plan
+from infra.operate.account import Account
 from infra.operate.groups import Finding, Group, findings
 from infra.operate.instances import look_for_deleted, read_groups, read_running
 from infra.operate.paging import Gaps, Say
@@ -22,10 +22,6 @@ from models.launch_template import Template
 from models.outcome import TemplateOutcome
 from models.selectors import Selectors, read_selectors
 from models.tags import SOURCE_INSTANCE
-
-if TYPE_CHECKING:
-    from mypy_boto3_autoscaling import AutoScalingClient
-    from mypy_boto3_ec2 import EC2Client
 
 _ASKED = 50
 """Where the whole fleet is read, so many groups are asked for a refresh: each takes a call."""
@@ -92,14 +88,6 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Clients:
-    """What a fleet is read with."""
-
-    ec2: "EC2Client"
-    auto_scaling: "AutoScalingClient"
-
-
-@dataclass(frozen=True)
 class Fleet:
     """Templates of one account and Region, by name.
 
@@ -138,14 +126,11 @@ def foreseen(ahead: ReadAhead, clock: Clock) -> dict[str, TemplateOutcome]:
     return {template.launch_template_id: template for template in outcome.templates}
 
 
-def read_fleet(
-    clients: Clients, place: Place, say: Say, templates: Iterable[Template] | None = None
-) -> Fleet:
+def read_fleet(account: Account, say: Say, templates: Iterable[Template] | None = None) -> Fleet:
     """Read what `status` shows, in few calls.
 
     Args:
-        clients: To read with.
-        place: Where that is.
+        account: Where to read.
         say: Told what is being read.
         templates: Those to look at; by default all that opted in.
 
@@ -154,16 +139,16 @@ def read_fleet(
         AwsUnavailable: AWS does not answer now.
     """
     say("launch templates")
-    wanted = Ec2(clients.ec2, place).opted_in_templates() if templates is None else list(templates)
+    wanted = account.ec2.opted_in_templates() if templates is None else list(templates)
     gaps = Gaps()
-    ahead = ReadAhead(clients.ec2, place, wanted)
+    ahead = ReadAhead(account.client("ec2"), account.place, wanted)
     gaps.unless(lambda: ahead.read(say))
     asked = _ASKED if templates is None else None
-    groups = read_groups(clients.auto_scaling, wanted, gaps, say, asked=asked)
-    gaps.unless(lambda: look_for_deleted(clients.ec2, wanted, groups, asked))
+    groups = read_groups(account.client("autoscaling"), wanted, gaps, say, asked=asked)
+    gaps.unless(lambda: look_for_deleted(account.client("ec2"), wanted, groups, asked))
     say("instances")
     running: dict[str, Counter[str]] = {}
-    gaps.unless(lambda: running.update(read_running(clients.ec2, wanted, groups)))
+    gaps.unless(lambda: running.update(read_running(account.client("ec2"), wanted, groups)))
     clock = clock_now()
     named = {image_id for counts in running.values() for image_id in counts}
     gaps.unless(lambda: ahead.images(named))
@@ -178,7 +163,7 @@ def read_fleet(
         standings.append(
             Standing(read, outcomes[id_], tuple(groups[id_]), counts, images, candidates, skipped)
         )
-    return Fleet(place, tuple(standings), tuple(gaps), tuple(_notes(gaps)))
+    return Fleet(account.place, tuple(standings), tuple(gaps), tuple(_notes(gaps)))
 
 
 def several(sources: list[str]) -> str:

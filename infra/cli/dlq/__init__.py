@@ -7,7 +7,7 @@ from infra.cli.dlq.list import list_letters
 from infra.cli.dlq.redrive import redrive
 from infra.cli.dlq.save import save
 from infra.cli.dlq.show import show
-from infra.cli.output import paragraphs
+from infra.cli.render import paragraphs
 
 dlq = typer.Typer(
     help="Dead letters: look, understand, replay, lose nothing.", no_args_is_help=True

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.cli.account import STACK, Profile, Region, Stack, Yes, agreed
+from infra.cli.account import agreed
 from infra.cli.dlq.list import table_of
 from infra.cli.dlq.open_queue import WAIT, Opened, QueueUrl, Wait, Where, opened
 from infra.cli.dlq.save import without_handle
-from infra.cli.output import err, out, stop
-from infra.cli.showing import counted, outside
+from infra.cli.options import STACK, Profile, Region, Stack, Yes
+from infra.cli.render import counted, err, out, outside, stop
 from infra.dead_letters.causes import Groups
 from infra.dead_letters.queue import Message
 from infra.operate.aws_errors import said

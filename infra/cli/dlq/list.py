@@ -8,10 +8,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli.account import STACK, Profile, Region, Stack
 from infra.cli.dlq.open_queue import WAIT, Opened, QueueUrl, Wait, Where, opened
-from infra.cli.output import err, out
-from infra.cli.showing import ago, counted, outside, print_json
+from infra.cli.options import STACK, Profile, Region, Stack
+from infra.cli.render import ago, counted, err, out, outside, print_json
 from infra.dead_letters.causes import Groups
 from infra.dead_letters.verdict import Judged, Verdict
 from models.base import aws_date

@@ -10,13 +10,14 @@ from typing import Annotated
 import typer
 
 from handlers.clock import Clock
-from infra.cli.account import STACK, Account, account_of
-from infra.cli.output import err
-from infra.cli.showing import counted, outside, tracked
+from infra.cli.account import account_of
+from infra.cli.options import STACK
+from infra.cli.render import counted, err, outside, tracked
 from infra.dead_letters.judge import Judge
 from infra.dead_letters.queue import BATCH, HIDDEN_SECONDS, Depth, Message, Reading
 from infra.dead_letters.snapshot import Snapshot
 from infra.dead_letters.verdict import Judged
+from infra.operate.account import Account
 from infra.operate.stack_outputs import output_of
 
 QueueUrl = Annotated[

@@ -6,11 +6,10 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.account import STACK, Profile, Region, Stack, Yes
 from infra.cli.dlq.list import table_of
 from infra.cli.dlq.open_queue import WAIT, Ids, Opened, QueueUrl, Wait, Where, opened
-from infra.cli.output import err, out, stop
-from infra.cli.showing import counted, outside
+from infra.cli.options import STACK, Profile, Region, Stack, Yes
+from infra.cli.render import counted, err, out, outside, stop
 from infra.dead_letters.causes import Groups
 from infra.dead_letters.redrive import Redriver
 from infra.dead_letters.verdict import Judged, Verdict

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from infra.cli.account import STACK, Profile, Region, Stack
 from infra.cli.dlq.open_queue import WAIT, Ids, QueueUrl, Wait, Where, opened
-from infra.cli.event_files import KeepAccount, To, event_files
-from infra.cli.output import stop
+from infra.cli.event_files import event_files
+from infra.cli.options import STACK, KeepAccount, Profile, Region, Stack, To
+from infra.cli.render import stop
 from infra.dead_letters.queue import Message
 from infra.dead_letters.verdict import Judged
 from infra.replay.anonymize import Anonymous

@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from infra.cli.account import STACK, Profile, Region, Stack
 from infra.cli.dlq.list import STYLES
 from infra.cli.dlq.open_queue import WAIT, Opened, QueueUrl, Wait, Where, opened
-from infra.cli.output import out
-from infra.cli.showing import ago, outside
+from infra.cli.options import STACK, Profile, Region, Stack
+from infra.cli.render import ago, out, outside
 from infra.dead_letters.queue import Message
 from infra.dead_letters.verdict import Judged, Verdict
 from models.base import aws_date, date_or_none

@@ -1,23 +1,31 @@
-"""How what was read is shown: ages, JSON lines, outside text, and what could not be read."""
+"""What all verbs print: outside text, JSON Lines, outcomes, progress, and an error in one line."""
 
+import inspect
 import json
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
+import typer
+from rich.console import Console
 from rich.progress import Progress
 from rich.style import StyleType
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli.output import err, out
 from infra.operate.paging import Say
 from models.base import printable
 from models.outcome import TemplateOutcome
 
 T = TypeVar("T")
+
+out = Console(soft_wrap=False)
+err = Console(stderr=True)
+
+NOBODY_FOLLOWS = "No launch template has the tag ami-reactor. Start: ami-reactor follow --help"
 
 WOULD = {
     "promoted": ("promote", "bold green"),
@@ -122,3 +130,14 @@ def show_outcomes(outcomes: Iterable[TemplateOutcome], *, as_json: bool) -> None
             print_json(outcome.model_dump(mode="json"))
         else:
             out.print(outcome_row(outcome))
+
+
+def paragraphs(verb: Callable[..., None]) -> str:
+    """A verb's docstring for its --help: typer would keep where its lines are broken."""
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(verb) or "")
+
+
+def stop(message: str, status: int = 2) -> NoReturn:
+    """End the command with one line on stderr."""
+    err.print(f"ami-reactor: {printable(message)}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(status)

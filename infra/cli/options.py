@@ -1,0 +1,32 @@
+"""The options that several verbs share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Profile = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The AWS profile to use.", show_default=False),
+]
+Region = Annotated[
+    str | None,
+    typer.Option(metavar="REGION", help="The AWS Region to use.", show_default=False),
+]
+STACK = "ami-reactor"
+Stack = Annotated[
+    str, typer.Option(metavar="NAME", help="The CloudFormation stack that was deployed.")
+]
+TemplateName = Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its name or id.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Apply without asking.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]
+Wait = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0, help="How long to watch the function at work.")
+]
+WAIT = 180.0  # seconds; Lambda's own second try comes after one minute, its third after two more
+Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists already.")]
+To = Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder to write into.")]
+KeepAccount = Annotated[
+    bool,
+    typer.Option("--keep-account", help="Write account ids as they are, not as 111122223333."),
+]

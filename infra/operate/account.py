@@ -1,0 +1,97 @@
+"""The account that operators read and change: who asks, where, and one client for each service."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handlers.ec2 import Ec2
+from models.base import Place
+from models.errors import ReactorError
+
+_SET_UP = "the profile or an AWS_ variable"
+
+_CONFIG = Config(
+    connect_timeout=5,  # seconds
+    read_timeout=30,  # seconds; longer than SQS's longest poll
+    retries={"mode": "standard", "total_max_attempts": 4},
+)
+
+
+class BadSetUp(ReactorError):
+    """The profile, an environment variable or what they name cannot be used; says which."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account and Region, as the usual AWS credentials open it.
+
+    Attributes:
+        caller: The ARN of the user or the session whose credentials they are.
+    """
+
+    session: boto3.Session
+    place: Place
+    caller: str
+
+    @cached_property
+    def ec2(self) -> Ec2:
+        """The reactor's own gateway, with an operator's patience."""
+        return Ec2(self.client("ec2"), self.place)
+
+    def client(self, service: str, **config: Any) -> Any:
+        """The client of a service; `config` overrides botocore's settings."""
+        key = service, repr(config)
+        if key not in self._clients:  # to make one takes longer than a call
+            settings = _CONFIG.merge(Config(**config))
+            with _as_it_was_set_up():
+                self._clients[key] = self.session.client(service, config=settings)  # type: ignore[call-overload]
+        return self._clients[key]
+
+    @cached_property
+    def _clients(self) -> dict[tuple[str, str], Any]:
+        return {}
+
+    def __str__(self) -> str:
+        return f"account {self.place.account} · Region {self.place.region}"
+
+
+def open_account(profile: str | None, region: str | None) -> Account:
+    """Ask AWS who the caller is.
+
+    Raises:
+        BadSetUp: No Region is named, or what is set up cannot be used.
+        ClientError, BotoCoreError: AWS does not know the caller, or does not answer.
+    """
+    with _as_it_was_set_up():
+        session = boto3.Session(profile_name=profile, region_name=region)
+        if session.region_name is None:
+            raise BadSetUp("name the Region: --region, AWS_DEFAULT_REGION or the profile's own")
+        who = session.client("sts", config=_CONFIG).get_caller_identity()
+    return Account(session, Place(account=who["Account"], region=session.region_name), who["Arn"])
+
+
+@contextmanager
+def _as_it_was_set_up() -> Iterator[None]:
+    """What botocore lets through of the files, programs and addresses that it was told of."""
+    try:
+        yield
+    except (ClientError, BotoCoreError, ReactorError):
+        raise
+    except OSError as error:
+        what = error.filename or "credentials"
+        raise BadSetUp(f"{_SET_UP}: {what}: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        answer = "credential_process: its answer must be JSON"
+        raise BadSetUp(f"{_SET_UP}: {answer}: {error.msg}") from error
+    except ValueError as error:
+        raise BadSetUp(f"{_SET_UP}: {error}") from error
+    except (AttributeError, KeyError, TypeError) as error:
+        shape = f"credentials of another shape ({type(error).__name__})"
+        raise BadSetUp(f"{_SET_UP}: {shape}") from error
