@@ -92,7 +92,7 @@ class Observation:
                 )
             return None
         if self.loss is not None and is_lost and self.loss.is_recent and not image.is_dead:
-            raise AwsUnavailable(f"{default.image_id}: its loss cannot be seen yet")
+            raise AwsUnavailable(f"{default.image_id}: EC2 does not show yet that it is gone")
         return None if image.is_dead else image
 
     def plus(self, version: Version) -> "Observation":

@@ -172,7 +172,9 @@ def _woken(event: Event, opted_in: list[Follower], ec2: Ec2, clock: Clock) -> Wo
         if image is None:
             return _unseen(event, opted_in, clock)
         if image.state == "pending" and _tells_of_a_new_image(event) and _is_recent(event, clock):
-            raise AwsUnavailable(f"{event.image_id} is done, and a read shows it as pending still")
+            raise AwsUnavailable(
+                f"{event.image_id}: the event says available, EC2 still shows pending"
+            )
         woken = [
             f for f in opted_in if isinstance(f.selectors, Selectors) and f.selectors.match(image)
         ]
@@ -194,8 +196,10 @@ def _unseen(event: Event, opted_in: list[Follower], clock: Clock) -> Ignored:
                     f"{unseen}: it is the backup of the instance that {name} follows"
                 )
     if _is_recent(event, clock):
-        raise AwsUnavailable(f"{unseen}: it may be too young, or the event's time is no past date")
-    return Ignored.IMAGE_GONE
+        raise AwsUnavailable(
+            f"{unseen}: it may be too new to be visible, or the event's time is not in the past"
+        )
+    return Ignored.IMAGE_NOT_FOUND
 
 
 def _tells_of_a_new_image(event: Event) -> bool:
@@ -269,7 +273,7 @@ def _hand_on(
     """
     if event.lost_image_id is not None:
         # the event itself is the evidence that the image is gone, so it is tried again as it is
-        error = AwsUnavailable("time is short; the event is tried again")
+        error = AwsUnavailable("too little time is left; the event is tried again")
         return [], [failed(follower.template, error) for follower in late]
     templates = {follower.template.launch_template_id: follower.template for follower in late}
     refused = bus.request_reconcile(list(templates))

@@ -18,7 +18,7 @@ class Reason(StrEnum):
     """Why a template was promoted, kept, refused or failed. Part of the public interface."""
 
     HELD = "held"
-    IMAGE_BY_PARAMETER = "image-by-parameter"
+    SSM_PARAMETER_IMAGE = "ssm-parameter-image"
     MISCONFIGURED = "misconfigured"
     CURRENT_IMAGE_GONE = "current-image-gone"
     NOTHING_LAUNCHABLE = "nothing-launchable"
@@ -138,13 +138,13 @@ def settle(template: Template, selectors: Selectors | Misconfigured) -> Keep | S
     if template.hold is not None:
         return Keep(reason=Reason.HELD, message=str(template.hold))
     if template.versions and (template.default.image_id or "").startswith("resolve:"):
-        message = "the image comes from a Systems Manager parameter, which somebody else moves"
-        return Keep(reason=Reason.IMAGE_BY_PARAMETER, message=message)
+        message = "the image comes from a Systems Manager parameter, which the reactor does not set"
+        return Keep(reason=Reason.SSM_PARAMETER_IMAGE, message=message)
     if isinstance(selectors, Misconfigured):
         return Keep(reason=Reason.MISCONFIGURED, message=selectors.message)
     if template.versions and not _IMAGE_ID.fullmatch(template.default.image_id or _NO_IMAGE):
         number = template.default_version_number
-        message = f"version {number}: ImageId may be ami-... or resolve:ssm:..."
+        message = f"version {number}: ImageId must be ami-... or resolve:ssm:..."
         return Keep(reason=Reason.MISCONFIGURED, message=message)
     return selectors
 
@@ -197,7 +197,7 @@ def _heal(
         others: What the selectors match beside them.
     """
     deprecated = [image for image, skip in others if skip is Skip.DEPRECATED]
-    last_of_all = ", though it is deprecated: no other image may"
+    last_of_all = ", though it is deprecated: there is no other image"
     for images, remark in ((candidates, ""), (deprecated, last_of_all)):
         if not _are_alike(images):
             return _nothing_launchable(version, _UNLIKE)
@@ -234,8 +234,8 @@ def _compare(
         return Keep(reason=Reason.NO_CANDIDATE, message=_UNLIKE)
     if current is not None and not best.is_newer_than(current):
         return _stays(current, best, others)
-    in_force = _dated(current) if current else "no image"
-    message = f"{_dated(best)} replaces {in_force}"
+    replaced = _dated(current) if current else "no image"
+    message = f"{_dated(best)} replaces {replaced}"
     is_return = mark is not None and best.creation_date <= mark.creation_date
     if is_return and mark is not None and not mark.was_left_for(template.default):
         message = f"the template was on {mark.image} before and was moved back, not by the reactor"
@@ -246,15 +246,15 @@ def _compare(
 
 
 def _stays(current: Image, best: Image, others: list[_Skipped]) -> Keep:
-    """The image in force is the newest; newer ones that may not be taken are said with it."""
+    """The current image is the newest; the message names newer ones that may not be taken."""
     newer = [(image, skip) for image, skip in others if image.is_newer_than(current)]
     newer.sort(key=lambda skipped: skipped[0].creation_date, reverse=True)
     beside = "".join(f"; {_dated(i)} is newer, and skipped: {skip}" for i, skip in newer[:1])
     more = f", as are {len(newer) - 1} others" if len(newer) > 1 else ""
     if best.image_id == current.image_id:
-        message = f"{_dated(best)} is in force{beside}{more}"
+        message = f"{_dated(best)} is the current image{beside}{more}"
         return Keep(reason=Reason.ALREADY_CURRENT, message=message)
-    message = f"{_dated(best)} is no later than {_dated(current)}, which is in force{beside}{more}"
+    message = f"{_dated(best)} is no later than the current image, {_dated(current)}{beside}{more}"
     return Keep(reason=Reason.NOT_NEWER, message=message)
 
 

@@ -25,7 +25,7 @@ class Ignored(StrEnum):
     """Why an event concerns no template. Part of the public interface."""
 
     NO_FOLLOWER = "no-follower"
-    IMAGE_GONE = "image-gone"
+    IMAGE_NOT_FOUND = "image-not-found"
     NOT_EC2 = "not-ec2"
     OTHER_STATE = "other-state"
     OTHER_ACCOUNT = "other-account"
@@ -38,9 +38,9 @@ class Ignored(StrEnum):
 
 _IN_WORDS = {
     Ignored.NO_FOLLOWER: "no template follows it",
-    Ignored.IMAGE_GONE: "this account owns no image with that id",
-    Ignored.NOT_EC2: "it is no backup of an EC2 instance",
-    Ignored.OTHER_STATE: "its state is none that matters",
+    Ignored.IMAGE_NOT_FOUND: "this account owns no image with that id",
+    Ignored.NOT_EC2: "it is not a backup of an EC2 instance",
+    Ignored.OTHER_STATE: "its state needs no action",
     Ignored.OTHER_ACCOUNT: "it is about another account",
     Ignored.OTHER_REGION: "it is about another Region",
 }
@@ -125,7 +125,7 @@ class BackupJobStateChange(Envelope):
     @model_validator(mode="after")
     def _names_something(self) -> Self:
         if self.detail.state == "COMPLETED" and self.detail.resource_type is None:
-            raise ValueError("detail.resourceType: missing; it may be EC2")
+            raise ValueError("detail.resourceType: is required when detail.state is COMPLETED")
         if self.ignored() is None and not (self.image_id or self.instance_id):
             raise ValueError(
                 "resources.0 must be the ARN of an image, or detail.resourceArn that of an instance"
@@ -229,7 +229,7 @@ def parse_event(raw: object) -> Event:
 
 def _fault(fault: Any) -> str:
     if fault["type"].startswith("union_tag"):  # pydantic's message would repeat the value
-        return f"detail-type: may be {', '.join(DETAIL_TYPES)}"
+        return f"detail-type: must be one of: {', '.join(DETAIL_TYPES)}"
     field = ".".join(str(part) for part in fault["loc"] if part not in DETAIL_TYPES)
     message = in_plain_words(fault)
     return f"{field}: {message}" if field else message

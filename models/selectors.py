@@ -67,7 +67,7 @@ def read_selectors(tags: Mapping[str, str], place: Place) -> Selectors | Misconf
     """What the tags of an opted-in template say."""
     faults = [fault for key, value in sorted(tags.items()) if (fault := _fault(key, value))]
     if OPT_IN_TAG not in tags:
-        faults.append(f"{OPT_IN_TAG}: missing; it may be on or observe")
+        faults.append(f"{OPT_IN_TAG}: missing; must be one of: on, observe")
     elif not any(key in _SELECTORS or key.startswith(IMAGE_TAG) for key in tags):
         faults.append(
             f"no selector: add {SOURCE_INSTANCE}, {IMAGE_TAG}KEY or {IMAGE_NAME} to say which"
@@ -95,7 +95,7 @@ def _fault(key: str, value: str) -> str | None:
         return None if key != IMAGE_TAG else f"{IMAGE_TAG}KEY: KEY is missing"
     if key in _ALLOWED:
         is_allowed, what = _ALLOWED[key]
-        return None if is_allowed(value) else f"{key}: may be {what}"
+        return None if is_allowed(value) else f"{key}: must be {what}"
     if key.startswith(SELECTOR_PREFIX):
         return f"{printable(key)}: no such tag; there are {', '.join(_DECLARED)}"
     return None
@@ -107,13 +107,13 @@ def _glob(pattern: str, name: str) -> bool:
 
 
 _ALLOWED: dict[str, tuple[Callable[[str], object], str]] = {
-    OPT_IN_TAG: (lambda value: value in ("on", "observe"), "on or observe"),
+    OPT_IN_TAG: (lambda value: value in ("on", "observe"), "one of: on, observe"),
     SOURCE_INSTANCE: (_INSTANCE_IDS.fullmatch, "instance ids i-..., separated by a space"),
     IMAGE_NAME: (
         lambda value: value.strip("*? "),
         "a name with the wildcards * and ?, and at least one other character",
     ),
-    COPIED_IMAGES: (lambda value: value == "allow", "allow, or be left out"),
+    COPIED_IMAGES: (lambda value: value == "allow", "allow, or the tag must be removed"),
     HIGH_WATER_MARK_TAG: (
         read_high_water_mark,
         "an image id and its date: ami-... 2026-06-15T17:00:31.000Z",

@@ -15,4 +15,4 @@ def test_the_template_is_kept_and_the_world_can_be_read_again(world, tmp_path):
     for answer in (first, second):
         [line] = answer.lines
         [template] = line["templates"]
-        assert (template["outcome"], template["reason"]) == ("kept", "image-by-parameter")
+        assert (template["outcome"], template["reason"]) == ("kept", "ssm-parameter-image")

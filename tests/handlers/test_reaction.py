@@ -228,7 +228,7 @@ def test_an_image_that_comes_from_a_parameter_is_somebody_elses(account_with):
 
     outcome = account.outcome(backup_completed())
 
-    assert (outcome.outcome, outcome.reason) == ("kept", "image-by-parameter")
+    assert (outcome.outcome, outcome.reason) == ("kept", "ssm-parameter-image")
 
 
 def test_a_snapshot_that_ec2_would_drop_is_not_lost(account_with):
@@ -480,7 +480,7 @@ def test_the_images_of_builds_come_and_go(account_with):
 
     outcome = account.react(ami_state("ami-0bbbbbbbbbbbbbbbb"))
 
-    assert (outcome.result, outcome.reason) == (Result.IGNORED, "image-gone")
+    assert (outcome.result, outcome.reason) == (Result.IGNORED, "image-not-found")
 
 
 def test_an_image_that_may_be_too_young_to_be_seen_is_tried_again(account_with):
@@ -1240,7 +1240,7 @@ def test_a_misconfigured_template_appears_beside_the_reason_why_an_event_is_igno
 
     outcome = account.react(ami_state("ami-0bbbbbbbbbbbbbbbb"))
 
-    assert (outcome.result, outcome.reason) == (Result.IGNORED, "image-gone")
+    assert (outcome.result, outcome.reason) == (Result.IGNORED, "image-not-found")
     assert [template.reason for template in outcome.templates] == ["misconfigured"]
 
 

@@ -59,7 +59,7 @@ def test_a_failure_is_logged_and_then_raised(account_with, logged):
 def test_what_is_no_event_is_raised_for_lambda_to_dead_letter(account_with, logged):
     account_with(a_world())
 
-    with pytest.raises(EventRejected, match="detail-type: may be"):
+    with pytest.raises(EventRejected, match="detail-type: must be one of"):
         handle({"detail-type": "\x1b[31m\nforged line"})
 
     assert [line["outcome"]["result"] for line in logged() if "outcome" in line] == ["rejected"]

@@ -61,7 +61,7 @@ CURRENT = image(OLD)
         ),
         pytest.param(
             asked(image(NEW, 1), image_id="resolve:ssm:/golden"),
-            Reason.IMAGE_BY_PARAMETER,
+            Reason.SSM_PARAMETER_IMAGE,
             id="the image comes from a parameter",
         ),
         pytest.param(
@@ -755,16 +755,16 @@ def test_the_order_of_the_images_does_not_matter():
 @pytest.mark.parametrize(
     ("tags", "named"),
     [
-        ({"ami-reactor": "yes"}, "ami-reactor: may be on or observe"),
+        ({"ami-reactor": "yes"}, "ami-reactor: must be one of: on, observe"),
         ({"ami-reactor": "on"}, "no selector"),
         ({}, "ami-reactor: missing"),
-        ({"ami-reactor:source-instance": ""}, "ami-reactor:source-instance: may be"),
-        ({"ami-reactor:source-instance": "web"}, "ami-reactor:source-instance: may be"),
+        ({"ami-reactor:source-instance": ""}, "ami-reactor:source-instance: must be"),
+        ({"ami-reactor:source-instance": "web"}, "ami-reactor:source-instance: must be"),
         ({"ami-reactor:source-instance": "i-0b2e25be910fac823,i-1"}, "separated by a space"),
-        ({"ami-reactor:image-name": "*"}, "ami-reactor:image-name: may be"),
-        ({"ami-reactor:image-name": "*?*"}, "ami-reactor:image-name: may be"),
+        ({"ami-reactor:image-name": "*"}, "ami-reactor:image-name: must be"),
+        ({"ami-reactor:image-name": "*?*"}, "ami-reactor:image-name: must be"),
         ({"ami-reactor:image-tag:": "x"}, "KEY is missing"),
-        ({"ami-reactor:copied-images": "yes"}, "ami-reactor:copied-images: may be allow"),
+        ({"ami-reactor:copied-images": "yes"}, "ami-reactor:copied-images: must be allow"),
         ({"ami-reactor:image-tags:app": "web"}, "ami-reactor:image-tags:app: no such tag"),
         ({"ami-reactor:\x1b[31mred": "x"}, r"ami-reactor:\x1b[31mred: no such tag"),
         ({"ami-reactor-state:newest-image": "yesterday"}, "an image id and its date"),

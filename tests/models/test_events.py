@@ -80,8 +80,8 @@ def test_what_aws_varies_does_no_harm(event):
     [
         (None, "event: must be a JSON object"),
         ([1, 2], "event: must be a JSON object"),
-        ({}, "detail-type: may be Backup Job State Change"),
-        (changed(ami_state(), **{"detail-type": "Secret"}), "detail-type: may be"),
+        ({}, "detail-type: must be one of: Backup Job State Change"),
+        (changed(ami_state(), **{"detail-type": "Secret"}), "detail-type: must be one of"),
         (changed(ami_state(), id=None), "id: is required"),
         (changed(ami_state(), source="aws.ebs"), "source: must be 'aws.ec2'"),
         (changed(ami_state(), detail={"ImageId": "ami-../../x"}), "detail.ImageId"),

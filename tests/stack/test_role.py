@@ -493,7 +493,7 @@ def test_lambda_alone_may_take_the_role():
 @pytest.mark.parametrize(
     ("role", "service", "bus"),
     [
-        ("CatchUpRole", "scheduler.amazonaws.com", "event-bus/default"),
+        ("ScheduledReconcileRole", "scheduler.amazonaws.com", "event-bus/default"),
         ("ForwardRole", "events.amazonaws.com", "CentralBusArn"),
     ],
 )
@@ -509,8 +509,8 @@ def test_the_roles_that_parameters_bring_put_events_on_one_bus(role, service, bu
     assert bus in str(statement["Resource"])
 
 
-def test_the_schedule_may_ask_for_a_catch_up_and_put_nothing_else():
-    policies = transformed()["Resources"]["CatchUpRole"]["Properties"]["Policies"]
+def test_the_schedule_may_ask_to_reconcile_and_put_nothing_else():
+    policies = transformed()["Resources"]["ScheduledReconcileRole"]["Properties"]["Policies"]
 
     [statement] = policies[0]["PolicyDocument"]["Statement"]
 
@@ -526,4 +526,4 @@ def test_the_schedule_may_ask_for_a_catch_up_and_put_nothing_else():
 def test_no_other_role_is_made():
     roles = {n for n, r in transformed()["Resources"].items() if r["Type"] == "AWS::IAM::Role"}
 
-    assert roles == {"Role", "CatchUpRole", "ForwardRole"}
+    assert roles == {"Role", "ScheduledReconcileRole", "ForwardRole"}

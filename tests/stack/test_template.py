@@ -55,7 +55,7 @@ WAKING = {
     **{f"image {state}": ami_state(state=state) for state in ("available", "deregistered")},
     "image disabled": ami_state(state="disabled"),
     "image tagged": tags_changed(image_arn(NEW), "Name"),
-    "catch-up": reconcile(),
+    "reconcile": reconcile(),
     **{key: tags_changed(template_arn(TEMPLATE_ID), key) for key in WAKING_KEYS},
 }
 QUIET = {
@@ -696,7 +696,7 @@ LONGEST = {
 }
 EVERYTHING = {
     "NoPromotionHours": "24",
-    "CatchUpSchedule": "rate(1 day)",
+    "ReconcileSchedule": "rate(1 day)",
     "CentralBusArn": "arn:aws:events:eu-west-1:444455556666:event-bus/outcomes",
     "AlarmTopicArn": "arn:aws:sns:eu-west-1:444455556666:ops",
 }
@@ -762,7 +762,10 @@ def test_a_parameter_turns_on_what_it_names_and_nothing_else():
         return resources_of(transformed(), **parameters).keys() - resources_of(transformed()).keys()
 
     assert brings(NoPromotionHours="24") == {"NothingPromoted"}
-    assert brings(CatchUpSchedule="rate(1 day)") == {"CatchUp", "CatchUpRole"}
+    assert brings(ReconcileSchedule="rate(1 day)") == {
+        "ScheduledReconcile",
+        "ScheduledReconcileRole",
+    }
     assert brings(CentralBusArn=EVERYTHING["CentralBusArn"]) == {"OutcomesForwarded", "ForwardRole"}
     assert "Overview" in resources_of(transformed())
     assert "Overview" not in resources_of(transformed(), Dashboard="false")
@@ -904,22 +907,22 @@ def created():
 def test_what_is_off_by_default_is_not_there(created):
     names, _ = created()
 
-    assert not names & {"CatchUpRole", "OutcomesForwarded", "ForwardRole"}
+    assert not names & {"ScheduledReconcileRole", "OutcomesForwarded", "ForwardRole"}
 
 
 def test_each_parameter_brings_what_it_names(created):
     names, concurrency = created(
         SingleWriter="false",
-        CatchUpSchedule="rate(12 hours)",
+        ReconcileSchedule="rate(12 hours)",
         CentralBusArn=f"arn:aws:events:{REGION}:999988887777:event-bus/outcomes",
     )
 
-    assert names >= {"CatchUpRole", "OutcomesForwarded", "ForwardRole"}
+    assert names >= {"ScheduledReconcileRole", "OutcomesForwarded", "ForwardRole"}
     assert "ReservedConcurrentExecutions" not in concurrency
 
 
-def test_the_catch_up_puts_the_event_that_the_reactor_knows():
-    target = transformed()["Resources"]["CatchUp"]["Properties"]["Target"]
+def test_the_schedule_puts_the_event_that_the_reactor_knows():
+    target = transformed()["Resources"]["ScheduledReconcile"]["Properties"]["Target"]
     put = reconcile() | {
         "source": target["EventBridgeParameters"]["Source"],
         "detail-type": target["EventBridgeParameters"]["DetailType"],
@@ -934,7 +937,7 @@ def test_each_conditional_resource_has_a_parameter_that_turns_it_on():
     document = transformed()
     conditions = {r["Condition"] for r in document["Resources"].values() if "Condition" in r}
 
-    assert conditions == {"WatchesForPromotions", "HasDashboard", "CatchesUp", "HasCentralBus"}
+    assert conditions == {"WatchesForPromotions", "HasDashboard", "HasSchedule", "HasCentralBus"}
     used = set(
         chain.from_iterable(
             re.findall(r"'Ref': '(\w+)'", str(c)) for c in document["Conditions"].values()

@@ -234,7 +234,7 @@ BREAKAGES = (
     Breakage(
         "fails for ever where an image is gone again",
         REACTION,
-        "    return Ignored.IMAGE_GONE\n",
+        "    return Ignored.IMAGE_NOT_FOUND\n",
         "    raise AwsUnavailable(unseen)\n",
         Invariant.NOTHING_LOST,
         "one writer: a new image vanishes again",

@@ -73,7 +73,7 @@ def test_an_image_that_was_shared_from_outside_is_not_ours(account_with):
     shared = an_image(NEW, 1, OwnerId=STRANGER, tags={BACKUP_TAG: f"instance/{INSTANCE}"})
     account = account_with(a_world(an_image(OLD), shared))
 
-    assert account.react(ami_state(NEW)).reason == "image-gone"
+    assert account.react(ami_state(NEW)).reason == "image-not-found"
     assert account.image_in_force() == OLD
 
 
@@ -97,7 +97,7 @@ def test_an_arn_of_somebody_else_in_the_event_only_wakes(account_with):
     account = account_with(a_world(an_image(OLD), an_image(NEW, 1, OwnerId=STRANGER)))
     arn = image_arn(NEW).replace("::", f":{STRANGER}:")
 
-    assert account.react(tags_changed(arn, "Name")).reason == "image-gone"
+    assert account.react(tags_changed(arn, "Name")).reason == "image-not-found"
     assert account.image_in_force() == OLD
 
 

@@ -117,7 +117,7 @@ OTHER = {"template_id": OTHER_TEMPLATE, "name": "api"}
             id="obsolete: a newer image is in force",
         ),
         pytest.param(
-            an_outcome(result="ignored", reason="image-gone"),
+            an_outcome(result="ignored", reason="image-not-found"),
             Verdict.OBSOLETE,
             "this account owns no image with that id",
             id="obsolete: the image is gone",

@@ -127,7 +127,7 @@ def test_a_misconfigured_template(account_with):
 
     statements = said(run("explain", "web"))
 
-    assert "ami-reactor: may be on or observe" in statements
+    assert "ami-reactor: must be one of: on, observe" in statements
     assert "so the reactor would refuse: misconfigured" in statements
 
 

@@ -172,7 +172,7 @@ def test_a_misconfigured_template_is_shown_with_what_is_wrong(account_with):
     shown = run("status")
 
     assert "refuse: misconfigured" in shown.words
-    assert "web: ami-reactor: may be on or observe" in shown.stdout
+    assert "web: ami-reactor: must be one of: on, observe" in shown.stdout
 
 
 def test_an_image_that_is_gone_is_no_reason_to_show_nothing(account_with):
