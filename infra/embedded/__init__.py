@@ -5,3 +5,32 @@ behind moto's server, any other client, and leaves nothing behind. It never reac
 
 Only this package may import moto. It never imports the command line.
 """
+
+import gc
+import os
+from unittest import mock
+
+import botocore.session
+
+from infra.embedded.session import models
+
+# Importing moto makes a million objects and no garbage, which the collector would look through
+# again and again; moto reads botocore's model of EC2 once for each partition; and a profile that
+# is not there would end the import.
+_collects = gc.isenabled()
+gc.disable()
+_kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+with (
+    mock.patch.object(botocore.session, "create_loader", lambda _path=None: models()),
+    mock.patch.dict(os.environ, _kept | {"AWS_CONFIG_FILE": os.devnull}, clear=True),
+):
+    import moto.awslambda.models
+    import moto.cloudformation.models
+    import moto.ec2.models
+    import moto.events.models  # noqa: F401
+    from moto.core.base_backend import AccountSpecificBackend
+
+    AccountSpecificBackend.get_session().get_available_regions("ec2")
+gc.freeze()
+if _collects:
+    gc.enable()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from moto.awslambda.models import EventInvokeConfig
+from moto.cloudformation.models import Stack as MotoStack
 from moto.cloudformation.models import cloudformation_backends
 from moto.cloudformation.parsing import ResourceMap, clean_json, get_model_map
 from moto.iam.models import Role
@@ -64,11 +65,13 @@ def deploy(session: "boto3.Session", world: World, template: Path = TEMPLATE) ->
     resources = document["Resources"]
     supported = {name: r for name, r in resources.items() if r["Type"] in _supported()}
     cloudformation = session.client("cloudformation")
-    cloudformation.create_stack(
-        StackName=STACK_NAME,
-        TemplateBody=json.dumps({**document, "Resources": supported}),
-        Capabilities=["CAPABILITY_IAM"],
-    )
+    # moto parses YAML, which takes longer than all the rest; this is JSON
+    with mock.patch.object(MotoStack, "parse_template", staticmethod(json.loads)):
+        cloudformation.create_stack(
+            StackName=STACK_NAME,
+            TemplateBody=json.dumps({**document, "Resources": supported}),
+            Capabilities=["CAPABILITY_IAM"],
+        )
     stack = cloudformation_backends[world.account][world.region].get_stack(STACK_NAME)
     for resource in stack.resource_map.values():
         if isinstance(resource, Role):

@@ -117,6 +117,12 @@ def test_a_token_file_that_is_not_there_is_one_line():
     assert "/nowhere/token" in one_line(run("status", environment=settings))
 
 
+def test_a_profile_that_is_not_there_does_not_matter_offline():
+    done = run("replay", environment={"AWS_PROFILE": "not-there"})
+
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+
+
 @pytest.mark.parametrize("arguments", [["replay"], ["replay", "--json"], ["--help"], ["--version"]])
 def test_a_full_disk_is_one_line(arguments):
     with open("/dev/full", "w") as full:  # noqa: PTH123
