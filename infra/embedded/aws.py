@@ -31,7 +31,7 @@ def embedded_aws(world: "World", *, aws_sources: bool = False) -> "Iterator[boto
     """Yield a session whose every call is answered by moto, with `world` already in place.
 
     Make clients from that session, inside the block. moto does not see a client that was made
-    before moto was imported; the made-up keys see to it that AWS would refuse one.
+    before moto was imported; its keys are made up, so AWS would refuse it.
 
     Args:
         world: What exists at the start.
@@ -42,7 +42,7 @@ def embedded_aws(world: "World", *, aws_sources: bool = False) -> "Iterator[boto
         _kept_inside(),
         repaired(aws_sources=aws_sources),
         lookups.installed(),
-        # moto looks all its methods over at each request: a millisecond each time
+        # moto lists all its methods at each request, which takes a millisecond
         mock.patch("moto.core.responses.method_names_from_class", _method_names),
         # moto's own made-up keys would take the place of ours
         mock_aws(config={"core": {"mock_credentials": False}}),
@@ -77,11 +77,11 @@ def _sealed(account: str, region: str) -> "Iterator[None]":
 
 @contextmanager
 def _kept_inside() -> "Iterator[None]":
-    """Nothing leaves this process: no container, and no request to anybody.
+    """Nothing leaves this process: no container is run, and no request is sent.
 
     moto runs the jobs of Batch and the code of functions in containers of the engineer's Docker,
-    and posts to the subscribers of SNS and to API destinations. Whoever reaches one of its services
-    reaches these too: a stack makes a topic, and a rule publishes to it.
+    and posts to the subscribers of SNS and to API destinations. A client of one service reaches
+    these too: a stack makes a topic, and a rule publishes to it.
     """
     with (
         mock.patch.object(DockerModel, "docker_client", property(_refuse)),

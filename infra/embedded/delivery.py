@@ -1,18 +1,20 @@
-"""The part of AWS that moto lacks: an event reaches the handler, or becomes a dead letter.
+"""The part of AWS that moto lacks: an event reaches the handler, or the dead-letter queue.
 
 EventBridge matches an event with its rules (moto's own engine) and hands it to Lambda's queue for
-asynchronous invocations, which tries three times. What could not be handed over is the rule's dead
-letter; what the handler failed on is Lambda's on-failure record. Nothing here waits.
+asynchronous invocations, which tries three times. An event that EventBridge cannot deliver becomes
+the rule's message in the dead-letter queue; one that the handler fails on becomes Lambda's
+on-failure record there. Both also write logs, which moto's do not. Nothing here waits.
 Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html,
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 """
 
 import io
 import json
+import time
 import traceback
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,32 +28,33 @@ from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.awslambda.responses import LambdaResponse
 from moto.core.responses import BaseResponse
 from moto.events.models import Rule, events_backends
+from moto.logs.models import logs_backends
 from moto.sqs.models import sqs_backends
 from moto.utilities.arns import parse_arn
 
 from handlers import reactor
 from infra.embedded.faults import Faults
-from infra.embedded.log_groups import log, log_event
-from infra.embedded.policies import allows
+from infra.embedded.policies import lets_eventbridge
 from models.base import Place, aws_date
 from models.errors import EventRejected
 from models.outcome import rejected
 
 _SERVICES = {"lambda", "logs", "sqs"}  # whose targets are served here
 _SECONDS_LEFT = 120  # nothing here takes time, so no invocation ever runs short of it
+_LOG_STREAM = "embedded"
 
 
 @dataclass
 class Receipt:
-    """What became of one event on its way.
+    """What became of one event.
 
     Attributes:
-        is_matched: Some rule of the stack selected it.
+        is_matched: A rule of the stack selected it.
         attempts: How often the handler was invoked with it.
         outcome: The handler's outcome of the last attempt.
         error: Why it was dead-lettered or lost; one line.
-        is_dead_lettered: It waits in the dead-letter queue.
-        is_lost: It is in no queue either, as it would be on AWS.
+        is_dead_lettered: It is in the dead-letter queue.
+        is_lost: It is in no queue, and would be lost on AWS too.
     """
 
     is_matched: bool = False
@@ -66,7 +69,7 @@ class Undeliverable(Exception):
     """EventBridge cannot hand the event to its target.
 
     Attributes:
-        code: The dead letter's ERROR_CODE.
+        code: The message's ERROR_CODE in the dead-letter queue.
         retries: How often EventBridge tried again before it gave up.
     """
 
@@ -110,7 +113,7 @@ class Delivery:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """PutEvents and Invoke, by whomever, come through here."""
+        """Every PutEvents and Invoke comes through here, whoever the caller is."""
         moto_sends = Rule.send_to_targets
 
         def send_to_targets(rule: Rule, event: Any, *how: bool) -> None:
@@ -166,7 +169,7 @@ class Delivery:
                 case "sqs" if queue := self._queue(target["Arn"]):
                     self._message(queue, event, {})
                 case "logs":
-                    log_event(self.place, rule, target["Arn"].partition("log-group:")[2], event)
+                    self._to_log_group(rule, target["Arn"], event)
 
     def _to_function(
         self, rule: Rule, target: dict[str, Any], event: dict[str, Any], receipt: Receipt
@@ -174,7 +177,7 @@ class Delivery:
         try:
             function = self._target(rule, target["Arn"])
         except Undeliverable as failure:
-            self._rule_dead_letter(rule, target, event, failure, receipt)
+            self._dead_letter_of_rule(rule, target, event, failure, receipt)
         else:
             self._run(function, event, receipt, str(uuid.uuid4()))
 
@@ -185,15 +188,15 @@ class Delivery:
             raise Undeliverable("NO_RESOURCE", "The target does not exist.")
         function = functions.get_function(name)
         policy = json.dumps({"Statement": function.policy.statements})
-        if not allows(policy, "lambda:InvokeFunction", rule.arn):
+        if not lets_eventbridge(policy, "lambda:InvokeFunction", arn, rule.arn):
             message = "The permissions attached to the target do not allow delivery."
             raise Undeliverable("NO_PERMISSIONS", message)
         if self.faults.take("Invoke"):
-            # EventBridge goes on for 24 hours; no test waits for that
+            # EventBridge tries for 24 hours; no test waits for that
             raise Undeliverable("THROTTLING", "Rate Exceeded.", retries=185)
         return function
 
-    def _rule_dead_letter(
+    def _dead_letter_of_rule(
         self,
         rule: Rule,
         target: dict[str, Any],
@@ -214,16 +217,27 @@ class Delivery:
         queue_arn = target.get("DeadLetterConfig", {}).get("Arn")
         queue = self._queue(queue_arn)
         policy = (queue and queue.policy) or "{}"
-        if not allows(policy, "sqs:SendMessage", rule.arn):
+        if not lets_eventbridge(policy, "sqs:SendMessage", str(queue_arn), rule.arn):
             receipt.is_lost = True
             receipt.error += f"; lost: the dead-letter queue's policy does not name {rule.name}"
             return
         self._put(queue_arn, event, receipt, attributes)
 
+    def _to_log_group(self, rule: Rule, arn: str, event: dict[str, Any]) -> None:
+        """Write the event, if a policy of the account lets EventBridge do so."""
+        group_name = arn.partition("log-group:")[2]
+        stream = f"{arn}:log-stream:{_LOG_STREAM}"
+        policies = logs_backends[self.place.account][self.place.region].resource_policies.values()
+        if any(
+            lets_eventbridge(policy.policy_document, "logs:PutLogEvents", stream, rule.arn)
+            for policy in policies
+        ):
+            _log(self.place, group_name, [json.dumps(event)])
+
     # -- Lambda ----------------------------------------------------------------------------------
 
     def _invoke(self, function: LambdaFunction, event: Any, headers: Any, answer: Any) -> str:
-        """Lambda's Invoke, for whoever calls it: `Event` goes to the asynchronous queue."""
+        """Lambda's Invoke: the invocation type `Event` goes to the asynchronous queue."""
         if headers.get("X-Amz-Invocation-Type") == "Event":
             request_id = answer["x-amzn-requestid"] = str(uuid.uuid4())
             self._later(lambda: self._run(function, event, Receipt(), request_id))
@@ -278,7 +292,7 @@ class Delivery:
         queue = self._queue(queue_arn)
         if queue is None:
             receipt.is_lost = True
-            receipt.error = f"{receipt.error}; lost: there is no queue for dead letters"
+            receipt.error = f"{receipt.error}; lost: there is no dead-letter queue"
             return
         self._message(queue, body, attributes)
         receipt.is_dead_lettered = True
@@ -295,7 +309,7 @@ class Delivery:
 
 
 def _is_paused(function: LambdaFunction) -> bool:
-    """With a reserved concurrency of 0 no event is tried, and all go to the destination.
+    """With a reserved concurrency of 0, Lambda tries no event: all go to the destination.
 
     "Lambda begins sending new events to the configured dead-letter queue or the on-failure event
     destination, without any retries."
@@ -307,7 +321,7 @@ def _is_paused(function: LambdaFunction) -> bool:
 def _record(
     function: LambdaFunction, event: Any, request_id: str, condition: str, attempts: int
 ) -> dict[str, Any]:
-    """Lambda's on-failure record, but for the function's answer, where there was none."""
+    """Lambda's on-failure record, without the function's answer."""
     return {
         "version": "1.0",
         "timestamp": aws_date(datetime.now(UTC)),
@@ -340,8 +354,20 @@ def _handle(function: LambdaFunction, event: Any, request_id: str) -> dict[str, 
     finally:
         arn = parse_arn(function.function_arn)
         place = Place(account=arn.account, region=arn.region)
-        log(place, f"/aws/lambda/{function.function_name}", lines.getvalue().splitlines())
+        _log(place, f"/aws/lambda/{function.function_name}", lines.getvalue().splitlines())
     return outcome
+
+
+def _log(place: Place, group_name: str, messages: Iterable[str]) -> None:
+    """Put messages into a log group, if it exists."""
+    group = logs_backends[place.account][place.region].groups.get(group_name)
+    if group is None:
+        return
+    if _LOG_STREAM not in group.streams:
+        group.create_log_stream(_LOG_STREAM)
+    now = round(time.time() * 1000)
+    events = [{"timestamp": now, "message": message} for message in messages]
+    group.put_log_events(_LOG_STREAM, events)
 
 
 def _outcome_of(error: Exception, event: Any) -> dict[str, Any] | None:
@@ -362,7 +388,7 @@ def _error_document(error: Exception, request_id: str) -> dict[str, Any]:
 
 
 def _as_delivered(event: dict[str, Any], place: Place) -> dict[str, Any]:
-    """The nine fields of a real event: moto leaves the account out and has the time in seconds."""
+    """All nine fields of an event: moto leaves out the account, and gives the time in seconds."""
     seconds = event["time"]
     if isinstance(seconds, int | float):
         seconds = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

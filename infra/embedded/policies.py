@@ -1,35 +1,28 @@
-"""As much of IAM as the policies of queues, functions and log groups need here."""
+"""The policies of queues, functions and log groups, asked on behalf of EventBridge."""
 
-import fnmatch
 import json
-from typing import Any
+
+from infra.operate.iam import Asked, decide
+
+_EVENTBRIDGE = "events.amazonaws.com"
 
 
-def allows(policy: str, action: str, rule_arn: str) -> bool:
-    """Whether a resource's policy, in JSON, lets EventBridge do that for that rule.
+def lets_eventbridge(policy: str, action: str, resource: str, rule_arn: str) -> bool:
+    """Whether a resource's policy, in JSON, lets EventBridge do that for a rule, over TLS.
 
-    The service as principal, `aws:SourceArn` as condition; no more is looked at.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
     """
-    return any(
-        statement["Effect"] == "Allow"
-        and "events.amazonaws.com" in _listed(statement["Principal"].get("Service"))
-        and action in _listed(statement["Action"])
-        and any(fnmatch.fnmatchcase(rule_arn, source) for source in _sources(statement))
+    statements = [
+        statement
         for statement in json.loads(policy).get("Statement", [])
-        if isinstance(statement["Principal"], dict)
-    )
-
-
-def _sources(statement: dict[str, Any]) -> list[str]:
-    conditions = list(statement.get("Condition", {}).values())
-    return [
-        arn
-        for condition in conditions or [{"aws:SourceArn": "*"}]
-        for key, arns in condition.items()
-        if key.lower() == "aws:sourcearn"  # condition keys are not case-sensitive
-        for arn in _listed(arns)
+        if _includes_eventbridge(statement["Principal"])
     ]
+    context = {"aws:SourceArn": [rule_arn], "aws:SecureTransport": ["true"]}
+    return decide([{"Statement": statements}], Asked(action, resource, context)) == "allowed"
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _includes_eventbridge(principal: str | dict[str, str | list[str]]) -> bool:
+    if isinstance(principal, str):
+        return principal == "*"
+    services = principal.get("Service", [])
+    return _EVENTBRIDGE in ([services] if isinstance(services, str) else services)

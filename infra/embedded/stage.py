@@ -33,7 +33,7 @@ class Stage:
 
     def world(self) -> dict[str, Any]:
         """The world as it is now, its dead letters as ReceiveMessage returns them."""
-        now = world_now(self.place.account, self.place.region)
+        now = world_now(self.session, self.place.account)
         return now | {"DeadLetters": self.dead_letters()}
 
     def dead_letters(self) -> list[dict[str, Any]]:

@@ -160,7 +160,7 @@ def launched_from(self: InstanceState) -> dict[str, Any] | None:
     template = self.auto_scaling_group.ec2_launch_template if self.auto_scaling_group else None
     if template is None:
         return None
-    said = vars(self).get("said_template", {})
+    said = vars(self).get("given_template", {})
     if said.keys() & {"LaunchTemplateId", "LaunchTemplateName"}:
         return dict(said)
     tags = self.instance.ec2_backend.tags.get(self.instance.id, {})

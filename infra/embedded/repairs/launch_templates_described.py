@@ -54,7 +54,7 @@ def shown_template(self: LaunchTemplates, template: "LaunchTemplate") -> Describ
         "LaunchTemplateId": template.id,
         "LaunchTemplateName": template.name,
         **tags_of(self.ec2_backend, template.id),
-        **vars(template).get("said", {}),
+        **vars(template).get("given", {}),
     }
 
 
@@ -68,7 +68,7 @@ def shown_version(self: LaunchTemplates, version: "LaunchTemplateVersion") -> De
         "LaunchTemplateName": version.template.name,
         "VersionDescription": version.description or None,
         "VersionNumber": version.number,
-        **vars(version).get("said", {}),
+        **vars(version).get("given", {}),
     }
 
 

@@ -1,4 +1,4 @@
-"""A world put into moto, and read out of it again."""
+"""Put a world into moto, and read it out again."""
 
 import copy
 import json
@@ -14,13 +14,14 @@ from moto.ec2.models import instances as moto_instances
 from infra.embedded.repairs.auto_scaling import join
 from infra.embedded.repairs.images import describe
 from infra.embedded.repairs.launches import moto_run_instances, stand_in
-from infra.embedded.session import new_session
 from infra.embedded.world.entries import Group, Image, Instance, Member, Template, Version
 from infra.embedded.world.file import BadWorld, World, read_world
 from models.base import aws_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import boto3
 
     from infra.embedded.world.entries import Tag
 
@@ -84,9 +85,9 @@ def _add_image(ec2: EC2Backend, image: Image) -> None:
 
 
 def _made_up_root(ec2: EC2Backend, ami: amis.Ami) -> dict[str, Any]:
-    """A root volume for an image of which the world says none: the least, so that none is refused.
+    """A root volume for an image that has none in the world: 1 GiB, so that no version is refused.
 
-    moto's own, of 15 GiB, would be larger than what many a version asks for.
+    moto's own has 15 GiB, which is larger than what many versions ask for.
     """
     del ec2.snapshots[ami.ebs_snapshot.id]
     ebs = {"SnapshotId": ami.ebs_snapshot.id, "VolumeSize": 1, "DeleteOnTermination": True}
@@ -103,20 +104,20 @@ def _add_template(
     _tag(ec2, made.id, template.tags)
     made.create_time = _as_moto_keeps_it(template.create_time)
     vars(made)["created_by"] = template.created_by
-    vars(made)["said"] = template.model_extra
+    vars(made)["given"] = template.model_extra
     made.versions.clear()
     for version in versions:
         vars(made)["greatest_number"] = version.version_number - 1
         added = made.create_version(version.launch_template_data, version.version_description)
         added.create_time = _as_moto_keeps_it(version.create_time)
         vars(added)["created_by"] = version.created_by
-        vars(added)["said"] = version.model_extra
+        vars(added)["given"] = version.model_extra
     made.default_version_number = default
 
 
 def _add_instance(ec2: EC2Backend, instance: Instance) -> moto_instances.Instance:
     with mock.patch.object(moto_instances, "random_instance_id", lambda: instance.instance_id):
-        reservation = moto_run_instances(  # it is there already: nothing is asked of its image
+        reservation = moto_run_instances(  # it exists already: its image is not checked
             ec2,
             instance.image_id,
             1,
@@ -130,7 +131,7 @@ def _add_instance(ec2: EC2Backend, instance: Instance) -> moto_instances.Instanc
     _tag(ec2, made.id, instance.tags)
     made.launch_time = _as_moto_keeps_it(instance.launch_time)
     made._state = moto_instances.InstanceState(instance.state.name, instance.state.code)
-    vars(made)["said"] = instance.as_aws_prints_it()
+    vars(made)["given"] = instance.as_aws_prints_it()
     return made
 
 
@@ -185,22 +186,22 @@ def _add_group(
         made.instance_states.append(_member_state(made, member, instances))
 
 
-def _show(made: object, said: dict[str, Any] | None) -> None:
-    """What nothing here changes is shown as the world has it: moto prints such attributes."""
-    vars(made).update(said or {})
+def _show(made: object, given: dict[str, Any] | None) -> None:
+    """Keep the fields that nothing here changes as the world has them: moto prints attributes."""
+    vars(made).update(given or {})
 
 
 def _member_state(
     group: FakeAutoScalingGroup, member: Member, instances: dict[str, moto_instances.Instance]
 ) -> MemberState:
-    """The instance as the world has it, or else one that runs the image of its version."""
+    """The instance of the world, or a new one that runs the image of its version."""
     template = group.ec2_launch_template
     assert template is not None  # a group of a world has one
     number = member.launch_template.get("Version", str(template.default_version_number))
     instance = instances.get(member.instance_id)
     if instance is None:
         known = {str(version.number): version for version in template.versions}
-        # its own may be deleted by now
+        # its own version may have been deleted
         version = known.get(number, template.get_version("$Default"))
         seen = {
             "InstanceId": member.instance_id,
@@ -219,25 +220,27 @@ def _member_state(
         autoscaling_group=group,
     )
     _show(state, member.model_extra)
-    vars(state)["said_template"] = member.launch_template
+    vars(state)["given_template"] = member.launch_template
     return state
 
 
 def _image_of(version: Any) -> str:
-    """The version's; a made-up id, always the same, where that comes from elsewhere.
+    """The version's image; a made-up id, always the same, if the version names none.
 
-    A parameter's value is not part of a world, nor is the request that named an image itself.
+    A world holds no SSM parameters, and no RunInstances request that named an image itself.
     """
     named = str(version.data.get("ImageId"))
     return named if named.startswith("ami-") else stand_in(f"{version.template.id} {named}")
 
 
-def world_now(account: str, region: str) -> dict[str, Any]:
+def world_now(session: "boto3.Session", account: str) -> dict[str, Any]:
     """The world as it is now, as the AWS CLI would print it: `read_world` takes it back.
 
-    Call it inside the embedded AWS, with its account and Region.
+    Args:
+        session: The embedded AWS's.
+        account: The world's.
     """
-    session = new_session(region)
+    region = session.region_name
     ec2, auto_scaling = session.client("ec2"), session.client("autoscaling")
     templates = _all(ec2, "describe_launch_templates", "LaunchTemplates")
     reservations = _all(ec2, "describe_instances", "Reservations")
@@ -261,7 +264,7 @@ def world_now(account: str, region: str) -> dict[str, Any]:
         ),
         "Instances": [
             {field: instance[field] for field in INSTANCE_FIELDS if field in instance}
-            | _said(account, region, instance["InstanceId"])
+            | _given(account, region, instance["InstanceId"])
             for reservation in reservations
             for instance in reservation["Instances"]
         ],
@@ -270,12 +273,12 @@ def world_now(account: str, region: str) -> dict[str, Any]:
     return now
 
 
-def _said(account: str, region: str, instance_id: str) -> dict[str, Any]:
-    """What the world said of an instance that EC2 here does not."""
+def _given(account: str, region: str, instance_id: str) -> dict[str, Any]:
+    """The fields of an instance that the world has and moto does not print."""
     instance = ec2_backends[account][region].get_instance(instance_id)
-    said: dict[str, Any] = vars(instance).get("said", {})
+    given: dict[str, Any] = vars(instance).get("given", {})
     changing = {*INSTANCE_FIELDS} - {"LaunchTime"}  # whose milliseconds moto drops
-    return {field: value for field, value in said.items() if field not in changing}
+    return {field: value for field, value in given.items() if field not in changing}
 
 
 def _all(client: Any, operation: str, key: str, **parameters: Any) -> list[dict[str, Any]]:

@@ -234,13 +234,24 @@ def _without_policy(resources):
 
 def _policy_for_one_rule(resources):
     [rules, *_] = resources["DeadLettersPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    arns = rules["Condition"]["ArnEquals"]["aws:SourceArn"]
-    rules["Condition"]["ArnEquals"]["aws:SourceArn"] = [
-        arn for arn in arns if "AmiStateChanged" in json.dumps(arn)
+    _keep_one_rule(rules["Condition"]["ArnEquals"])
+
+
+def _denied_to_all_rules_but_one(resources):
+    [_, everyone_else, *_] = resources["DeadLettersPolicy"]["Properties"]["PolicyDocument"][
+        "Statement"
     ]
+    _keep_one_rule(everyone_else["Condition"]["ArnNotEquals"])
 
 
-@pytest.mark.parametrize("edit", [_without_policy, _policy_for_one_rule])
+def _keep_one_rule(condition):
+    arns = condition["aws:SourceArn"]
+    condition["aws:SourceArn"] = [arn for arn in arns if "AmiStateChanged" in json.dumps(arn)]
+
+
+@pytest.mark.parametrize(
+    "edit", [_without_policy, _policy_for_one_rule, _denied_to_all_rules_but_one]
+)
 def test_a_dead_letter_is_lost_where_the_queues_policy_does_not_name_its_rule(tmp_path, edit):
     world = read_world(json.dumps(a_world()), "world")
     with stage(world, template=_edited(tmp_path, edit)) as staged:

@@ -43,8 +43,8 @@ def read(content: object) -> World:
 
 def now_of(content: object) -> dict[str, Any]:
     world = read(content)
-    with embedded_aws(world):
-        return world_now(world.account, world.region)
+    with embedded_aws(world) as session:
+        return world_now(session, world.account)
 
 
 # ---- what may be left out ------------------------------------------------------------------------
@@ -164,11 +164,11 @@ def test_an_instance_goes_on_running_its_old_image():
         Instances=[{"InstanceId": OTHER, "ImageId": "ami-00000000", "State": {"Name": "stopped"}}],
     )
     with embedded_aws(read(world)) as aws:
-        before = world_now("111122223333", "ap-northeast-2")
+        before = world_now(aws, "111122223333")
         aws.client("autoscaling").set_desired_capacity(
             AutoScalingGroupName="web", DesiredCapacity=3
         )
-        after = world_now("111122223333", "ap-northeast-2")
+        after = world_now(aws, "111122223333")
 
     assert images_run(before) == {MEMBER: OLD, OTHER: "ami-00000000"}
     assert {i["InstanceId"]: i["State"]["Name"] for i in before["Instances"]} == {
@@ -709,14 +709,14 @@ def test_nothing_of_the_real_environment_comes_through(monkeypatch, tmp_path):
 def test_one_embedded_aws_leaves_nothing_to_the_next():
     with embedded_aws(read(a_world())):
         pass
-    with embedded_aws(World()):
-        left = world_now("111122223333", "ap-northeast-2")
+    with embedded_aws(World()) as aws:
+        left = world_now(aws, "111122223333")
 
     assert not any(value for value in left.values() if isinstance(value, list))
 
 
 def test_a_world_can_be_added_to_an_embedded_aws_that_runs():
-    with embedded_aws(World()):
+    with embedded_aws(World()) as aws:
         seed(read(a_world()))
 
-        assert len(world_now("111122223333", "ap-northeast-2")["LaunchTemplates"]) == 1
+        assert len(world_now(aws, "111122223333")["LaunchTemplates"]) == 1
