@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
 from infra.cli.render import err, stop
 from infra.operate.account import Account, BadSetUp, open_account
-from infra.operate.aws_errors import said
+from infra.operate.aws_errors import error_line
 from models.base import printable
 from models.errors import AwsRefused, AwsUnavailable, ReactorError
 from models.failure_text import YOURS, told
@@ -29,7 +29,7 @@ def account_of(profile: str | None, region: str | None) -> Iterator[Account]:
     except ProfileNotFound as error:
         stop(f"{printable(str(error))}: aws configure list-profiles shows those that there are")
     except (ClientError, BotoCoreError, ReactorError) as error:
-        stop(said(error), status=1)
+        stop(error_line(error), status=1)
 
 
 def agreed(account: Account, question: str, *, yes: bool, is_shown: bool = False) -> bool:

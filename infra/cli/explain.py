@@ -11,7 +11,7 @@ from rich.tree import Tree
 
 from infra.cli.account import account_of
 from infra.cli.options import STACK, Profile, Region, Stack
-from infra.cli.render import out, outside, print_json, progress, say_gaps, stop
+from infra.cli.render import out, outside, print_gaps, print_json, progress_line, stop
 from infra.operate.account import Account
 from infra.operate.explain import (
     Line,
@@ -26,13 +26,13 @@ from infra.operate.history import Log, read_log
 from infra.operate.instances import GROUP_TAG, TEMPLATE_TAG, count_running
 from infra.operate.outcome_log import log_group_of
 from infra.operate.paging import Gaps
-from infra.operate.versions import Made, read_made
+from infra.operate.versions import VersionInfo, read_versions
 from models.launch_template import Template
 from models.selectors import read_selectors
 
 _STYLES = {"good": "green", "warn": "yellow", "bad": "bold red", "": ""}
 _LOGGED_WITHIN = timedelta(days=1)
-"""An outcome is logged shortly after its version was made, but for a version that was there."""
+"""An outcome is logged shortly after its version was version, but for a version that was there."""
 
 
 def explain(
@@ -62,7 +62,7 @@ def explain(
                 print_json(line.as_json())
             else:
                 out.print(_tree(line))
-        say_gaps(explained.gaps)
+        print_gaps(explained.gaps)
         raise typer.Exit(1 if explained.gaps else 0)
 
 
@@ -103,30 +103,30 @@ class Explained:
                 stop(f"{nothing}, and no such group", status=1)
             for template_id in dict.fromkeys(s.launch_template_id for s in group.specifications):
                 template = self._of(template_id)
-                [standing] = self._fleet([template]).standings
-                known = (one for one in standing.groups if one.name == name)
-                yield explain_group(next(known, group), standing)
+                [status] = self._fleet([template]).statuses
+                known = (one for one in status.groups if one.name == name)
+                yield explain_group(next(known, group), status)
                 yield self._template(template)
 
     def _of(self, template_id: str) -> Template:
         return find_template(self.account.client("ec2"), template_id)
 
     def _template(self, template: Template) -> Line:
-        [standing] = self._fleet([template]).standings
+        [status] = self._fleet([template]).statuses
         selectors = read_selectors(template.tags, self.account.place)
-        made = self.gaps.read(lambda: self._made(template), None)
-        log = self._log(made, template) if made else Log()
-        return explain_template(standing, selectors, made, log)
+        version = self.gaps.read(lambda: self._default(template), None)
+        log = self._log(version, template) if version else Log()
+        return explain_template(status, selectors, version, log)
 
-    def _made(self, template: Template) -> Made:
+    def _default(self, template: Template) -> VersionInfo:
         """The default version."""
         number = str(template.default_version_number)
         client = self.account.client("ec2")
-        return next(read_made(client, template.launch_template_id, Versions=[number]))
+        return next(read_versions(client, template.launch_template_id, Versions=[number]))
 
-    def _log(self, made: Made, template: Template) -> Log:
+    def _log(self, version: VersionInfo, template: Template) -> Log:
         client, group = self.account.client("logs"), log_group_of(self.stack)
-        return read_log(client, group, template, made.create_time - _LOGGED_WITHIN, self.gaps)
+        return read_log(client, group, template, version.create_time - _LOGGED_WITHIN, self.gaps)
 
     def _instance(self, instance_id: str) -> Iterator[Line]:
         instance = find_instance(self.account.client("ec2"), instance_id)
@@ -140,8 +140,8 @@ class Explained:
             yield explain_instance(instance, None)
             return
         template = self._of(template_id)
-        [standing] = self._fleet([template]).standings
-        yield explain_instance(instance, standing)
+        [status] = self._fleet([template]).statuses
+        yield explain_instance(instance, status)
         yield self._template(template)
 
     def _image(self, image_id: str) -> Line:
@@ -152,10 +152,10 @@ class Explained:
         running: list[int] = []
         client = self.account.client("ec2")
         self.gaps.unless(lambda: running.append(count_running(client, image_id)))
-        return explain_image(found[0], fleet.standings, running[0] if running else None)
+        return explain_image(found[0], fleet.statuses, running[0] if running else None)
 
     def _fleet(self, templates: list[Template] | None) -> Fleet:
-        with progress() as say:
-            fleet = read_fleet(self.account, say, templates)
+        with progress_line() as progress:
+            fleet = read_fleet(self.account, progress, templates)
         self.gaps.extend(fleet.gaps)
         return fleet

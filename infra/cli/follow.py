@@ -14,16 +14,16 @@ from infra.cli.render import (
     err,
     out,
     outside,
+    print_gaps,
     print_json,
-    progress,
-    say_gaps,
+    progress_line,
     show_outcomes,
     stop,
 )
 from infra.operate import writes
 from infra.operate.account import Account
 from infra.operate.find import find_template
-from infra.operate.fleet import Standing, read_fleet, several
+from infra.operate.fleet import TemplateStatus, read_fleet, several
 from infra.operate.follow import as_cloudformation, as_hcl, declared, obsolete
 from infra.operate.reconcile import CatchUp
 from models.launch_template import Template
@@ -80,35 +80,35 @@ def follow(
         found = find_template(account.client("ec2"), template)
         old = obsolete(found.tags, tags)
         rest = {key: value for key, value in found.tags.items() if key not in old}
-        standing = _suppose(account, found.model_copy(update={"tags": rest | tags}))
+        status = _suppose(account, found.model_copy(update={"tags": rest | tags}))
         if hcl or cloudformation:
             name = found.launch_template_name
             sys.stdout.write(as_hcl(name, tags) if hcl else as_cloudformation(tags))
         elif not (as_json and yes):  # there, one object: what was written
-            _show(standing, tags, old, as_json=as_json)
+            _show(status, tags, old, as_json=as_json)
         if yes:
-            _write(account, standing, tags, old)
+            _write(account, status, tags, old)
             if as_json:
-                print_json({"tags": tags, "remove": old} | _counts(standing))
-            _catch_up(catch_up_of(account, stack), account, standing, wait, as_json=as_json)
+                print_json({"tags": tags, "remove": old} | _counts(status))
+            _catch_up(catch_up_of(account, stack), account, status, wait, as_json=as_json)
         elif not (hcl or cloudformation):
             err.print("nothing was written: add --yes")
 
 
-def _write(account: Account, standing: Standing, tags: dict[str, str], old: list[str]) -> None:
+def _write(account: Account, status: TemplateStatus, tags: dict[str, str], old: list[str]) -> None:
     err.print(str(account), highlight=False)
-    template_id = standing.template.launch_template_id
+    template_id = status.template.launch_template_id
     writes.tag(account.client("ec2"), template_id, tags)
     if old:  # afterwards: between the two it follows less, never more
         writes.untag(account.client("ec2"), [template_id], old)
 
 
 def _catch_up(
-    catch_up: CatchUp, account: Account, standing: Standing, wait: float, *, as_json: bool
+    catch_up: CatchUp, account: Account, status: TemplateStatus, wait: float, *, as_json: bool
 ) -> None:
     """Have the function do what was planned, if anything is to be done."""
-    if standing.next.outcome == "promoted":
-        is_well = carry_out(account, catch_up, [standing.next], wait, as_json=as_json)
+    if status.next.outcome == "promoted":
+        is_well = carry_out(account, catch_up, [status.next], wait, as_json=as_json)
         raise typer.Exit(0 if is_well else 1)
 
 
@@ -119,36 +119,36 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _suppose(account: Account, template: Template) -> Standing:
+def _suppose(account: Account, template: Template) -> TemplateStatus:
     """How the template would stand with those tags; wrong ones end the command."""
     selectors = read_selectors(template.tags, account.place)
     if isinstance(selectors, Misconfigured):
         stop(selectors.message)
-    with progress() as say:
-        fleet = read_fleet(account, say, [template])
-    say_gaps(fleet.gaps)
-    return fleet.standings[0]
+    with progress_line() as progress:
+        fleet = read_fleet(account, progress, [template])
+    print_gaps(fleet.gaps)
+    return fleet.statuses[0]
 
 
-def _counts(standing: Standing) -> dict[str, object]:
+def _counts(status: TemplateStatus) -> dict[str, object]:
     return {
-        "images": len(standing.candidates) + len(standing.skipped),
-        "candidates": len(standing.candidates),
-        "source_instances": standing.sources,
-        "next": standing.next.model_dump(mode="json"),
+        "images": len(status.candidates) + len(status.skipped),
+        "candidates": len(status.candidates),
+        "source_instances": status.sources,
+        "next": status.next.model_dump(mode="json"),
     }
 
 
-def _show(standing: Standing, tags: dict[str, str], old: list[str], *, as_json: bool) -> None:
+def _show(status: TemplateStatus, tags: dict[str, str], old: list[str], *, as_json: bool) -> None:
     if as_json:
-        print_json({"planned": True, "tags": tags, "remove": old} | _counts(standing))
+        print_json({"planned": True, "tags": tags, "remove": old} | _counts(status))
         return
     for key, value in tags.items():
         out.print(Text.assemble("  + ", outside(f"{key} = {value}", "green")))
     for key in old:
         out.print(Text.assemble("  - ", outside(key, "red")))
-    total = counted(len(standing.candidates) + len(standing.skipped), "image")
-    out.print(f"{total} selected, of which {len(standing.candidates)} may be taken")
-    if standing.mixed_sources:
-        out.print(outside(several(standing.mixed_sources), "yellow"))
-    show_outcomes([standing.next], as_json=False)
+    total = counted(len(status.candidates) + len(status.skipped), "image")
+    out.print(f"{total} selected, of which {len(status.candidates)} may be taken")
+    if status.mixed_sources:
+        out.print(outside(several(status.mixed_sources), "yellow"))
+    show_outcomes([status.next], as_json=False)

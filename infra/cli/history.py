@@ -15,10 +15,10 @@ from rich.text import Text
 
 from infra.cli.account import account_of
 from infra.cli.options import STACK, Force, Profile, Region, Stack
-from infra.cli.render import ago, err, out, outside, print_json, progress, say_gaps, stop
+from infra.cli.render import ago, err, out, outside, print_gaps, print_json, progress_line, stop
 from infra.operate.account import Account
 from infra.operate.find import NotFound, find_group, find_template
-from infra.operate.history import Chapter, read_chapters, read_log
+from infra.operate.history import HistoryEntry, read_history, read_log
 from infra.operate.outcome_log import log_group_of
 from infra.operate.paging import Gaps
 from infra.replay.atomic_write import PUBLIC, CannotWrite, check_can_write, write_whole
@@ -64,20 +64,20 @@ def history(
     with account_of(profile, region) as account:
         template = _template(account, name)
         gaps = Gaps()
-        with progress() as say:
-            say("the function's log")
+        with progress_line() as progress:
+            progress("the function's log")
             since = datetime.fromtimestamp(0, UTC)  # as far back as the log goes
             log = read_log(account.client("logs"), log_group_of(stack), template, since, gaps)
-            say("versions")
-            chapters = read_chapters(account.client("ec2"), account.ec2, template, last, log)
+            progress("versions")
+            entries = read_history(account.client("ec2"), account.ec2, template, last, log)
         if as_json:
-            for chapter in chapters:
-                print_json(_as_json(chapter))
+            for entry in entries:
+                print_json(_as_json(entry))
         else:
-            _show(out, template, chapters)
+            _show(out, template, entries)
         if svg is not None:
-            _draw(svg, template, chapters, force=force)
-        say_gaps(gaps)
+            _draw(svg, template, entries, force=force)
+        print_gaps(gaps)
         raise typer.Exit(1 if gaps else 0)
 
 
@@ -94,7 +94,7 @@ def _template(account: Account, name: str) -> Template:
         return find_template(client, named.launch_template_id)
 
 
-def _show(console: Console, template: Template, chapters: list[Chapter]) -> None:
+def _show(console: Console, template: Template, entries: list[HistoryEntry]) -> None:
     held = template.tags.get(HOLD_TAG)
     name = outside(template.launch_template_name, "bold")
     state = Text.assemble(", held: ", (str(read_stamp(held)), "yellow")) if held else Text("")
@@ -104,31 +104,31 @@ def _show(console: Console, template: Template, chapters: list[Chapter]) -> None
     table.add_column("What new instances launched", min_width=31)
     table.add_column("How it came", overflow="fold", ratio=1)
     now = datetime.now(UTC)
-    for chapter in chapters:
-        arrow = "→ " if chapter.is_in_force else ""
-        number = f"{arrow}{chapter.made.version_number}"
-        style = "bold green" if chapter.is_in_force else ""
-        table.add_row(number, _image(chapter, now), _how(chapter), style=style)
+    for entry in entries:
+        arrow = "→ " if entry.is_in_force else ""
+        number = f"{arrow}{entry.version.version_number}"
+        style = "bold green" if entry.is_in_force else ""
+        table.add_row(number, _image(entry, now), _how(entry), style=style)
     console.print(table)
 
 
-def _image(chapter: Chapter, now: datetime) -> Stacked:
-    made = chapter.made
+def _image(entry: HistoryEntry, now: datetime) -> Stacked:
+    version = entry.version
     age = "not there any more"
-    if chapter.image:
-        born = chapter.image.creation_date
-        age = f"then {ago(born, made.create_time)} old, now {ago(born, now)}"
-    return Stacked(outside(made.image_id or "no image"), Text(age))
+    if entry.image:
+        born = entry.image.creation_date
+        age = f"then {ago(born, version.create_time)} old, now {ago(born, now)}"
+    return Stacked(outside(version.image_id or "no image"), Text(age))
 
 
-def _how(chapter: Chapter) -> Stacked:
-    made = f"made {chapter.made.create_time:%Y-%m-%d %H:%M}Z"
-    return Stacked(Text(made), *map(outside, chapter.how))
+def _how(entry: HistoryEntry) -> Stacked:
+    made = f"made {entry.version.create_time:%Y-%m-%d %H:%M}Z"
+    return Stacked(Text(made), *map(outside, entry.how))
 
 
-def _draw(file: Path, template: Template, chapters: list[Chapter], *, force: bool) -> None:
+def _draw(file: Path, template: Template, entries: list[HistoryEntry], *, force: bool) -> None:
     console = Console(record=True, file=io.StringIO(), width=_SVG_COLUMNS)
-    _show(console, template, chapters)
+    _show(console, template, entries)
     title = printable(f"ami-reactor history {template.launch_template_name}")
     svg = console.export_svg(title=title, code_format=_SVG)
     try:
@@ -138,15 +138,15 @@ def _draw(file: Path, template: Template, chapters: list[Chapter], *, force: boo
     err.print(outside(f"drawn: {file}"))
 
 
-def _as_json(chapter: Chapter) -> dict[str, object]:
-    made, image = chapter.made, chapter.image
+def _as_json(entry: HistoryEntry) -> dict[str, object]:
+    version, image = entry.version, entry.image
     return {
-        "version": made.version_number,
-        "made": aws_date(made.create_time),
-        "created_by": made.created_by,
-        "description": made.version_description,
-        "image_id": made.image_id,
+        "version": version.version_number,
+        "made": aws_date(version.create_time),
+        "created_by": version.created_by,
+        "description": version.version_description,
+        "image_id": version.image_id,
         "image_created": aws_date(image.creation_date) if image else None,
-        "in_force": chapter.is_in_force,
-        "how": chapter.how,
+        "in_force": entry.is_in_force,
+        "how": entry.how,
     }

@@ -11,7 +11,7 @@ from rich.text import Text
 from infra.cli.account import account_of, agreed
 from infra.cli.options import STACK, WAIT, Profile, Region, Stack, TemplateName, Wait, Yes
 from infra.cli.reconcile import carry_out, catch_up_of, is_bad
-from infra.cli.render import err, out, outside, print_json, progress, show_outcomes, stop
+from infra.cli.render import err, out, outside, print_json, progress_line, show_outcomes, stop
 from infra.operate import writes
 from infra.operate.account import Account
 from infra.operate.find import find_template
@@ -75,8 +75,8 @@ def resume(
             _show(found, None, as_json=as_json)
             return
         tags = {key: value for key, value in found.tags.items() if key != HOLD_TAG}
-        with progress() as say:
-            planned = catch_up.foresee([found.model_copy(update={"tags": tags})], say)
+        with progress_line() as progress:
+            planned = catch_up.foresee([found.model_copy(update={"tags": tags})], progress)
         wanted = [outcome for outcome in planned if outcome.outcome == "promoted"]
         if not as_json:  # there, one object: what was done
             _show(found, found.tags[HOLD_TAG], as_json=False)

@@ -8,13 +8,13 @@ from rich.text import Text
 
 from infra.cli.account import account_of
 from infra.cli.options import Profile, Region, Yes
-from infra.cli.render import counted, err, out, outside, print_json, progress, stop
+from infra.cli.render import counted, err, out, outside, print_json, progress_line, stop
 from infra.operate.account import Account
 from infra.operate.find import find_template
 from infra.operate.instances import read_groups
 from infra.operate.paging import Gaps
 from infra.operate.prune import Pruning, choose, needed_versions
-from infra.operate.versions import read_made
+from infra.operate.versions import read_versions
 from infra.operate.writes import delete_versions
 from models.launch_template import Template
 
@@ -62,17 +62,17 @@ def _planned(account: Account, name: str | None, keep: int) -> list[Pruning]:
     client = account.client("ec2")
     templates = [find_template(client, name)] if name else account.ec2.opted_in_templates()
     gaps = Gaps()
-    with progress() as say:
-        groups = read_groups(account.client("autoscaling"), templates, gaps, say)
+    with progress_line() as progress:
+        groups = read_groups(account.client("autoscaling"), templates, gaps, progress)
         if gaps:
             stop(f"{gaps[0]}: without the groups nobody knows which versions they name", status=1)
         planned = []
         for template in sorted(templates, key=lambda template: template.launch_template_name):
-            say(f"the versions of {template.launch_template_name}")
+            progress(f"the versions of {template.launch_template_name}")
             needed = needed_versions(
                 client, account.place, template, groups[template.launch_template_id]
             )
-            made = read_made(client, template.launch_template_id)
+            made = read_versions(client, template.launch_template_id)
             planned.append(choose(template, made, needed, keep, datetime.now(UTC)))
     return planned
 

@@ -7,7 +7,7 @@ import typer
 
 from infra.cli.account import account_of
 from infra.cli.options import STACK, WAIT, Profile, Region, Stack, Wait, Yes
-from infra.cli.render import NOBODY_FOLLOWS, counted, err, outside, progress, show_outcomes
+from infra.cli.render import NONE_FOLLOWS, counted, err, outside, progress_line, show_outcomes
 from infra.operate.account import Account
 from infra.operate.find import find_template
 from infra.operate.outcome_log import log_group_of
@@ -39,12 +39,12 @@ def reconcile(
     """
     with account_of(profile, region) as account:
         catch_up = catch_up_of(account, stack)
-        with progress() as say:
+        with progress_line() as progress:
             planned = catch_up.foresee(
                 [find_template(catch_up.ec2, template)]
                 if template
                 else account.ec2.opted_in_templates(),
-                say,
+                progress,
             )
         wanted = [outcome for outcome in planned if outcome.outcome == "promoted"]
         is_well = not any(map(is_bad, planned))
@@ -55,7 +55,7 @@ def reconcile(
         elif wanted:
             err.print("nothing was written: add --yes")
         if not planned:
-            err.print(NOBODY_FOLLOWS)
+            err.print(NONE_FOLLOWS)
         raise typer.Exit(0 if is_well else 1)
 
 

@@ -8,10 +8,10 @@ import typer
 
 from infra.cli.account import account_of
 from infra.cli.options import Force, KeepAccount, Profile, Region
-from infra.cli.render import counted, err, out, outside, progress, stop
+from infra.cli.render import counted, err, out, outside, progress_line, stop
 from infra.operate.account import Account
 from infra.operate.find import find_template
-from infra.operate.paging import Say
+from infra.operate.paging import Progress
 from infra.replay.anonymize import Anonymous, user_data_in
 from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_whole
 from infra.replay.record import Described
@@ -48,8 +48,8 @@ def record(
     from infra.embedded.world.seed import BadWorld, read_world
 
     with account_of(profile, region) as account:
-        with progress() as say:
-            world, left_out = _record(account, template or [], say)
+        with progress_line() as progress:
+            world, left_out = _record(account, template or [], progress)
         for line in left_out:
             err.print(line, markup=False, highlight=False, soft_wrap=True)
         if not keep_account:
@@ -73,7 +73,7 @@ def record(
         _say_what_to_look_at(world)
 
 
-def _record(account: Account, names: list[str], say: Say) -> tuple[Described, list[str]]:
+def _record(account: Account, names: list[str], progress: Progress) -> tuple[Described, list[str]]:
     client = account.client("ec2")
     if names:
         templates = [find_template(client, name) for name in names]
@@ -82,7 +82,7 @@ def _record(account: Account, names: list[str], say: Say) -> tuple[Described, li
     if not templates:
         stop("no launch template has the tag ami-reactor: name one with --template", status=1)
     ids = list(dict.fromkeys(template.launch_template_id for template in templates))
-    return record_world(client, account.client("autoscaling"), account.place, ids, say)
+    return record_world(client, account.client("autoscaling"), account.place, ids, progress)
 
 
 def _say_what_to_look_at(world: Described) -> None:

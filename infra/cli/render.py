@@ -11,12 +11,12 @@ from typing import Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress as ProgressBar
 from rich.style import StyleType
 from rich.table import Table
 from rich.text import Text
 
-from infra.operate.paging import Say
+from infra.operate.paging import Progress
 from models.base import printable
 from models.outcome import TemplateOutcome
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 out = Console(soft_wrap=False)
 err = Console(stderr=True)
 
-NOBODY_FOLLOWS = "No launch template has the tag ami-reactor. Start: ami-reactor follow --help"
+NONE_FOLLOWS = "No launch template has the tag ami-reactor. Start: ami-reactor follow --help"
 
 WOULD = {
     "promoted": ("promote", "bold green"),
@@ -66,20 +66,20 @@ def print_json(line: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
 
 
-def say_gaps(gaps: Iterable[str]) -> None:
+def print_gaps(gaps: Iterable[str]) -> None:
     """Name on stderr what could not be read."""
     for gap in gaps:
         err.print(outside(f"not read: {gap}", "yellow"), soft_wrap=True)
 
 
-def say_notes(notes: Iterable[str]) -> None:
+def print_notes(notes: Iterable[str]) -> None:
     """Say on stderr what was not read on purpose."""
     for note in notes:
         err.print(outside(f"note: {note}"), soft_wrap=True)
 
 
 @contextmanager
-def progress() -> Iterator[Say]:
+def progress_line() -> Iterator[Progress]:
     """Say on a terminal what is being read; nothing elsewhere."""
     with err.status("reading") as status:
         yield lambda what: status.update(outside(f"reading {what}"))
@@ -96,7 +96,7 @@ def tracked(items: Iterable[T], what: str, total: int, *, prints: bool) -> Itera
             each other apart, and they tell enough of the progress.
     """
     is_watched = err.is_terminal and not (prints and out.is_terminal)
-    with Progress(
+    with ProgressBar(
         console=err,
         transient=True,
         redirect_stdout=False,  # else results would go to stderr

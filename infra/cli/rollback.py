@@ -11,7 +11,7 @@ from rich.text import Text
 from infra.cli.account import account_of, agreed
 from infra.cli.hold import check_reason, who_am_i
 from infra.cli.options import Profile, Region, TemplateName, Yes
-from infra.cli.render import ago, err, out, outside, print_json, progress, say_gaps, stop
+from infra.cli.render import ago, err, out, outside, print_gaps, print_json, progress_line, stop
 from infra.operate import quarantine as releasing
 from infra.operate import rollback as rolling
 from infra.operate.account import Account
@@ -105,11 +105,11 @@ def _names(templates: Iterable[Template]) -> str:
 
 def _groups_of(account: Account, planned: Iterable[rolling.Rollback]) -> list[Group]:
     gaps = Gaps()
-    with progress() as say:
+    with progress_line() as progress:
         found = read_groups(
-            account.client("autoscaling"), [one.template for one in planned], gaps, say
+            account.client("autoscaling"), [one.template for one in planned], gaps, progress
         )
-    say_gaps(gaps)
+    print_gaps(gaps)
     return list({group.name: group for groups in found.values() for group in groups}.values())
 
 
@@ -142,7 +142,7 @@ def _quarantine(account: Account, bad: Image) -> str:
     gaps = Gaps()
     counts: list[int] = []
     gaps.unless(lambda: counts.append(count_running(account.client("ec2"), bad.image_id)))
-    say_gaps(gaps)
+    print_gaps(gaps)
     go_on = f"; instances that go on with it: {counts[0]}" if counts else ""
     return f"{bad.image_id} is quarantined{go_on}"
 

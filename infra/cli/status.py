@@ -14,22 +14,22 @@ from handlers.aws_errors import translated
 from infra.cli.account import account_of
 from infra.cli.options import STACK, AsJson, Region, Stack
 from infra.cli.render import (
-    NOBODY_FOLLOWS,
+    NONE_FOLLOWS,
     WOULD,
     ago,
     counted,
     err,
     out,
     outside,
+    print_gaps,
     print_json,
-    progress,
-    say_gaps,
-    say_notes,
+    print_notes,
+    progress_line,
 )
 from infra.dead_letters.queue import Reading
 from infra.operate.account import Account
 from infra.operate.doctor import is_paused, paused, unpause
-from infra.operate.fleet import Fleet, Standing, read_fleet
+from infra.operate.fleet import Fleet, TemplateStatus, read_fleet
 from infra.operate.groups import Follows, verdict
 from infra.operate.stack_outputs import output_of
 from models.base import aws_date
@@ -69,35 +69,35 @@ def status(
             fleet = fleet_of(account)
             if as_json:
                 _pause(account, stack, err)
-                for standing in fleet.standings:
-                    print_json(standing_as_json(fleet, standing))
+                for status in fleet.statuses:
+                    print_json(_as_json(fleet, status))
             else:
                 out.print(Text(str(account), "bold"))
                 _pause(account, stack, out)
                 _show(fleet)
             found = [*fleet.gaps, *_dead_letters(account, stack, as_json=as_json)]
-            say_gaps(found)
-            say_notes(fleet.notes)
+            print_gaps(found)
+            print_notes(fleet.notes)
             gaps += found
     raise typer.Exit(1 if gaps else 0)
 
 
 def fleet_of(account: Account) -> Fleet:
-    with progress() as say:
-        return read_fleet(account, say)
+    with progress_line() as progress:
+        return read_fleet(account, progress)
 
 
 def _show(fleet: Fleet) -> None:
-    if not fleet.standings:
-        out.print(NOBODY_FOLLOWS)
+    if not fleet.statuses:
+        out.print(NONE_FOLLOWS)
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
     table.add_column("Template", overflow="fold", ratio=3)
     table.add_column("New instances launch", overflow="fold", ratio=3, min_width=25)
     table.add_column("The reactor would", overflow="fold", ratio=3)
     now = datetime.now(UTC)
-    for standing in fleet.standings:
-        table.add_row(_who(standing), _launches(standing, now), _next(standing, now))
+    for status in fleet.statuses:
+        table.add_row(_who(status), _launches(status, now), _next(status, now))
     out.print(table)
     if lines := list(to_mend(fleet)):
         out.print()
@@ -145,39 +145,39 @@ def _pause(account: Account, stack: str, say: Console) -> None:
         say.print(outside(f"  fix: {unpause(name)}"), soft_wrap=True)
 
 
-def _who(standing: Standing) -> Stacked:
-    lines = [outside(standing.template.launch_template_name, "bold")]
-    for group, found in standing.findings():
+def _who(status: TemplateStatus) -> Stacked:
+    lines = [outside(status.template.launch_template_name, "bold")]
+    for group, found in status.findings():
         short, style = _FOLLOWS[verdict(found)]
         lines.append(Text.assemble("└ ", outside(group.name), " ", (short, style)))
     return Stacked(*lines)
 
 
-def _launches(standing: Standing, now: datetime) -> Stacked:
-    image = standing.image
+def _launches(status: TemplateStatus, now: datetime) -> Stacked:
+    image = status.image
     lines = [
-        outside(standing.image_id or "no image", "bold"),
-        Text(f"version {standing.template.default_version_number}"),
+        outside(status.image_id or "no image", "bold"),
+        Text(f"version {status.template.default_version_number}"),
     ]
     if image:
         lines.append(Text(f"{ago(image.creation_date, now)} old"))
-    total = sum(standing.running.values())
+    total = sum(status.running.values())
     if total:
-        lines.append(Text(f"{standing.running[standing.image_id or '']} of {total} run it"))
-    for image_id, count in standing.running_others.most_common():
+        lines.append(Text(f"{status.running[status.image_id or '']} of {total} run it"))
+    for image_id, count in status.running_others.most_common():
         lines.append(outside(f"{count} on {image_id}", "yellow"))
     return Stacked(*lines)
 
 
-def _next(standing: Standing, now: datetime) -> Stacked:
-    following = standing.next
+def _next(status: TemplateStatus, now: datetime) -> Stacked:
+    following = status.next
     verb, style = WOULD[following.outcome]
     lines = [Text.assemble((verb, style), ": ", following.reason)]
-    newest = standing.candidates[0] if standing.candidates else None
-    held = standing.template.tags.get(HOLD_TAG)
+    newest = status.candidates[0] if status.candidates else None
+    held = status.template.tags.get(HOLD_TAG)
     if held is not None:
         lines.append(outside(str(read_stamp(held))))
-    if newest and newest.image_id != standing.image_id:
+    if newest and newest.image_id != status.image_id:
         if following.outcome != "promoted":
             lines.append(Text("newest candidate:"))
         lines.append(Text(newest.image_id, "bold"))
@@ -187,21 +187,21 @@ def _next(standing: Standing, now: datetime) -> Stacked:
 
 def to_mend(fleet: Fleet) -> Iterator[Text]:
     """What keeps groups from following, one line each, and below it what mends it."""
-    for standing in fleet.standings:
-        for group, found in standing.findings():
+    for status in fleet.statuses:
+        for group, found in status.findings():
             for finding in found:
                 style = _FOLLOWS[finding.follows][1]
                 yield Text.assemble(outside(group.name, style), ": ", finding.what)
                 yield Text(f"  fix: {finding.fix}")
-        if standing.has_unreleased_version:
-            yield from _unreleased(standing)
-        if standing.next.outcome in ("refused", "failed"):
-            name = outside(standing.template.launch_template_name, "bold red")
-            yield Text.assemble(name, ": ", outside(standing.next.message))
+        if status.has_unreleased_version:
+            yield from _unreleased(status)
+        if status.next.outcome in ("refused", "failed"):
+            name = outside(status.template.launch_template_name, "bold red")
+            yield Text.assemble(name, ": ", outside(status.next.message))
 
 
-def _unreleased(standing: Standing) -> Iterator[Text]:
-    template = standing.template
+def _unreleased(status: TemplateStatus) -> Iterator[Text]:
+    template = status.template
     name = outside(template.launch_template_name, "yellow")
     latest, default = template.latest_version_number, template.default_version_number
     yield Text.assemble(name, f": version {latest} is the latest and not the default ({default})")
@@ -211,9 +211,9 @@ def _unreleased(standing: Standing) -> Iterator[Text]:
     )
 
 
-def standing_as_json(fleet: Fleet, standing: Standing) -> dict[str, Any]:
-    template, image = standing.template, standing.image
-    newest = standing.candidates[0] if standing.candidates else None
+def _as_json(fleet: Fleet, status: TemplateStatus) -> dict[str, Any]:
+    template, image = status.template, status.image
+    newest = status.candidates[0] if status.candidates else None
     held = template.tags.get(HOLD_TAG)
     return {
         "account": fleet.place.account,
@@ -222,12 +222,12 @@ def standing_as_json(fleet: Fleet, standing: Standing) -> dict[str, Any]:
         "launch_template_name": template.launch_template_name,
         "default_version": template.default_version_number,
         "latest_version": template.latest_version_number,
-        "image_id": standing.image_id,
+        "image_id": status.image_id,
         "image_created": aws_date(image.creation_date) if image else None,
         "newest_candidate": newest.image_id if newest else None,
-        "instances": dict(standing.running),
+        "instances": dict(status.running),
         "hold": read_stamp(held).model_dump(mode="json") if held is not None else None,
-        "next": standing.next.model_dump(mode="json"),
+        "next": status.next.model_dump(mode="json"),
         "groups": [
             {
                 "name": group.name,
@@ -235,6 +235,6 @@ def standing_as_json(fleet: Fleet, standing: Standing) -> dict[str, Any]:
                 "follows": verdict(found),
                 "findings": [finding.model_dump(mode="json") for finding in found],
             }
-            for group, found in standing.findings()
+            for group, found in status.findings()
         ],
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.dead_letters.queue import Reading
-from infra.operate.aws_errors import said
+from infra.operate.aws_errors import error_line
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -70,7 +70,9 @@ class Redriver:
         try:
             self.reading.delete(message_id)
         except (ClientError, BotoCoreError) as error:
-            why = f"accepted, but still in the queue: {said(error)}; a second time does no harm"
+            why = (
+                f"accepted, but still in the queue: {error_line(error)}; a second time does no harm"
+            )
             return Left(why, is_accepted=True)
         return None
 
@@ -84,7 +86,7 @@ class Redriver:
         except ClientError as error:
             return Left(_refusal(error))
         except BotoCoreError as error:
-            return Left(f"no answer, so it may have been accepted: {said(error)}")
+            return Left(f"no answer, so it may have been accepted: {error_line(error)}")
         if answer["StatusCode"] != ACCEPTED:
             return Left(f"Lambda answered {answer['StatusCode']} instead of {ACCEPTED}")
         self.accepted.add(answer["ResponseMetadata"]["RequestId"])
@@ -98,7 +100,7 @@ class Redriver:
 
 def _refusal(error: ClientError) -> str:
     if error.response["ResponseMetadata"]["HTTPStatusCode"] >= _SERVER_ERROR:
-        return f"it may have been accepted: {said(error)}"
+        return f"it may have been accepted: {error_line(error)}"
     if error.response["Error"]["Code"] in _SAME_FOR_ALL:
         raise error
-    return said(error)
+    return error_line(error)

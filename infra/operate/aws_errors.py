@@ -11,7 +11,7 @@ _NEXT = {
 }
 
 
-def said(error: Exception) -> str:
+def error_line(error: Exception) -> str:
     """AWS's code and words where it answered, else what went wrong on the way."""
     if not isinstance(error, ClientError):
         hints = [hint for kind, hint in _NEXT.items() if isinstance(error, kind)]

@@ -47,11 +47,11 @@ def golden_instances(fleet: Fleet) -> list[str]:
     """The instances whose images are followed: those that tags name, then those of backups."""
     named: list[str] = []
     backed_up: list[str] = []
-    for standing in fleet.standings:
-        selectors = read_selectors(standing.template.tags, fleet.place)
+    for status in fleet.statuses:
+        selectors = read_selectors(status.template.tags, fleet.place)
         if isinstance(selectors, Selectors):
             named += sorted(selectors.source_instances)
-        for image in standing.candidates:
+        for image in status.candidates:
             if BACKUP_SOURCE_TAG in image.tags:
                 backed_up += sorted(image.source_instances)
     return list(dict.fromkeys(named + backed_up))

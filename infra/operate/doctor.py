@@ -332,20 +332,20 @@ def fleet_is_sound(fleet: Fleet) -> Iterator[Check]:
     found = list(_unsound(fleet))
     yield from found
     if not found:
-        count = len(fleet.standings)
+        count = len(fleet.statuses)
         yield Check(state=State.WELL, what=f"templates that are sound, with their groups: {count}")
 
 
 def _unsound(fleet: Fleet) -> Iterator[Check]:
-    for standing in fleet.standings:
-        template = standing.template
+    for status in fleet.statuses:
+        template = status.template
         name = printable(template.launch_template_name)
-        if standing.next.outcome in ("refused", "failed"):
-            wrong = standing.next.reason is Reason.MISCONFIGURED
+        if status.next.outcome in ("refused", "failed"):
+            wrong = status.next.reason is Reason.MISCONFIGURED
             fix = f"ami-reactor {'follow' if wrong else 'explain'} {name}"
-            what = f"{name}: {standing.next.reason}: {printable(standing.next.message)}"
+            what = f"{name}: {status.next.reason}: {printable(status.next.message)}"
             yield Check(state=State.BAD, what=what, fix=fix)
-        if standing.has_unreleased_version:
+        if status.has_unreleased_version:
             latest, default = template.latest_version_number, template.default_version_number
             yield Check(
                 state=State.BAD,
@@ -353,13 +353,13 @@ def _unsound(fleet: Fleet) -> Iterator[Check]:
                 fix="make it the default, or delete it: aws ec2 modify-launch-template"
                 f" --launch-template-id {template.launch_template_id} --default-version {latest}",
             )
-        if standing.mixed_sources:
+        if status.mixed_sources:
             yield Check(
                 state=State.LOOK,
-                what=f"{name}: {several(standing.mixed_sources)}",
+                what=f"{name}: {several(status.mixed_sources)}",
                 fix=f"if one of them is meant: ami-reactor follow {name} --source-instance ID",
             )
-        for group, findings in standing.findings():
+        for group, findings in status.findings():
             state = State.LOOK if verdict(findings) is Follows.PARTLY else State.BAD
             for finding in findings:
                 what = f"the group {printable(group.name)}: {finding.what}"

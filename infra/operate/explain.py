@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.operate.fleet import Standing
+from infra.operate.fleet import TemplateStatus
 from infra.operate.groups import Follows, Group, findings, verdict
 from infra.operate.history import Log, made_default, unlogged
 from infra.operate.instances import GROUP_TAG, TEMPLATE_TAG
-from infra.operate.versions import Made
+from infra.operate.versions import VersionInfo
 from models.base import aws_date, printable
 from models.image import Image
 from models.selectors import Misconfigured, Selectors
@@ -43,32 +43,32 @@ class Line:
 
 
 def explain_template(
-    standing: Standing,
+    status: TemplateStatus,
     selectors: Selectors | Misconfigured,
-    made: Made | None,
+    version: VersionInfo | None,
     log: Log,
 ) -> Line:
     """The whole reasoning about one template.
 
     Args:
-        standing: As `status` has it.
+        status: As `status` has it.
         selectors: What its tags say.
-        made: Its default version.
+        version: Its default version.
         log: What the function's log tells of the template since that version was made.
     """
-    template = standing.template
-    following = standing.next
+    template = status.template
+    following = status.next
     would, mood = _WOULD[following.outcome]
     name = f"{template.launch_template_name} ({template.launch_template_id})"
     return Line(
         printable(name),
         below=[
             Line(_followed(selectors), "bad" if isinstance(selectors, Misconfigured) else ""),
-            *_held(standing),
-            Line(_in_force(standing), below=list(_since(standing, made, log))),
-            *_mark(standing),
-            *_images(standing),
-            *(explain_group(group, standing) for group in standing.groups),
+            *_held(status),
+            Line(_in_force(status), below=list(_since(status, version, log))),
+            *_mark(status),
+            *_images(status),
+            *(explain_group(group, status) for group in status.groups),
             Line(
                 f"{would}: {following.reason}: {printable(following.message)}",
                 mood,
@@ -91,79 +91,77 @@ def _followed(selectors: Selectors | Misconfigured) -> str:
     return f"follows images {' and '.join(asked)}{copies}{watches}"
 
 
-def _held(standing: Standing) -> Iterator[Line]:
-    value = standing.template.tags.get(HOLD_TAG)
+def _held(status: TemplateStatus) -> Iterator[Line]:
+    value = status.template.tags.get(HOLD_TAG)
     if value is not None:
         yield Line(f"held: {read_stamp(value)}", "warn")
 
 
-def _in_force(standing: Standing) -> str:
-    number = standing.template.default_version_number
-    image = standing.image
+def _in_force(status: TemplateStatus) -> str:
+    number = status.template.default_version_number
+    image = status.image
     made = f" of {aws_date(image.creation_date)}" if image else ", which cannot be seen"
     return (
-        f"new instances launch {printable(standing.image_id or 'no image')}{made}: version {number}"
+        f"new instances launch {printable(status.image_id or 'no image')}{made}: version {number}"
     )
 
 
-def _since(standing: Standing, made: Made | None, log: Log) -> Iterator[Line]:
-    if made is None:
+def _since(status: TemplateStatus, version: VersionInfo | None, log: Log) -> Iterator[Line]:
+    if version is None:
         return
-    yield Line(f"that version was made on {aws_date(made.create_time)} by {made.who}")
-    if moves := log.moves_to(made):
+    yield Line(f"that version was made on {aws_date(version.create_time)} by {version.who}")
+    if moves := log.moves_to(version):
         yield Line(f"made the default on {aws_date(moves[-1].at)} by the event {moves[-1].event}")
-    elif made.is_promotion:
-        yield Line(unlogged(made, log))
-    elif made.rolled_back:
-        yield Line(f"made the default by a rollback of version {made.rolled_back[0]}")
-    yield from map(Line, made_default(made, standing.template, log))
+    elif version.is_promotion:
+        yield Line(unlogged(version, log))
+    elif version.rolled_back:
+        yield Line(f"made the default by a rollback of version {version.rolled_back[0]}")
+    yield from map(Line, made_default(version, status.template, log))
 
 
-def _mark(standing: Standing) -> Iterator[Line]:
-    if mark := standing.template.tags.get(HIGH_WATER_MARK_TAG):
+def _mark(status: TemplateStatus) -> Iterator[Line]:
+    if mark := status.template.tags.get(HIGH_WATER_MARK_TAG):
         yield Line(f"the newest image it was ever on: {printable(mark)}")
 
 
-def _images(standing: Standing) -> Iterator[Line]:
+def _images(status: TemplateStatus) -> Iterator[Line]:
     """Each image that the tags select, newest first, and what speaks for it or against it."""
-    candidates = {image.image_id for image in standing.candidates}
+    candidates = {image.image_id for image in status.candidates}
     selected = [
-        image
-        for id_, image in standing.images.items()
-        if id_ in candidates or id_ in standing.skipped
+        image for id_, image in status.images.items() if id_ in candidates or id_ in status.skipped
     ]
     selected.sort(key=lambda image: (image.creation_date, image.image_id), reverse=True)
-    lines = [explain_image_for(standing, image) for image in selected[:IMAGES_SHOWN]]
+    lines = [explain_image_for(status, image) for image in selected[:IMAGES_SHOWN]]
     if len(selected) > IMAGES_SHOWN:
         lines.append(Line(f"and {len(selected) - IMAGES_SHOWN} older ones"))
     what = f"images that its tags select: {len(selected)}, of which may be taken: {len(candidates)}"
     yield Line(what, below=lines)
 
 
-def explain_image_for(standing: Standing, image: Image) -> Line:
+def explain_image_for(status: TemplateStatus, image: Image) -> Line:
     """What speaks for one image, or against it, for one template."""
     dated = f"{image.image_id} of {aws_date(image.creation_date)}"
-    current = standing.image
-    if image.image_id == standing.image_id:
+    current = status.image
+    if image.image_id == status.image_id:
         return Line(f"{dated}: in force", "good")
-    if (skip := standing.skipped.get(image.image_id)) is not None:
+    if (skip := status.skipped.get(image.image_id)) is not None:
         why = image.tags.get(QUARANTINE_TAG)
         by = f": {read_stamp(why)}" if why is not None else ""
         return Line(f"{dated}: {skip}{by}", "warn")
-    if image not in standing.candidates:
+    if image not in status.candidates:
         return Line(f"{dated}: not selected by the tags")
     if current and not image.is_newer_than(current):
         return Line(f"{dated}: not newer than the one in force")
-    if image != standing.candidates[0]:
+    if image != status.candidates[0]:
         return Line(f"{dated}: newer than the one in force, but not the newest")
-    if standing.next.to_image == image.image_id:
+    if status.next.to_image == image.image_id:
         return Line(f"{dated}: the newest, and it would be taken", "good")
-    return Line(f"{dated}: the newest, and it is kept from it: {standing.next.reason}", "warn")
+    return Line(f"{dated}: the newest, and it is kept from it: {status.next.reason}", "warn")
 
 
-def explain_group(group: Group, standing: Standing) -> Line:
+def explain_group(group: Group, status: TemplateStatus) -> Line:
     """Whether the group launches what the template's default names."""
-    found = findings(group, standing.template)
+    found = findings(group, status.template)
     follows = verdict(found)
     mood = {Follows.YES: "good", Follows.PARTLY: "warn", Follows.NO: "bad"}[follows]
     return Line(
@@ -173,7 +171,7 @@ def explain_group(group: Group, standing: Standing) -> Line:
     )
 
 
-def explain_image(image: Image, standings: Iterable[Standing], running: int | None) -> Line:
+def explain_image(image: Image, statuses: Iterable[TemplateStatus], running: int | None) -> Line:
     """What an image is, and what it means to each template that it concerns."""
     lines = [Line(f"made on {aws_date(image.creation_date)}, state {printable(image.state)}")]
     if image.source_instances:
@@ -183,22 +181,22 @@ def explain_image(image: Image, standings: Iterable[Standing], running: int | No
     if running is not None:
         lines.append(Line(f"instances that run it: {running}"))
     concerned = [
-        standing
-        for standing in standings
-        if image.image_id == standing.image_id
-        or image.image_id in standing.skipped
-        or image in standing.candidates
+        status
+        for status in statuses
+        if image.image_id == status.image_id
+        or image.image_id in status.skipped
+        or image in status.candidates
     ]
-    for standing in concerned:
-        line = explain_image_for(standing, image)
-        name = printable(standing.template.launch_template_name)
+    for status in concerned:
+        line = explain_image_for(status, image)
+        name = printable(status.template.launch_template_name)
         lines.append(Line(f"{name}: {line.what.partition(': ')[2]}", line.mood))
     if not concerned:
         lines.append(Line("no followed template selects it"))
     return Line(printable(f"{image.image_id} {image.name}"), below=lines)
 
 
-def explain_instance(instance: dict[str, Any], standing: Standing | None) -> Line:
+def explain_instance(instance: dict[str, Any], status: TemplateStatus | None) -> Line:
     """What an instance runs, and what would be launched in its place."""
     tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
     image_id = instance["ImageId"]
@@ -207,11 +205,11 @@ def explain_instance(instance: dict[str, Any], standing: Standing | None) -> Lin
         lines.append(Line(f"from version {printable(number)} of {printable(tags[TEMPLATE_TAG])}"))
     if (group := tags.get(GROUP_TAG)) is not None:
         lines.append(Line(f"by the group {printable(group)}"))
-    if standing is None:
+    if status is None:
         lines.append(Line("no followed template launched it"))
-    elif image_id == standing.image_id:
+    elif image_id == status.image_id:
         lines.append(Line("a new instance would launch the same image", "good"))
     else:
-        would = printable(standing.image_id or "no image")
+        would = printable(status.image_id or "no image")
         lines.append(Line(f"a new instance would launch {would} instead", "warn"))
     return Line(f"{instance['InstanceId']} runs {image_id}", below=lines)

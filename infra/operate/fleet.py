@@ -12,7 +12,7 @@ from handlers.reaction import plan
 from infra.operate.account import Account
 from infra.operate.groups import Finding, Group, findings
 from infra.operate.instances import look_for_deleted, read_groups, read_running
-from infra.operate.paging import Gaps, Say
+from infra.operate.paging import Gaps, Progress
 from infra.operate.read_ahead import ReadAhead
 from models.base import Place
 from models.decision import Skip, sift
@@ -31,7 +31,7 @@ _NAMED = 5
 
 
 @dataclass(frozen=True)
-class Standing:
+class TemplateStatus:
     """One template: what it is on, what it could be on, and what the reactor would do next.
 
     Attributes:
@@ -97,7 +97,7 @@ class Fleet:
     """
 
     place: Place
-    standings: tuple[Standing, ...]
+    statuses: tuple[TemplateStatus, ...]
     gaps: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
@@ -126,27 +126,29 @@ def foreseen(ahead: ReadAhead, clock: Clock) -> dict[str, TemplateOutcome]:
     return {template.launch_template_id: template for template in outcome.templates}
 
 
-def read_fleet(account: Account, say: Say, templates: Iterable[Template] | None = None) -> Fleet:
+def read_fleet(
+    account: Account, progress: Progress, templates: Iterable[Template] | None = None
+) -> Fleet:
     """Read what `status` shows, in few calls.
 
     Args:
         account: Where to read.
-        say: Told what is being read.
+        progress: Told what is being read.
         templates: Those to look at; by default all that opted in.
 
     Raises:
         AwsRefused: The templates may not be read: there is nothing to show.
         AwsUnavailable: AWS does not answer now.
     """
-    say("launch templates")
+    progress("launch templates")
     wanted = account.ec2.opted_in_templates() if templates is None else list(templates)
     gaps = Gaps()
     ahead = ReadAhead(account.client("ec2"), account.place, wanted)
-    gaps.unless(lambda: ahead.read(say))
+    gaps.unless(lambda: ahead.read(progress))
     asked = _ASKED if templates is None else None
-    groups = read_groups(account.client("autoscaling"), wanted, gaps, say, asked=asked)
+    groups = read_groups(account.client("autoscaling"), wanted, gaps, progress, asked=asked)
     gaps.unless(lambda: look_for_deleted(account.client("ec2"), wanted, groups, asked))
-    say("instances")
+    progress("instances")
     running: dict[str, Counter[str]] = {}
     gaps.unless(lambda: running.update(read_running(account.client("ec2"), wanted, groups)))
     clock = clock_now()
@@ -155,15 +157,17 @@ def read_fleet(account: Account, say: Say, templates: Iterable[Template] | None 
     outcomes = foreseen(ahead, clock)
     unknown = (one.message for one in outcomes.values() if one.outcome == "unknown")
     gaps.extend(dict.fromkeys(unknown))
-    standings = []
+    statuses = []
     for template in sorted(wanted, key=lambda template: template.launch_template_name):
         id_ = template.launch_template_id
         counts = running.get(id_, Counter())
         read, images, candidates, skipped = _seen(ahead, template, counts, clock)
-        standings.append(
-            Standing(read, outcomes[id_], tuple(groups[id_]), counts, images, candidates, skipped)
+        statuses.append(
+            TemplateStatus(
+                read, outcomes[id_], tuple(groups[id_]), counts, images, candidates, skipped
+            )
         )
-    return Fleet(account.place, tuple(standings), tuple(gaps), tuple(_notes(gaps)))
+    return Fleet(account.place, tuple(statuses), tuple(gaps), tuple(_notes(gaps)))
 
 
 def several(sources: list[str]) -> str:

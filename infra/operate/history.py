@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from handlers.ec2 import Ec2
 from infra.operate.outcome_log import Logged, log_begins, read_outcomes
 from infra.operate.paging import Gaps
-from infra.operate.versions import Made, read_made
+from infra.operate.versions import VersionInfo, read_versions
 from models.base import Value
 from models.image import Image
 from models.launch_template import Template
@@ -29,7 +29,7 @@ class Promotion(Value):
     outcome: TemplateOutcome
 
 
-class Chapter(Value):
+class HistoryEntry(Value):
     """One version and what became of it.
 
     Attributes:
@@ -38,7 +38,7 @@ class Chapter(Value):
         how: How it came, and what moved the template to it; one line each, oldest first.
     """
 
-    made: Made
+    version: VersionInfo
     image: Image | None
     is_in_force: bool
     how: tuple[str, ...]
@@ -56,12 +56,12 @@ class Log:
     moves: tuple[Promotion, ...] = ()
     begins: datetime | None = None
 
-    def moves_to(self, made: Made) -> list[Promotion]:
-        return [move for move in self.moves if move.outcome.to_version == made.version_number]
+    def moves_to(self, version: VersionInfo) -> list[Promotion]:
+        return [move for move in self.moves if move.outcome.to_version == version.version_number]
 
-    def reaches(self, made: Made) -> bool:
+    def reaches(self, version: VersionInfo) -> bool:
         """Whether all that was done with that version is in it."""
-        return self.begins is not None and self.begins <= made.create_time
+        return self.begins is not None and self.begins <= version.create_time
 
 
 def read_log(
@@ -96,70 +96,70 @@ def promotions_of(template: Template, logged: Iterable[Logged]) -> tuple[Promoti
     return tuple(sorted(found, key=lambda promotion: promotion.at))
 
 
-def read_chapters(
+def read_history(
     client: "EC2Client", ec2: Ec2, template: Template, last: int, log: Log
-) -> list[Chapter]:
+) -> list[HistoryEntry]:
     """The last so many versions, newest first."""
     versions = heapq.nlargest(
         last,
-        read_made(client, template.launch_template_id),
-        key=lambda made: made.version_number,
+        read_versions(client, template.launch_template_id),
+        key=lambda version: version.version_number,
     )
     named = {v.image_id for v in versions if v.image_id and v.image_id.startswith("ami-")}
     images = {image.image_id: image for image in ec2.images(named)} if named else {}
     return [
-        Chapter(
-            made=made,
-            image=images.get(made.image_id or ""),
-            is_in_force=made.version_number == template.default_version_number,
-            how=tuple(_how(made, template, log)),
+        HistoryEntry(
+            version=version,
+            image=images.get(version.image_id or ""),
+            is_in_force=version.version_number == template.default_version_number,
+            how=tuple(_how(version, template, log)),
         )
-        for made in versions
+        for version in versions
     ]
 
 
-def _how(made: Made, template: Template, log: Log) -> Iterator[str]:
+def _how(version: VersionInfo, template: Template, log: Log) -> Iterator[str]:
     """What is known of how the template came to that version."""
-    if not made.is_promotion:
-        yield _made_by(made)
-    elif not log.moves_to(made):
-        yield unlogged(made, log)
-    found = [(m.at, f"promoted {_at(m.at)} by {m.event}") for m in log.moves_to(made)]
-    yield from (line for _, line in sorted([*found, *_back(made, log)]))
-    if made.version_number == template.default_version_number:
-        yield from made_default(made, template, log)
+    if not version.is_promotion:
+        yield _made_by(version)
+    elif not log.moves_to(version):
+        yield unlogged(version, log)
+    found = [(m.at, f"promoted {_at(m.at)} by {m.event}") for m in log.moves_to(version)]
+    yield from (line for _, line in sorted([*found, *_back(version, log)]))
+    if version.version_number == template.default_version_number:
+        yield from made_default(version, template, log)
 
 
-def _made_by(made: Made) -> str:
-    if made.rolled_back:
-        bad, source = made.rolled_back
-        return f"rolled back from version {bad} by {made.who}: a copy of {source}"
-    return f"made by {made.who}"
+def _made_by(version: VersionInfo) -> str:
+    if version.rolled_back:
+        bad, source = version.rolled_back
+        return f"rolled back from version {bad} by {version.who}: a copy of {source}"
+    return f"made by {version.who}"
 
 
-def unlogged(made: Made, log: Log) -> str:
+def unlogged(version: VersionInfo, log: Log) -> str:
     """Of a version that is the function's, as its description says, and not in the log."""
     if log.begins is None:
         return "promoted by the reactor; when, could not be read"
-    if not log.reaches(made):
+    if not log.reaches(version):
         return f"promoted by the reactor, before its log begins on {log.begins:%Y-%m-%d}"
     return "made by the reactor; its log has no promotion to it"
 
 
-def made_default(made: Made, template: Template, log: Log) -> Iterator[str]:
+def made_default(version: VersionInfo, template: Template, log: Log) -> Iterator[str]:
     """How the version in force became so, if neither the function nor a rollback did it.
 
     EC2 records who made a version, and not who made it the default.
     """
-    number = made.version_number
+    number = version.version_number
     last = log.moves[-1].outcome.to_version if log.moves else number
     if last > number:
         yield f"moved back to, {_BY_OTHERS}"
-    elif log.moves_to(made) or made.is_promotion or made.rolled_back:
+    elif log.moves_to(version) or version.is_promotion or version.rolled_back:
         return
-    elif number == 1 and _has_not_moved(made, template):
-        yield f"the default since {made.who} made the template"
-    elif log.reaches(made):
+    elif number == 1 and _has_not_moved(version, template):
+        yield f"the default since {version.who} made the template"
+    elif log.reaches(version):
         yield f"made the default, {_BY_OTHERS}"
     else:
         yield f"made the default; the function's log does not tell: {_CLOUDTRAIL}"
@@ -169,17 +169,17 @@ _CLOUDTRAIL = "CloudTrail's ModifyLaunchTemplate says by whom"
 _BY_OTHERS = f"not by the reactor: {_CLOUDTRAIL}"
 
 
-def _has_not_moved(made: Made, template: Template) -> bool:
+def _has_not_moved(version: VersionInfo, template: Template) -> bool:
     """A template's first version is its default until it is moved; the mark tells of moves."""
     mark = template.high_water_mark
-    return mark is None or mark.image_id == made.image_id
+    return mark is None or mark.image_id == version.image_id
 
 
-def _back(made: Made, log: Log) -> Iterator[tuple[datetime, str]]:
+def _back(version: VersionInfo, log: Log) -> Iterator[tuple[datetime, str]]:
     """When the function found the default on that version, and had left it on another one."""
-    if made.rolled_back:
+    if version.rolled_back:
         return
-    number = made.version_number
+    number = version.version_number
     for earlier, later in pairwise(log.moves):
         left = earlier.outcome.to_version
         if later.outcome.from_version == number != left:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.aws_errors import translated
 from infra.operate.groups import Group, Refresh, Specification
-from infra.operate.paging import Gaps, Say, batches, each
+from infra.operate.paging import Gaps, Progress, batches, each
 from models.launch_template import Template
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def read_groups(
     client: "AutoScalingClient",
     templates: Iterable[Template],
     gaps: Gaps,
-    say: Say,
+    progress: Progress,
     *,
     asked: int | None = None,
 ) -> dict[str, list[Group]]:
@@ -36,11 +36,11 @@ def read_groups(
         client: To read with.
         templates: Those that the groups have to name.
         gaps: Told what could not be read.
-        say: Told what is being read.
+        progress: Told what is being read.
         asked: So many groups at most are asked for a refresh, those first whose instances show
             signs of one; `gaps.unasked` says how many others show them. None: every group.
     """
-    say("Auto Scaling groups")
+    progress("Auto Scaling groups")
     listed = list(templates)
     by_id = {template.launch_template_id: template for template in listed}
     by_name = {template.launch_template_name: template for template in listed}
@@ -73,7 +73,7 @@ def read_groups(
     if asked is not None and len(names) > asked:  # of fewer, every one: nothing is guessed
         likely = [name for name in names if signs[name]]
         names, gaps.unasked = likely[:asked], len(likely[asked:])
-    gaps.unless(lambda: _add_refreshes(client, found, names, say))
+    gaps.unless(lambda: _add_refreshes(client, found, names, progress))
     return found
 
 
@@ -138,12 +138,12 @@ def _resolved(specification: Specification, templates: dict[str, Template]) -> t
 
 
 def _add_refreshes(
-    client: "AutoScalingClient", found: dict[str, list[Group]], names: list[str], say: Say
+    client: "AutoScalingClient", found: dict[str, list[Group]], names: list[str], progress: Progress
 ) -> None:
     """AWS answers for one group at a time. A group without instances has nothing to refresh."""
     in_flight: dict[str, Refresh] = {}
     for number, name in enumerate(names, start=1):
-        say(f"instance refreshes, group {number} of {len(names)}")
+        progress(f"instance refreshes, group {number} of {len(names)}")
         with translated("reading instance refreshes", service="autoscaling"):
             answer = client.describe_instance_refreshes(AutoScalingGroupName=name, MaxRecords=1)
             for described in answer["InstanceRefreshes"]:

@@ -9,7 +9,7 @@ from models.failure_text import YOURS, told
 
 T = TypeVar("T")
 
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
 """Takes what is being read, for whoever waits for it."""
 
 PAGE_OF_VERSIONS = 200

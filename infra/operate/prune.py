@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from infra.operate.groups import Group
 from infra.operate.rollback import NoTarget, plan_rollback
-from infra.operate.versions import Made
+from infra.operate.versions import VersionInfo
 from models.base import Place
 from models.launch_template import Template
 
@@ -53,7 +53,11 @@ def needed_versions(
 
 
 def choose(
-    template: Template, made: Iterable[Made], needed: dict[int, str], keep: int, now: datetime
+    template: Template,
+    made: Iterable[VersionInfo],
+    needed: dict[int, str],
+    keep: int,
+    now: datetime,
 ) -> Pruning:
     """Of all versions, in any order, those to delete."""
     promotions: dict[int, bool] = {}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from handlers.ec2 import Ec2
-from infra.operate.paging import Say, each
+from infra.operate.paging import Progress, each
 from models.base import Place
 from models.image import Image
 from models.launch_template import Template, Version
@@ -33,7 +33,7 @@ class ReadAhead(Ec2):
         self._by_instance: dict[str, list[Image]] = defaultdict(list)
         self._by_selectors: dict[tuple[object, ...], list[Image]] = {}
 
-    def read(self, say: Say) -> None:
+    def read(self, progress: Progress) -> None:
         """Read versions and images of all templates; of a few, each is asked for when needed."""
         if len(self.templates) <= _FEW:
             return
@@ -42,11 +42,11 @@ class ReadAhead(Ec2):
             for template in self.templates
             if isinstance(read := read_selectors(template.tags, self.place), Selectors)
         ]
-        say("the versions of launch templates")
+        progress("the versions of launch templates")
         self._read_versions()
-        say("the images of golden instances")
+        progress("the images of golden instances")
         self._read_images({i for wanted in selectors for i in wanted.source_instances})
-        say("the images that versions name")
+        progress("the images that versions name")
         self.images(
             version.image_id
             for versions in self._versions.values()

@@ -10,7 +10,7 @@ from handlers.bus import Bus
 from handlers.ec2 import Ec2
 from infra.operate.fleet import clock_now, foreseen
 from infra.operate.outcome_log import read_outcomes
-from infra.operate.paging import Gaps, Say
+from infra.operate.paging import Gaps, Progress
 from infra.operate.read_ahead import ReadAhead
 from models.base import Place
 from models.launch_template import Template
@@ -40,10 +40,10 @@ class CatchUp:
     place: Place
     log_group: str
 
-    def foresee(self, templates: Iterable[Template], say: Say) -> list[TemplateOutcome]:
+    def foresee(self, templates: Iterable[Template], progress: Progress) -> list[TemplateOutcome]:
         """What the function would do about those templates, as they are or are supposed to be."""
         ahead = ReadAhead(self.ec2, self.place, templates)
-        ahead.read(say)
+        ahead.read(progress)
         found = foreseen(ahead, clock_now()).values()
         return sorted(found, key=lambda outcome: outcome.launch_template_name)
 

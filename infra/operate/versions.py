@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ROLLBACK = re.compile(r"ami-reactor: rollback of version (\d+) to (\d+)")
 
 
-class Made(Value, alias_generator=to_pascal):
+class VersionInfo(Value, alias_generator=to_pascal):
     """A version of a launch template: when, by whom and for what it was made."""
 
     version_number: int
@@ -46,7 +46,7 @@ class Made(Value, alias_generator=to_pascal):
         return (int(found[1]), int(found[2])) if found else None
 
 
-def read_made(client: "EC2Client", template_id: str, **which: object) -> Iterator[Made]:
+def read_versions(client: "EC2Client", template_id: str, **which: object) -> Iterator[VersionInfo]:
     """The versions, a page at a time; EC2 shows the newest first."""
     for described in each(
         client,
@@ -55,4 +55,4 @@ def read_made(client: "EC2Client", template_id: str, **which: object) -> Iterato
         LaunchTemplateId=template_id,
         **which,
     ):
-        yield Made.model_validate(described)
+        yield VersionInfo.model_validate(described)

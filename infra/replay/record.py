@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.ec2 import Ec2
 from infra.operate.groups import Group
-from infra.operate.paging import Say, batches, each
+from infra.operate.paging import Progress, batches, each
 from models.base import Place, printable
 from models.launch_template import Template
 from models.selectors import Selectors, read_selectors
@@ -25,7 +25,7 @@ def record(
     auto_scaling: "AutoScalingClient",
     place: Place,
     template_ids: Sequence[str],
-    say: Say,
+    progress: Progress,
 ) -> tuple[Described, list[str]]:
     """Those templates, all their versions, the images that they name or could follow, their groups.
 
@@ -36,12 +36,12 @@ def record(
         AwsUnavailable: AWS does not answer now.
     """
     gateway = _Keeping(ec2, place)
-    say("launch templates")
+    progress("launch templates")
     described = [found for ids in batches(template_ids) for found in gateway.described(ids)]
-    versions = [version for id_ in template_ids for version in _versions(ec2, id_, say)]
+    versions = [version for id_ in template_ids for version in _versions(ec2, id_, progress)]
     templates = [Template.model_validate(template) for template in described]
-    _look_at_images(gateway, templates, versions, say)
-    say("Auto Scaling groups")
+    _look_at_images(gateway, templates, versions, progress)
+    progress("Auto Scaling groups")
     groups, left_out = _groups(auto_scaling, templates)
     world = {
         "Account": place.account,
@@ -55,8 +55,8 @@ def record(
     return printed, left_out
 
 
-def _versions(client: "EC2Client", template_id: str, say: Say) -> Iterator[Described]:
-    say(f"the versions of {template_id}")
+def _versions(client: "EC2Client", template_id: str, progress: Progress) -> Iterator[Described]:
+    progress(f"the versions of {template_id}")
     return each(
         client,
         "describe_launch_template_versions",
@@ -66,15 +66,15 @@ def _versions(client: "EC2Client", template_id: str, say: Say) -> Iterator[Descr
 
 
 def _look_at_images(
-    gateway: "_Keeping", templates: list[Template], versions: list[Described], say: Say
+    gateway: "_Keeping", templates: list[Template], versions: list[Described], progress: Progress
 ) -> None:
     """Ask for the images that are named, and for those that could be followed."""
     named = {version["LaunchTemplateData"].get("ImageId", "") for version in versions}
     for image_ids in batches(sorted(name for name in named if name.startswith("ami-"))):
-        say("the images that versions name")
+        progress("the images that versions name")
         gateway.images(image_ids)
     for template in templates:
-        say(f"the images that {template.launch_template_name} could follow")
+        progress(f"the images that {template.launch_template_name} could follow")
         selectors = read_selectors(template.tags, gateway.place)
         if isinstance(selectors, Selectors):
             gateway.matching_images(selectors)

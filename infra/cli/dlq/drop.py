@@ -16,7 +16,7 @@ from infra.cli.options import STACK, Profile, Region, Stack, Yes
 from infra.cli.render import counted, err, out, outside, stop
 from infra.dead_letters.causes import Groups
 from infra.dead_letters.queue import Message
-from infra.operate.aws_errors import said
+from infra.operate.aws_errors import error_line
 from infra.replay.atomic_write import PRIVATE
 
 
@@ -86,6 +86,6 @@ def _is_removed(queue: Opened, message_id: str) -> bool:
     try:
         queue.reading.delete(message_id)
     except (ClientError, BotoCoreError) as error:
-        err.print(outside(f"{message_id}: still in the queue: {said(error)}"), soft_wrap=True)
+        err.print(outside(f"{message_id}: still in the queue: {error_line(error)}"), soft_wrap=True)
         return False
     return True

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infra.operate.prune import choose
-from infra.operate.versions import Made
+from infra.operate.versions import VersionInfo
 from models.launch_template import Template
 from tests.support.builders import (
     FOLLOWS_INSTANCE,
@@ -67,7 +67,7 @@ def left() -> set[int]:
 
 def chosen(*made: dict[str, Any], needed: dict[int, str] | None = None, keep: int = 0) -> tuple:
     template = Template.model_validate(a_template() | {"LatestVersionNumber": 9})
-    versions = map(Made.model_validate, made)
+    versions = map(VersionInfo.model_validate, made)
     return choose(template, versions, needed or {}, keep, NOW).delete
 
 
