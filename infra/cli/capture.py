@@ -44,9 +44,7 @@ def capture(
     """
     begin = datetime.now(UTC) - _duration(since)
     with account_of(profile, region) as account, event_files(to) as files:
-        group = log_group or output_of(
-            account.client("cloudformation"), stack, "CapturedEventsLogGroupName", "--log-group"
-        )
+        group = log_group or output_of(account, stack, "CapturedEventsLogGroupName", "--log-group")
         anonymous = Anonymous(account.place.account)
         with err.status("reading"):
             for event in captured_events(account.client("logs"), group, begin):

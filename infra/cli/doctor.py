@@ -96,7 +96,7 @@ def _queue(account: Account, stack: str) -> Iterator[Check]:
 
 def _events(account: Account, stack: str) -> Iterator[Check]:
     since = datetime.now(UTC) - examining.EVENTS_WITHIN
-    logged = read_outcomes(account.client("logs"), log_group_of(stack), since)
+    logged = read_outcomes(account, log_group_of(stack), since)
     return examining.events_arrive(logged)
 
 
@@ -114,6 +114,5 @@ def _templates(account: Account) -> Iterator[Check]:
 
     yield from examined(sound, "templates", "the templates")
     for fleet in fleets:
-        client = account.client("backup")
-        last = partial(examining.backups_last, client, fleet)
+        last = partial(examining.backups_last, account, fleet)
         yield from examined(last, "backups", "the backups of golden instances")

@@ -24,7 +24,6 @@ from infra.operate.find import NotFound, find_group, find_instance, find_templat
 from infra.operate.fleet import Fleet, read_fleet
 from infra.operate.history import Log, read_log
 from infra.operate.instances import GROUP_TAG, TEMPLATE_TAG, count_running
-from infra.operate.outcome_log import log_group_of
 from infra.operate.paging import Gaps
 from infra.operate.versions import VersionInfo, read_versions
 from models.launch_template import Template
@@ -96,9 +95,9 @@ class Explained:
     def _named(self, name: str) -> Iterator[Line]:
         """A template; else a group, and the templates that it launches from."""
         try:
-            yield self._template(find_template(self.account.client("ec2"), name))
+            yield self._template(find_template(self.account, name))
         except NotFound as nothing:
-            group = find_group(self.account.client("autoscaling"), name)
+            group = find_group(self.account, name)
             if group is None:
                 stop(f"{nothing}, and no such group", status=1)
             for template_id in dict.fromkeys(s.launch_template_id for s in group.specifications):
@@ -109,7 +108,7 @@ class Explained:
                 yield self._template(template)
 
     def _of(self, template_id: str) -> Template:
-        return find_template(self.account.client("ec2"), template_id)
+        return find_template(self.account, template_id)
 
     def _template(self, template: Template) -> Line:
         [status] = self._fleet([template]).statuses
@@ -121,19 +120,18 @@ class Explained:
     def _default(self, template: Template) -> VersionInfo:
         """The default version."""
         number = str(template.default_version_number)
-        client = self.account.client("ec2")
-        return next(read_versions(client, template.launch_template_id, Versions=[number]))
+        return next(read_versions(self.account, template.launch_template_id, Versions=[number]))
 
     def _log(self, version: VersionInfo, template: Template) -> Log:
-        client, group = self.account.client("logs"), log_group_of(self.stack)
-        return read_log(client, group, template, version.create_time - _LOGGED_WITHIN, self.gaps)
+        since = version.create_time - _LOGGED_WITHIN
+        return read_log(self.account, self.stack, template, since, self.gaps)
 
     def _instance(self, instance_id: str) -> Iterator[Line]:
-        instance = find_instance(self.account.client("ec2"), instance_id)
+        instance = find_instance(self.account, instance_id)
         tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
         template_id = tags.get(TEMPLATE_TAG)
         if name := tags.get(GROUP_TAG):
-            group = find_group(self.account.client("autoscaling"), name)
+            group = find_group(self.account, name)
             named = next(group.specifications, None) if group else None
             template_id = named.launch_template_id if named else template_id
         if template_id is None:
@@ -150,8 +148,7 @@ class Explained:
             stop(f"{image_id}: there is no such image", status=1)
         fleet = self._fleet(None)
         running: list[int] = []
-        client = self.account.client("ec2")
-        self.gaps.unless(lambda: running.append(count_running(client, image_id)))
+        self.gaps.unless(lambda: running.append(count_running(self.account, image_id)))
         return explain_image(found[0], fleet.statuses, running[0] if running else None)
 
     def _fleet(self, templates: list[Template] | None) -> Fleet:

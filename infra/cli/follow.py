@@ -77,7 +77,7 @@ def follow(
     if hcl and cloudformation:
         stop("follow: --hcl or --cloudformation, not both")
     with account_of(profile, region) as account:
-        found = find_template(account.client("ec2"), template)
+        found = find_template(account, template)
         old = obsolete(found.tags, tags)
         rest = {key: value for key, value in found.tags.items() if key not in old}
         status = _suppose(account, found.model_copy(update={"tags": rest | tags}))

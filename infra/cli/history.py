@@ -19,7 +19,6 @@ from infra.cli.render import ago, err, out, outside, print_gaps, print_json, pro
 from infra.operate.account import Account
 from infra.operate.find import NotFound, find_group, find_template
 from infra.operate.history import HistoryEntry, read_history, read_log
-from infra.operate.outcome_log import log_group_of
 from infra.operate.paging import Gaps
 from infra.replay.atomic_write import PUBLIC, CannotWrite, check_can_write, write_whole
 from models.base import aws_date, printable
@@ -67,9 +66,9 @@ def history(
         with progress_line() as progress:
             progress("the function's log")
             since = datetime.fromtimestamp(0, UTC)  # as far back as the log goes
-            log = read_log(account.client("logs"), log_group_of(stack), template, since, gaps)
+            log = read_log(account, stack, template, since, gaps)
             progress("versions")
-            entries = read_history(account.client("ec2"), account.ec2, template, last, log)
+            entries = read_history(account, template, last, log)
         if as_json:
             for entry in entries:
                 print_json(_as_json(entry))
@@ -83,15 +82,14 @@ def history(
 
 def _template(account: Account, name: str) -> Template:
     """The template of that name; else the one that the group of that name launches from."""
-    client = account.client("ec2")
     try:
-        return find_template(client, name)
+        return find_template(account, name)
     except NotFound as nothing:
-        group = find_group(account.client("autoscaling"), name)
+        group = find_group(account, name)
         named = next(group.specifications, None) if group else None
         if named is None:
             stop(f"{nothing}, and no such group", status=1)
-        return find_template(client, named.launch_template_id)
+        return find_template(account, named.launch_template_id)
 
 
 def _show(console: Console, template: Template, entries: list[HistoryEntry]) -> None:

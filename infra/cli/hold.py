@@ -38,7 +38,7 @@ def hold(
     check_reason("hold", reason)
     with account_of(profile, region) as account:
         client = account.client("ec2")
-        found = find_template(client, template)
+        found = find_template(account, template)
         value = found.tags.get(HOLD_TAG)
         if value is not None:
             err.print("it was held already; to give another reason, resume it first")
@@ -70,7 +70,7 @@ def resume(
     """
     with account_of(profile, region) as account:
         catch_up = catch_up_of(account, stack)
-        found = find_template(catch_up.ec2, template)
+        found = find_template(account, template)
         if found.hold is None:
             _show(found, None, as_json=as_json)
             return

@@ -60,10 +60,10 @@ def prune(
 
 def _planned(account: Account, name: str | None, keep: int) -> list[Pruning]:
     client = account.client("ec2")
-    templates = [find_template(client, name)] if name else account.ec2.opted_in_templates()
+    templates = [find_template(account, name)] if name else account.ec2.opted_in_templates()
     gaps = Gaps()
     with progress_line() as progress:
-        groups = read_groups(account.client("autoscaling"), templates, gaps, progress)
+        groups = read_groups(account, templates, gaps, progress)
         if gaps:
             stop(f"{gaps[0]}: without the groups nobody knows which versions they name", status=1)
         planned = []
@@ -72,7 +72,7 @@ def _planned(account: Account, name: str | None, keep: int) -> list[Pruning]:
             needed = needed_versions(
                 client, account.place, template, groups[template.launch_template_id]
             )
-            made = read_versions(client, template.launch_template_id)
+            made = read_versions(account, template.launch_template_id)
             planned.append(choose(template, made, needed, keep, datetime.now(UTC)))
     return planned
 

@@ -41,7 +41,7 @@ def reconcile(
         catch_up = catch_up_of(account, stack)
         with progress_line() as progress:
             planned = catch_up.foresee(
-                [find_template(catch_up.ec2, template)]
+                [find_template(account, template)]
                 if template
                 else account.ec2.opted_in_templates(),
                 progress,
@@ -67,7 +67,7 @@ def catch_up_of(account: Account, stack: str) -> CatchUp:
     return CatchUp(
         account.client("ec2"),
         account.client("events"),
-        account.client("logs"),
+        account,
         account.place,
         log_group_of(stack),
     )

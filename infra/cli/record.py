@@ -76,7 +76,7 @@ def record(
 def _record(account: Account, names: list[str], progress: Progress) -> tuple[Described, list[str]]:
     client = account.client("ec2")
     if names:
-        templates = [find_template(client, name) for name in names]
+        templates = [find_template(account, name) for name in names]
     else:
         templates = account.ec2.opted_in_templates()
     if not templates:

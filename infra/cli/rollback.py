@@ -82,7 +82,7 @@ def _planned(
 ) -> tuple[list[rolling.Rollback], rolling.Others]:
     """The rollback of that template, and of the others on its image where that is wanted."""
     client = account.client("ec2")
-    first = rolling.plan_rollback(client, account.place, find_template(client, name), to)
+    first = rolling.plan_rollback(client, account.place, find_template(account, name), to)
     others = rolling.others(account.ec2, first)
     image = to if to and to.startswith("ami-") else None
     rest = others.on_it if everywhere else ()
@@ -106,9 +106,7 @@ def _names(templates: Iterable[Template]) -> str:
 def _groups_of(account: Account, planned: Iterable[rolling.Rollback]) -> list[Group]:
     gaps = Gaps()
     with progress_line() as progress:
-        found = read_groups(
-            account.client("autoscaling"), [one.template for one in planned], gaps, progress
-        )
+        found = read_groups(account, [one.template for one in planned], gaps, progress)
     print_gaps(gaps)
     return list({group.name: group for groups in found.values() for group in groups}.values())
 
@@ -141,7 +139,7 @@ def _quarantine(account: Account, bad: Image) -> str:
     """What happens to the bad image, and how many instances run it all the same."""
     gaps = Gaps()
     counts: list[int] = []
-    gaps.unless(lambda: counts.append(count_running(account.client("ec2"), bad.image_id)))
+    gaps.unless(lambda: counts.append(count_running(account, bad.image_id)))
     print_gaps(gaps)
     go_on = f"; instances that go on with it: {counts[0]}" if counts else ""
     return f"{bad.image_id} is quarantined{go_on}"

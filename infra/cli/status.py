@@ -112,7 +112,7 @@ def count_dead_letters(account: Account, stack: str) -> int:
         AwsRefused: There is no such stack, or it may not be asked.
         AwsUnavailable: AWS does not answer now.
     """
-    url = output_of(account.client("cloudformation"), stack, "DeadLetterQueueUrl", "--stack")
+    url = output_of(account, stack, "DeadLetterQueueUrl", "--stack")
     with translated("counting dead letters", service="sqs"):
         depth = Reading(account.client("sqs"), url).depth()
     return depth.visible + depth.in_flight
@@ -136,7 +136,7 @@ def _dead_letters(account: Account, stack: str, *, as_json: bool) -> list[str]:
 def _pause(account: Account, stack: str, say: Console) -> None:
     """Say first of all that nothing will be moved, where the function is paused."""
     try:
-        name = output_of(account.client("cloudformation"), stack, "FunctionName", "--stack")
+        name = output_of(account, stack, "FunctionName", "--stack")
         is_off = is_paused(account.client("lambda"), name)
     except (AwsRefused, AwsUnavailable):  # not deployed, or not to be asked: doctor says so
         return

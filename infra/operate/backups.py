@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import Any
 
 from handlers.aws_errors import translated
+from infra.operate.account import Account
 from infra.operate.fleet import Fleet
 from infra.operate.paging import each
-from models.base import Place, Timestamp, Value, aws_date, printable
+from models.base import Timestamp, Value, aws_date, printable
 from models.selectors import Selectors, read_selectors
 from models.tags import BACKUP_SOURCE_TAG
 
@@ -57,13 +58,14 @@ def golden_instances(fleet: Fleet) -> list[str]:
     return list(dict.fromkeys(named + backed_up))
 
 
-def read_fate(client: Any, place: Place, instance_id: str) -> str | None:
+def read_fate(account: Account, instance_id: str) -> str | None:
     """What is wrong with that instance's backups, in a sentence's end; None: nothing.
 
     Raises:
         AwsRefused: For want of a permission, for example.
         AwsUnavailable: AWS does not answer now.
     """
+    client, place = account.client("backup"), account.place
     arn = f"arn:{client.meta.partition}:ec2:{place.region}:{place.account}:instance/{instance_id}"
     points = list(_points(client, arn))
     images = [point for point in points if not point.is_air_gapped]

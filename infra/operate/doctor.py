@@ -10,6 +10,7 @@ from typing import Any
 
 from handlers.aws_errors import translated
 from infra.operate import backups, permissions
+from infra.operate.account import Account
 from infra.operate.fleet import Fleet, several
 from infra.operate.groups import Follows, verdict
 from infra.operate.outcome_log import Logged
@@ -305,7 +306,7 @@ def events_arrive(logged: Iterator[Logged]) -> Iterator[Check]:
             )
 
 
-def backups_last(client: Any, fleet: Fleet) -> Iterator[Check]:
+def backups_last(account: Account, fleet: Fleet) -> Iterator[Check]:
     """That AWS Backup keeps the images of golden instances.
 
     The permission for it is one more than the rest needs: where it is missing, that is said, and
@@ -314,7 +315,7 @@ def backups_last(client: Any, fleet: Fleet) -> Iterator[Check]:
     instances = backups.golden_instances(fleet)
     try:
         for instance_id in instances[: backups.MOST]:
-            if fault := backups.read_fate(client, fleet.place, instance_id):
+            if fault := backups.read_fate(account, instance_id):
                 yield bad(f"{instance_id}: {fault}: AWS Backup deletes such an image", KEEP)
     except AwsRefused as error:
         if not error.unauthorized:

@@ -2,17 +2,14 @@
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from infra.operate.account import Account
 from infra.operate.groups import Group
 from infra.operate.paging import each
 from models.base import printable
 from models.errors import AwsRefused
 from models.launch_template import Template
-
-if TYPE_CHECKING:
-    from mypy_boto3_autoscaling import AutoScalingClient
-    from mypy_boto3_ec2 import EC2Client
 
 _TEMPLATE_ID = re.compile(r"lt-[0-9a-f]{8,17}")
 _TEMPLATE_NAME = re.compile(r"[a-zA-Z0-9().\-/_]{1,128}")
@@ -23,7 +20,7 @@ class NotFound(AwsRefused):
     """There is no such thing; the message names what is like it."""
 
 
-def find_template(client: "EC2Client", name_or_id: str) -> Template:
+def find_template(account: Account, name_or_id: str) -> Template:
     """The launch template with exactly that id or name; without versions.
 
     Raises:
@@ -32,14 +29,14 @@ def find_template(client: "EC2Client", name_or_id: str) -> Template:
     if _TEMPLATE_ID.fullmatch(name_or_id):
         found = list(
             each(
-                client,
+                account.client("ec2"),
                 "describe_launch_templates",
                 "LaunchTemplates",
                 LaunchTemplateIds=[name_or_id],
             )
         )
         return Template.model_validate(found[0])
-    alike = templates_like(client, name_or_id)
+    alike = templates_like(account, name_or_id)
     if name_or_id in alike:
         return alike[name_or_id]
     raise NotFound(
@@ -47,31 +44,38 @@ def find_template(client: "EC2Client", name_or_id: str) -> Template:
     )
 
 
-def templates_like(client: "EC2Client", name: str) -> dict[str, Template]:
+def templates_like(account: Account, name: str) -> dict[str, Template]:
     """The templates whose names begin with it, by name."""
     if not _TEMPLATE_NAME.fullmatch(name):
         return {}
     named = {"Name": "launch-template-name", "Values": [f"{name}*"]}
-    found = each(client, "describe_launch_templates", "LaunchTemplates", Filters=[named])
+    found = each(
+        account.client("ec2"), "describe_launch_templates", "LaunchTemplates", Filters=[named]
+    )
     templates = (Template.model_validate(described) for described in found)
     return {template.launch_template_name: template for template in templates}
 
 
-def find_group(client: "AutoScalingClient", name: str) -> Group | None:
+def find_group(account: Account, name: str) -> Group | None:
     """The Auto Scaling group with exactly that name."""
     found = each(
-        client, "describe_auto_scaling_groups", "AutoScalingGroups", AutoScalingGroupNames=[name]
+        account.client("autoscaling"),
+        "describe_auto_scaling_groups",
+        "AutoScalingGroups",
+        AutoScalingGroupNames=[name],
     )
     return next(map(Group.of, found), None)
 
 
-def find_instance(client: "EC2Client", instance_id: str) -> dict[str, Any]:
+def find_instance(account: Account, instance_id: str) -> dict[str, Any]:
     """An instance, as DescribeInstances reports it.
 
     Raises:
         AwsRefused: There is none.
     """
-    found = each(client, "describe_instances", "Reservations", InstanceIds=[instance_id])
+    found = each(
+        account.client("ec2"), "describe_instances", "Reservations", InstanceIds=[instance_id]
+    )
     instance: dict[str, Any] = next(found)["Instances"][0]
     return instance
 

@@ -146,11 +146,11 @@ def read_fleet(
     ahead = ReadAhead(account.client("ec2"), account.place, wanted)
     gaps.unless(lambda: ahead.read(progress))
     asked = _ASKED if templates is None else None
-    groups = read_groups(account.client("autoscaling"), wanted, gaps, progress, asked=asked)
-    gaps.unless(lambda: look_for_deleted(account.client("ec2"), wanted, groups, asked))
+    groups = read_groups(account, wanted, gaps, progress, asked=asked)
+    gaps.unless(lambda: look_for_deleted(account, wanted, groups, asked))
     progress("instances")
     running: dict[str, Counter[str]] = {}
-    gaps.unless(lambda: running.update(read_running(account.client("ec2"), wanted, groups)))
+    gaps.unless(lambda: running.update(read_running(account, wanted, groups)))
     clock = clock_now()
     named = {image_id for counts in running.values() for image_id in counts}
     gaps.unless(lambda: ahead.images(named))

@@ -5,20 +5,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-from handlers.ec2 import Ec2
-from infra.operate.outcome_log import Logged, log_begins, read_outcomes
+from infra.operate.account import Account
+from infra.operate.outcome_log import Logged, log_begins, log_group_of, read_outcomes
 from infra.operate.paging import Gaps
 from infra.operate.versions import VersionInfo, read_versions
 from models.base import Value
 from models.image import Image
 from models.launch_template import Template
 from models.outcome import TemplateOutcome
-
-if TYPE_CHECKING:
-    from mypy_boto3_ec2 import EC2Client
-    from mypy_boto3_logs import CloudWatchLogsClient
 
 
 class Promotion(Value):
@@ -64,19 +59,17 @@ class Log:
         return self.begins is not None and self.begins <= version.create_time
 
 
-def read_log(
-    client: "CloudWatchLogsClient", group: str, template: Template, since: datetime, gaps: Gaps
-) -> Log:
-    """What the function's log group tells of that template since then; at worst nothing."""
-    about = template.launch_template_id
+def read_log(account: Account, stack: str, template: Template, since: datetime, gaps: Gaps) -> Log:
+    """What the function's log tells of that template since then; at worst nothing."""
+    group, about = log_group_of(stack), template.launch_template_id
 
     def read() -> Log:
-        return Log(promotions_of(template, read_outcomes(client, group, since, about)))
+        return Log(promotions_of(template, read_outcomes(account, group, since, about)))
 
     log = gaps.read(read, None)
     if log is None:
         return Log()
-    begins = Gaps().read(lambda: log_begins(client, group, datetime.now(UTC)), None)
+    begins = Gaps().read(lambda: log_begins(account, group, datetime.now(UTC)), None)
     return replace(log, begins=begins)
 
 
@@ -96,17 +89,15 @@ def promotions_of(template: Template, logged: Iterable[Logged]) -> tuple[Promoti
     return tuple(sorted(found, key=lambda promotion: promotion.at))
 
 
-def read_history(
-    client: "EC2Client", ec2: Ec2, template: Template, last: int, log: Log
-) -> list[HistoryEntry]:
+def read_history(account: Account, template: Template, last: int, log: Log) -> list[HistoryEntry]:
     """The last so many versions, newest first."""
     versions = heapq.nlargest(
         last,
-        read_versions(client, template.launch_template_id),
+        read_versions(account, template.launch_template_id),
         key=lambda version: version.version_number,
     )
     named = {v.image_id for v in versions if v.image_id and v.image_id.startswith("ami-")}
-    images = {image.image_id: image for image in ec2.images(named)} if named else {}
+    images = {image.image_id: image for image in account.ec2.images(named)} if named else {}
     return [
         HistoryEntry(
             version=version,

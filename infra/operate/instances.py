@@ -2,16 +2,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handlers.aws_errors import translated
+from infra.operate.account import Account
 from infra.operate.groups import Group, Refresh, Specification
 from infra.operate.paging import Gaps, Progress, batches, each
 from models.launch_template import Template
-
-if TYPE_CHECKING:
-    from mypy_boto3_autoscaling import AutoScalingClient
-    from mypy_boto3_ec2 import EC2Client
 
 GROUP_TAG = "aws:autoscaling:groupName"
 TEMPLATE_TAG = "aws:ec2launchtemplate:id"
@@ -23,7 +20,7 @@ _PAGE_OF_INSTANCES = 1000
 
 
 def read_groups(
-    client: "AutoScalingClient",
+    account: Account,
     templates: Iterable[Template],
     gaps: Gaps,
     progress: Progress,
@@ -33,7 +30,7 @@ def read_groups(
     """The groups that name one of the templates, by template id, with any refresh in flight.
 
     Args:
-        client: To read with.
+        account: Where to read.
         templates: Those that the groups have to name.
         gaps: Told what could not be read.
         progress: Told what is being read.
@@ -49,7 +46,7 @@ def read_groups(
 
     def read() -> None:
         for described in each(
-            client,
+            account.client("autoscaling"),
             "describe_auto_scaling_groups",
             "AutoScalingGroups",
             PaginationConfig={"PageSize": 100},
@@ -73,12 +70,12 @@ def read_groups(
     if asked is not None and len(names) > asked:  # of fewer, every one: nothing is guessed
         likely = [name for name in names if signs[name]]
         names, gaps.unasked = likely[:asked], len(likely[asked:])
-    gaps.unless(lambda: _add_refreshes(client, found, names, progress))
+    gaps.unless(lambda: _add_refreshes(account, found, names, progress))
     return found
 
 
 def look_for_deleted(
-    ec2: "EC2Client", templates: list[Template], found: dict[str, list[Group]], most: int | None
+    account: Account, templates: list[Template], found: dict[str, list[Group]], most: int | None
 ) -> None:
     """Which numbers that groups name are versions that were deleted; a call for each template."""
     numbered = [
@@ -89,7 +86,7 @@ def look_for_deleted(
     for template in numbered[:most]:
         id_ = template.launch_template_id
         listed = each(
-            ec2,
+            account.client("ec2"),
             "describe_launch_template_versions",
             "LaunchTemplateVersions",
             LaunchTemplateId=id_,
@@ -138,9 +135,10 @@ def _resolved(specification: Specification, templates: dict[str, Template]) -> t
 
 
 def _add_refreshes(
-    client: "AutoScalingClient", found: dict[str, list[Group]], names: list[str], progress: Progress
+    account: Account, found: dict[str, list[Group]], names: list[str], progress: Progress
 ) -> None:
     """AWS answers for one group at a time. A group without instances has nothing to refresh."""
+    client = account.client("autoscaling")
     in_flight: dict[str, Refresh] = {}
     for number, name in enumerate(names, start=1):
         progress(f"instance refreshes, group {number} of {len(names)}")
@@ -157,7 +155,7 @@ def _add_refreshes(
 
 
 def read_running(
-    client: "EC2Client", templates: Iterable[Template], groups: dict[str, list[Group]]
+    account: Account, templates: Iterable[Template], groups: dict[str, list[Group]]
 ) -> dict[str, Counter[str]]:
     """By template id, how many instances run which image.
 
@@ -166,42 +164,42 @@ def read_running(
     launched = {template.launch_template_id for template in templates}
     grouped = {group.name: id_ for id_, listed in groups.items() for group in listed}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for instance, tags in _instances(client, GROUP_TAG, grouped):
+    for instance, tags in _instances(account, GROUP_TAG, grouped):
         own = tags.get(TEMPLATE_TAG, "")
         counts[own if own in launched else grouped[tags[GROUP_TAG]]][instance["ImageId"]] += 1
-    for instance, tags in _instances(client, TEMPLATE_TAG, launched):
+    for instance, tags in _instances(account, TEMPLATE_TAG, launched):
         if tags.get(GROUP_TAG) not in grouped:
             counts[tags[TEMPLATE_TAG]][instance["ImageId"]] += 1
     return counts
 
 
 def _instances(
-    client: "EC2Client", tag: str, values: Iterable[str]
+    account: Account, tag: str, values: Iterable[str]
 ) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
     for batch in batches(sorted(values)):
         filters = [
             {"Name": f"tag:{tag}", "Values": list(batch)},
             {"Name": "instance-state-name", "Values": ["pending", "running"]},
         ]
-        for reservation in _reservations(client, filters):
+        for reservation in _reservations(account, filters):
             for instance in reservation["Instances"]:
                 yield instance, {t["Key"]: t["Value"] for t in instance.get("Tags", [])}
 
 
-def count_running(client: "EC2Client", image_id: str) -> int:
+def count_running(account: Account, image_id: str) -> int:
     """How many instances run that image, whatever launched them."""
     filters = [
         {"Name": "image-id", "Values": [image_id]},
         {"Name": "instance-state-name", "Values": ["pending", "running"]},
     ]
-    found = _reservations(client, filters)
+    found = _reservations(account, filters)
     return sum(len(reservation["Instances"]) for reservation in found)
 
 
-def _reservations(client: "EC2Client", filters: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _reservations(account: Account, filters: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Without a page size, EC2 would look for all of them in one answer, and may time out."""
     return each(
-        client,
+        account.client("ec2"),
         "describe_instances",
         "Reservations",
         Filters=filters,

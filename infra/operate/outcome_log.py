@@ -2,18 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pydantic_core
 from pydantic import ValidationError
 
+from infra.operate.account import Account
 from infra.operate.paging import each
 from models.base import Value
 from models.errors import AwsRefused
 from models.outcome import Outcome
-
-if TYPE_CHECKING:
-    from mypy_boto3_logs import CloudWatchLogsClient
 
 
 class Logged(Value):
@@ -28,12 +25,12 @@ def log_group_of(stack: str) -> str:
 
 
 def read_outcomes(
-    client: "CloudWatchLogsClient", log_group: str, since: datetime, about: str = "outcome"
+    account: Account, log_group: str, since: datetime, about: str = "outcome"
 ) -> Iterator[Logged]:
     """The outcomes since then, oldest first within one log stream.
 
     Args:
-        client: A CloudWatch Logs client.
+        account: Where the function is.
         log_group: The function's.
         since: Older ones are not read.
         about: Only lines that hold this text, such as a template's id.
@@ -42,7 +39,7 @@ def read_outcomes(
         AwsRefused: The log group does not exist, or may not be read.
     """
     for line in each(
-        client,
+        account.client("logs"),
         "filter_log_events",
         "events",
         logGroupName=log_group,
@@ -54,13 +51,15 @@ def read_outcomes(
             yield Logged(at=datetime.fromtimestamp(line["timestamp"] / 1000, UTC), outcome=outcome)
 
 
-def log_begins(client: "CloudWatchLogsClient", log_group: str, now: datetime) -> datetime:
+def log_begins(account: Account, log_group: str, now: datetime) -> datetime:
     """From when on the log has what the function did.
 
     Raises:
         AwsRefused: It may not be asked, or there is no such log group.
     """
-    for group in each(client, "describe_log_groups", "logGroups", logGroupNamePrefix=log_group):
+    for group in each(
+        account.client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=log_group
+    ):
         if group["logGroupName"] == log_group:
             made = datetime.fromtimestamp(group["creationTime"] / 1000, UTC)
             days = group.get("retentionInDays")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from handlers.bus import Bus
 from handlers.ec2 import Ec2
+from infra.operate.account import Account
 from infra.operate.fleet import clock_now, foreseen
 from infra.operate.outcome_log import read_outcomes
 from infra.operate.paging import Gaps, Progress
@@ -19,7 +20,6 @@ from models.outcome import TemplateOutcome, as_deed
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_events import EventBridgeClient
-    from mypy_boto3_logs import CloudWatchLogsClient
 
 _SECONDS_BETWEEN_LOOKS = 2
 _SETTLED = ("kept", "refused")
@@ -36,7 +36,7 @@ class CatchUp:
 
     ec2: "EC2Client"
     events: "EventBridgeClient"
-    logs: "CloudWatchLogsClient"
+    account: Account
     place: Place
     log_group: str
 
@@ -87,7 +87,7 @@ class CatchUp:
         Gaps().unless(
             lambda: found.extend(
                 template
-                for logged in read_outcomes(self.logs, self.log_group, since)
+                for logged in read_outcomes(self.account, self.log_group, since)
                 for template in logged.outcome.templates
                 if template.outcome == "failed"
             )

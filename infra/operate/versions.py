@@ -2,17 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from pydantic import AliasPath, Field
 from pydantic.alias_generators import to_pascal
 
+from infra.operate.account import Account
 from infra.operate.paging import each
 from models.base import Timestamp, Value, printable
 from models.version_description import read_promotion
-
-if TYPE_CHECKING:
-    from mypy_boto3_ec2 import EC2Client
 
 _ROLLBACK = re.compile(r"ami-reactor: rollback of version (\d+) to (\d+)")
 
@@ -46,10 +43,10 @@ class VersionInfo(Value, alias_generator=to_pascal):
         return (int(found[1]), int(found[2])) if found else None
 
 
-def read_versions(client: "EC2Client", template_id: str, **which: object) -> Iterator[VersionInfo]:
+def read_versions(account: Account, template_id: str, **which: object) -> Iterator[VersionInfo]:
     """The versions, a page at a time; EC2 shows the newest first."""
     for described in each(
-        client,
+        account.client("ec2"),
         "describe_launch_template_versions",
         "LaunchTemplateVersions",
         LaunchTemplateId=template_id,

@@ -104,8 +104,7 @@ class Opened:
             err.print(outside(f"{message_id}: not in the queue, or somebody else has it"))
 
     def output(self, name: str, instead: str) -> str:
-        client = self.account.client("cloudformation")
-        return output_of(client, self.where.stack, name, instead)
+        return output_of(self.account, self.where.stack, name, instead)
 
 
 @contextmanager
@@ -113,7 +112,7 @@ def opened(where: Where) -> Iterator[Opened]:
     """Yield the queue; afterwards every letter that was not removed is back in it."""
     with account_of(where.profile, where.region) as account:
         url = where.queue_url or output_of(
-            account.client("cloudformation"), where.stack, "DeadLetterQueueUrl", "--queue-url"
+            account, where.stack, "DeadLetterQueueUrl", "--queue-url"
         )
         reading = Reading(account.client("sqs"), url, where.wait)
         queue = Opened(account, where, reading, reading.depth(), datetime.now(UTC))
