@@ -683,7 +683,10 @@ def test_show_opens_a_letter_within_a_letter_to_its_event(queue):
     inner = a_record(responsePayload={"errorMessage": "boom", "errorType": "ValueError"})
     outer = a_record(
         requestPayload=inner,
-        responsePayload={"errorMessage": "detail-type: must be one of", "errorType": "EventRejected"},
+        responsePayload={
+            "errorMessage": "detail-type: must be one of",
+            "errorType": "EventRejected",
+        },
     )
     [message_id] = queue.put(a_letter(outer))
 
