@@ -32,6 +32,7 @@ from infra.cli.render import out, paragraphs
 from infra.cli.replay import replay
 from infra.cli.rollback import release, rollback
 from infra.cli.status import status
+from infra.cli.template import template
 
 
 class _App(typer.Typer):
@@ -73,7 +74,7 @@ def _all_verbs(
 _VERBS: tuple[Callable[..., None], ...] = (
     replay, local,
     status, explain, follow, reconcile, hold, resume, rollback, release, history, prune, doctor,
-    package, record, capture,
+    package, template, record, capture,
 )  # fmt: skip
 for verb in _VERBS:
     app.command(help=paragraphs(verb))(verb)

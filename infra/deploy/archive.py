@@ -22,8 +22,9 @@ from infra.deploy.prune_requirements import prune
 from infra.replay.atomic_write import PUBLIC, CannotWrite, whole_file
 
 CHECKOUT = Path(__file__).parents[2]
-ARCHIVE = CHECKOUT / "dist" / "ami-reactor.zip"
-"""Where the stack's template looks for it."""
+"""The folder of `models/` and `handlers/`: a checkout, or the installed package."""
+ARCHIVE = Path("dist") / "ami-reactor.zip"
+"""In the current folder; in a checkout, where the stack's template looks for it."""
 
 PYTHONS = ("3.12", "3.13", "3.14", "3.15")
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}  # as Lambda and as wheels call them

@@ -52,7 +52,7 @@ def _imported(path: Path) -> set[str]:
     for node in _at_run_time(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and not node.level:  # else it stays in its folder
             found.add((node.module or "").partition(".")[0])
     return found
 

@@ -30,6 +30,7 @@ from infra.embedded.stack import TEMPLATE, transformed
 from tests.support.builders import ACCOUNT, NEW, REGION, a_world, backup_completed
 from tests.support.builders import TEMPLATE as TEMPLATE_ID
 from tests.support.lambda_runtime import Function, runtime_folder
+from tests.support.paths import ROOT
 
 HOST = target_named("host")
 UNCHECKED_HASH = b"\x01\x00\x00\x00"  # the flags of a .pyc that is believed without its source
@@ -264,7 +265,7 @@ def test_the_command_makes_by_default_what_the_stack_deploys_by_default():
     [code] = re.findall(r"CodeUri: (\S+)", TEMPLATE.read_text())
 
     assert default in CliRunner().invoke(app, ["package", "--help"]).stdout
-    assert (TEMPLATE.parent / code).resolve() == ARCHIVE
+    assert (TEMPLATE.parent / code).resolve() == ROOT / ARCHIVE
 
 
 def test_every_requirement_is_pinned_and_hashed_and_no_index_is_named():

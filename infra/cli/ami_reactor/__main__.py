@@ -1,0 +1,5 @@
+"""`python -m ami_reactor` is `ami-reactor`."""
+
+from . import main
+
+main()
