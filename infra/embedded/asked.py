@@ -33,7 +33,7 @@ class Asked:
 
     Attributes:
         service: The name that it was signed for, such as `ec2` or `monitoring`; None: unsigned.
-        operation: Such as `RunInstances`. Of a REST service that is not here: its method and path.
+        operation: Such as `RunInstances`. Of a REST service that is not served: method and path.
     """
 
     service: str | None
@@ -42,7 +42,7 @@ class Asked:
 
     @classmethod
     def by(cls, request: Request, body: bytes) -> "Asked":
-        """Read what the headers and the body say; nothing of it is believed to make sense."""
+        """Read the headers and the body, which may hold anything."""
         signed = _CREDENTIAL.match(request.headers.get("Authorization", ""))
         service = signed[1].lower() if signed else None
         form = parse_qs(request.query_string.decode("latin-1"))
@@ -63,8 +63,8 @@ class Asked:
 
 
 def _routed(request: Request, service: str | None) -> str | None:
-    """The operation of a REST service that is at the request's path, as the API model says."""
-    if service not in ("lambda", "backup"):  # the only ones here; models of others are megabytes
+    """The operation of a REST service at the request's path, by the API model."""
+    if service not in ("lambda", "backup"):  # the only ones here; other models are megabytes
         return None
     try:
         router = get_service_router(service)
@@ -75,7 +75,7 @@ def _routed(request: Request, service: str | None) -> str | None:
 
 
 def refusal(asked: Asked, code: str, message: str, status: int = 400) -> Response:
-    """An error of AWS's that no SDK tries again: a 4xx, of a code that is no throttling."""
+    """An error of AWS that no SDK retries: a 4xx whose code is not a throttling."""
     body, content_type = _BODIES[asked.protocol](code, message)
     response = Response(body, status=status, content_type=content_type)
     response.headers["x-amzn-ErrorType"] = code

@@ -113,7 +113,7 @@ class Delivery:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Every PutEvents and Invoke comes through here, whoever the caller is."""
+        """Every PutEvents and Invoke call comes through here."""
         moto_sends = Rule.send_to_targets
 
         def send_to_targets(rule: Rule, event: Any, *how: bool) -> None:
@@ -139,6 +139,7 @@ class Delivery:
         receipt = Receipt()
         bus = events_backends[self.place.account][self.place.region].event_buses["default"]
         for rule in list(bus.rules.values()):
+            # mypy cannot infer the type of a lambda's default
             self._later(lambda rule=rule: self._send(rule, event, receipt))  # type: ignore[misc]
         return receipt
 

@@ -1,9 +1,9 @@
-"""Who may ask the embedded AWS: a program of this machine, and never a web page.
+"""Who may use the embedded AWS's server: programs of this machine, and never a web page.
 
-Any page that is open in a browser may send requests to a loopback port. What a browser adds to them
-gives them away, and a page cannot leave it out: https://fetch.spec.whatwg.org/#origin-header,
-https://www.w3.org/TR/fetch-metadata/. A page that has its own name point to 127.0.0.1 (DNS
-rebinding) still sends that name as the Host. No SDK, and no curl, sends any of it.
+Any page that is open in a browser may send requests to a loopback port. A browser marks them with
+headers that a page cannot leave out: https://fetch.spec.whatwg.org/#origin-header,
+https://www.w3.org/TR/fetch-metadata/. A page whose own name points to 127.0.0.1 (DNS rebinding)
+still sends that name as the Host. Neither SDKs nor curl send such headers.
 """
 
 from collections.abc import Mapping
@@ -22,18 +22,18 @@ _OF_A_PAGE = (
 
 
 def closed_to(request: Environ, port: int) -> str | None:
-    """Why the door stays closed to a request, in one line; None where it is open.
+    """Why a request is refused, in one line; None if it is let in.
 
     Args:
         request: A WSGI environment, as werkzeug's server makes it.
-        port: Where the server listens.
+        port: The server's port.
     """
     return _odd_target(request) or _other_host(request, port) or _page(request)
 
 
 def _odd_target(request: Environ) -> str | None:
     target = str(request.get("RAW_URI", ""))
-    # werkzeug takes the Host from an absolute target, and "//reactor/faults" for "/reactor/faults"
+    # werkzeug takes the Host from an absolute target, and reads "//reactor/faults" as one slash
     is_path = target.startswith("/") and not target.startswith("//")
     return None if is_path else "the target of a request must be a path that begins with one /"
 
@@ -48,9 +48,9 @@ def _other_host(request: Environ, port: int) -> str | None:
 
 
 def _page(request: Environ) -> str | None:
-    said = next((header for header, key in _OF_A_PAGE if key in request), None)
-    if said:
-        return f"a web page may not ask: the request has the header {said}"
+    sent = next((header for header, key in _OF_A_PAGE if key in request), None)
+    if sent:
+        return f"a web page may not ask: the request has the header {sent}"
     if request.get("REQUEST_METHOD") == "OPTIONS":
         return "a web page may not ask: OPTIONS is what a browser asks on its behalf"
     if request.get("HTTP_SEC_FETCH_SITE", "none") != "none":

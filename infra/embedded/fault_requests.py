@@ -1,15 +1,15 @@
-"""The door to the faults: `/reactor/faults` of the embedded AWS's server."""
+"""`/reactor/faults` of the embedded AWS's server, which injects faults."""
 
 import json
 import re
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic_core import from_json
 from werkzeug.wrappers import Request, Response
 
 from infra.embedded.faults import Fault, Faults
 from infra.embedded.services import operations
+from infra.replay.json_text import parsed
 from models.base import printable
 
 FAULTS_PATH = "/reactor/faults"
@@ -18,16 +18,16 @@ _KEYS = {"operation", "code", "times"}
 _SHAPE = 'must be {"operation": "CreateTags", "code": "AccessDenied", "times": 3}'
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
 _MOST_TIMES = 1_000_000
-# a page may send text/plain and multipart/form-data unasked; curl's -d says x-www-form-urlencoded
+# a page may send text/plain and multipart/form-data; curl's -d sends x-www-form-urlencoded
 _CONTENT_TYPES = {"", "application/json", "application/x-www-form-urlencoded"}
 
 
 class _NoFault(Exception):
-    """A body asks for no fault that can be injected. The message is one line."""
+    """A request's body describes no fault that can be injected. The message is one line."""
 
 
 def answer_of_faults(request: Request, faults: Faults) -> Response:
-    """GET lists the faults that are still to come, POST adds one, DELETE ends them."""
+    """GET lists the pending faults, POST adds one, DELETE removes them all."""
     match request.method:
         case "GET":
             pending = [vars(fault) for fault in faults.pending]
@@ -53,7 +53,7 @@ def _inject(request: Request, faults: Faults) -> Response:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        value = from_json(body)  # which ends at a depth that Python's own parser crashes at
+        value = parsed(body)
     except ValueError:
         raise _NoFault(_SHAPE) from None
     if not isinstance(value, dict) or not {"operation", "code"} <= value.keys() <= _KEYS:

@@ -1,4 +1,4 @@
-"""Errors of AWS on demand: what `ami-reactor local` injects, and tests."""
+"""Errors of AWS on demand, injected by `ami-reactor local` and by tests."""
 
 import warnings
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _SERVER_ERRORS = frozenset(
 
 
 class Injected(ServiceException):
-    """A class of its own: moto takes the module of an error's class for the service's name."""
+    """A class of our own, because moto reads the service's name from the module of the class."""
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Fault:
 
 @dataclass
 class Faults:
-    """The faults that are still to come, in the order in which they were asked for."""
+    """The pending faults, in the order in which they were added."""
 
     pending: list[Fault] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
@@ -45,7 +45,7 @@ class Faults:
             self.pending.clear()
 
     def take(self, operation: str) -> str | None:
-        """The error code that this call shall fail with, used up by asking."""
+        """The error code that this call must fail with, if any; that fault is used up by it."""
         with self._lock:
             fault = next((f for f in self.pending if f.operation == operation), None)
             if fault is None:
@@ -57,7 +57,7 @@ class Faults:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Every call that moto answers asks first whether it shall fail."""
+        """Every call to moto first looks for a pending fault."""
         answer = BaseResponse.call_action
 
         def call_action(response: BaseResponse) -> Any:
@@ -73,7 +73,7 @@ class Faults:
 def _refusal(response: BaseResponse, operation: str, code: str) -> Any:
     message = f"injected into {operation}"
     with warnings.catch_warnings():
-        # AccessDenied and its like are in no service's API model, and moto warns of that
+        # AccessDenied and similar codes are in no service's API model, and moto warns of that
         warnings.simplefilter("ignore", UserWarning)
         status, headers, body = response.serialized(ActionResult(Injected(code, message)))
     if code in _SERVER_ERRORS:

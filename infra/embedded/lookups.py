@@ -1,6 +1,6 @@
-"""Where moto looks through all resources for one, it is looked up: a world loads in linear time.
+"""Dictionary lookups where moto searches all resources for one: a world loads in linear time.
 
-The answers are the same: what AWS does otherwise is in `repairs`.
+The answers stay the same. Where moto and AWS differ, there is a repair in `repairs`.
 """
 
 from contextlib import ExitStack, contextmanager
@@ -24,7 +24,7 @@ _moto_describe_images = AmiBackend.describe_images
 
 @contextmanager
 def installed() -> "Iterator[None]":
-    """Look up, and stop doing so at the end."""
+    """Replace moto's searches, and restore them at the end."""
     with ExitStack() as applied:
         for owner, name, replacement in (
             (AmiBackend, "describe_images", _describe_images),
@@ -36,7 +36,7 @@ def installed() -> "Iterator[None]":
 
 
 def _describe_images(self: AmiBackend, *args: Any, **asked: Any) -> "list[Ami]":
-    """An instance that is made asks for its image by this one filter."""
+    """A new instance looks up its image by this one filter."""
     filters = asked.get("filters") or {}
     image_id = filters.get("image-id")
     if args or len(asked) != 1 or len(filters) != 1 or not isinstance(image_id, str):
@@ -45,7 +45,7 @@ def _describe_images(self: AmiBackend, *args: Any, **asked: Any) -> "list[Ami]":
 
 
 def _get_instance(self: InstanceBackend, instance_id: str) -> "Instance":
-    """The newest first: who asks for one has mostly just made it."""
+    """The newest first: a caller has mostly just made the instance."""
     for reservation in reversed(self.reservations.values()):
         for instance in reservation.instances:
             if instance.id == instance_id:

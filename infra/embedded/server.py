@@ -21,12 +21,12 @@ _Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class PortTaken(Exception):
-    """Somebody else listens there."""
+    """Another program listens on the port."""
 
 
 @contextmanager
 def serve(staged: Stage, port: int) -> Iterator[tuple[str, Callable[[], None]]]:
-    """Yield the server's URL, and what to call to serve until it is interrupted.
+    """Yield the server's URL, and a function that serves until it is interrupted.
 
     Raises:
         PortTaken: The port is in use.
@@ -42,7 +42,7 @@ def serve(staged: Stage, port: int) -> Iterator[tuple[str, Callable[[], None]]]:
     except (OSError, SystemExit) as error:
         raise PortTaken(f"port {port} is taken: name another with --port") from error
     try:
-        # else each of moto's answers would let every web page read it
+        # else moto would let every web page read its answers
         with mock.patch.object(werkzeug_app, "DISABLE_GLOBAL_CORS", True):
             yield f"http://{HOST}:{server.server_port}", server.serve_forever
     finally:
@@ -51,11 +51,11 @@ def serve(staged: Stage, port: int) -> Iterator[tuple[str, Callable[[], None]]]:
 
 class _Handler(werkzeug_app.MotoRequestHandler):
     def make_environ(self) -> dict[str, Any]:
-        # as it was sent: http.server has already made one / of several
+        # the path as sent: http.server has already merged several slashes into one
         return super().make_environ() | {"RAW_URI": self.requestline.split()[1]}
 
     def log_request(self, *_: object) -> None:
-        """A line a request would bury what is said to the user."""
+        """Log nothing: a line for each request would hide the messages to the user."""
 
 
 def _app(faults: Faults) -> _Wsgi:
@@ -70,13 +70,13 @@ def _app(faults: Faults) -> _Wsgi:
 
 
 def _answer(environ: dict[str, Any], services: Services, faults: Faults) -> Response:
-    # the server closes the connection after each answer: what is not read is no next request
+    # the server closes the connection after each answer, so an unread body is no next request
     if why := closed_to(environ, int(environ["SERVER_PORT"])):
         return Response(f"{why}\n", status=403)
-    # the path as it was sent: a decoded one has aliases
+    # the path as sent: a decoded one has aliases
     path = environ["RAW_URI"].partition("?")[0]
     if path == FAULTS_PATH:
         return answer_of_faults(Request(environ), faults)
     if path.startswith("/reactor"):
-        return Response(f"{FAULTS_PATH} is the only path of its own\n", status=404)
+        return Response(f"the only path of its own is {FAULTS_PATH}\n", status=404)
     return services.answer(environ)

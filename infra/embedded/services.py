@@ -1,4 +1,4 @@
-"""AWS's API over HTTP: the few services of moto's that the reactor and its operators use."""
+"""AWS's API over HTTP: the few of moto's services that the reactor and its operators use."""
 
 import io
 from functools import cache
@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request, Response
 
 from infra.embedded.asked import Asked, refusal
 
-# by the name that a request is signed for: botocore's name, and moto's
+# key: the name that a request is signed for; value: botocore's name, and moto's
 _SERVED = {
     "autoscaling": ("autoscaling", "autoscaling"),
     "backup": ("backup", "backup"),
@@ -43,8 +43,8 @@ def _operations_of(service: str) -> frozenset[str]:
 class Services:
     """Answers requests to AWS's API, each by the service that it was signed for.
 
-    moto's own dispatcher goes by the path, the Host, the body and the version too, serves 180
-    services, and a door that empties them all.
+    moto's own dispatcher also reads the path, the Host, the body and the version, and serves 180
+    services, and a path that deletes everything in them.
     """
 
     def __init__(self) -> None:
@@ -69,14 +69,17 @@ class Services:
             response = Response.from_app(self._app(str(asked.service)), environ, buffered=True)
         except NotImplementedError:
             return _lacks(asked, asked.operation)
-        except Exception as error:  # noqa: BLE001 whatever moto stumbles over, no SDK shall retry
-            return _lacks(asked, f"{asked.operation} as it was asked for ({type(error).__name__})")
+        except Exception as error:  # noqa: BLE001 no SDK may retry what moto fails on
+            return _lacks(
+                asked, f"{asked.operation} with these parameters ({type(error).__name__})"
+            )
         return _lacks(asked, asked.operation) if _is_no_answer_of_aws(response) else response
 
     def _app(self, service: str) -> Any:
         _, moto_name = _SERVED[service]
         with self._making:
             if service not in self._apps:
+                # moto annotates the names of its services, and takes any string
                 self._apps[service] = create_backend_app(moto_name)  # type: ignore[arg-type]
             return self._apps[service]
 
@@ -86,7 +89,7 @@ def _lacks(asked: Asked, what: str) -> Response:
 
 
 def _is_no_answer_of_aws(response: Response) -> bool:
-    """Flask's own page for a path that nobody serves, or nothing at all."""
+    """Flask's own page for a path that is not served, or an empty body."""
     start = response.get_data()[:20].lstrip().lower()
     is_page = start.startswith((b"<!doctype", b"<html"))
     return response.status_code >= HTTPStatus.BAD_REQUEST and (is_page or not start)

@@ -1,4 +1,4 @@
-"""The stack's template, deployed to the embedded AWS as it stands."""
+"""The stack's template, deployed to the embedded AWS."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ STACK_NAME = "ami-reactor"
 
 @dataclass(frozen=True)
 class Stack:
-    """Where things are; the outputs of the deployed stack."""
+    """The outputs of the deployed stack that are used here."""
 
     function_name: str
     queue_url: str
@@ -53,14 +53,14 @@ def transformed(template: Path = TEMPLATE) -> dict[str, Any]:
             resource["Properties"].pop("CodeUri")
             resource["Properties"]["InlineCode"] = "placeholder"
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # the translator asks boto3 for one
-    # at exit it would warn on stderr that it sent no metrics of its own to anybody
+    # at exit it would warn on stderr that it could not send metrics of its own
     logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
     plain: dict[str, Any] = transform(document, {}, _NoManagedPolicies())
     return plain
 
 
 def deploy(session: "boto3.Session", world: World, template: Path = TEMPLATE) -> Stack:
-    """Create the stack, and by hand what moto's CloudFormation leaves out."""
+    """Create the stack, and one by one the resources that moto's CloudFormation leaves out."""
     document = transformed(template)
     resources = document["Resources"]
     supported = {name: r for name, r in resources.items() if r["Type"] in _supported()}
@@ -85,7 +85,7 @@ def deploy(session: "boto3.Session", world: World, template: Path = TEMPLATE) ->
 
 
 def _supported() -> set[str]:
-    """What moto can create; a dashboard only shows, and it names alarms that moto cannot create."""
+    """The types that moto can create. No dashboard: it names alarms that moto cannot create."""
     return get_model_map().keys() - {"AWS::CloudWatch::Dashboard"}
 
 

@@ -1,4 +1,4 @@
-"""The whole embedded AWS: a world, the deployed stack, and delivery between them."""
+"""The stage: an embedded AWS with a world, the deployed stack, and delivery between them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,12 +32,12 @@ class Stage:
     faults: Faults
 
     def world(self) -> dict[str, Any]:
-        """The world as it is now, its dead letters as ReceiveMessage returns them."""
+        """The world as it is now, with the dead-letter queue as ReceiveMessage prints it."""
         now = world_now(self.session, self.place.account)
         return now | {"DeadLetters": self.dead_letters()}
 
     def dead_letters(self) -> list[dict[str, Any]]:
-        """Every message of the dead-letter queue; they stay in it."""
+        """All messages of the dead-letter queue; they stay in it."""
         sqs = self.session.client("sqs")
         found: list[dict[str, Any]] = []
         while messages := self._receive(sqs):
@@ -63,7 +63,7 @@ class Stage:
 
 @contextmanager
 def stage(world: World, *, template: Path = TEMPLATE, aws_sources: bool = False) -> Iterator[Stage]:
-    """Raise the stage: the world in place, the stack deployed, events delivered."""
+    """Yield the stage: the world in place, the stack deployed, events delivered."""
     place = Place(account=world.account, region=world.region)
     faults = Faults()
     delivery = Delivery(place, faults)

@@ -1,9 +1,9 @@
-"""Where moto and AWS differ in what matters here, moto is put right: one repair, one AWS fact.
+"""Repairs of moto: where it differs from AWS in what matters here. One repair, one AWS fact.
 
-A repair replaces one attribute of one of moto's classes, in process and behind moto's server
-alike. It cites what AWS does: a page of its documentation, or "API model", the text in botocore's
-service models. `tests/infra/embedded/test_repairs.py` shows each difference on bare moto too, and
-says which repair to delete once moto has closed the gap.
+A repair replaces one attribute of one of moto's classes, in this process and behind the server. It
+cites what AWS does: a page of its documentation, or "API model", the text in botocore's service
+models. `tests/infra/embedded/test_repairs.py` shows each difference on bare moto too, and says
+which repair to delete once moto has closed the gap.
 """
 
 import os
@@ -41,17 +41,17 @@ REPAIRS = (
 
 @contextmanager
 def repaired(*, aws_sources: bool = False) -> "Iterator[None]":
-    """Apply every repair, and take all of them off again.
+    """Apply every repair, and remove all of them at the end.
 
     Args:
         aws_sources: Let PutEvents accept events from `aws.*`, which AWS refuses. A client of the
-            server has no other door through which to put an event of AWS Backup.
+            server has no other way to put an event of AWS Backup.
     """
     with ExitStack() as applied:
-        # Read when moto makes an EC2 backend: without it 1,291 images of other owners are there.
+        # moto reads it when it makes an EC2 backend, and would add 1,291 images of other owners
         applied.enter_context(mock.patch.dict(os.environ, MOTO_EC2_LOAD_DEFAULT_AMIS="false"))
         for owner, name, replacement in REPAIRS:
-            # create: some are operations, or overrides, that moto's class does not have itself
+            # create: some are operations or overrides that moto's class does not have itself
             applied.enter_context(mock.patch.object(owner, name, replacement, create=True))
         if aws_sources:
             applied.enter_context(mock.patch.object(*events.AWS_SOURCES_ACCEPTED))

@@ -21,9 +21,9 @@ _moto_set_desired_capacity = FakeAutoScalingGroup.set_desired_capacity
 
 
 def set_desired_capacity(self: FakeAutoScalingGroup, new_capacity: int | None) -> None:
-    """All of it is launched, however it is divided between on-demand and spot.
+    """The whole capacity is launched, in any split between on-demand and spot.
 
-    moto divides it, and rounds both parts down.
+    moto splits it, and rounds both parts down.
     """
     policy = self.mixed_instances_policy
     try:
@@ -37,10 +37,10 @@ def set_desired_capacity(self: FakeAutoScalingGroup, new_capacity: int | None) -
 def launch(self: FakeAutoScalingGroup, count_needed: int, propagated_tags: dict[str, str]) -> None:
     """Launch from the version that the group names, as it is resolved now (API model).
 
-    What EC2 refuses is a failed activity and no instance; moto would raise, or launch all the same.
-    The embedded AWS has no networks, keys, profiles or snapshots of its own: a launch takes the
-    image, type, volumes, user data and tags. moto would look the rest up, and fail on a recorded
-    world.
+    If EC2 refuses the launch, there is a failed activity and no instance; moto would raise, or
+    launch nevertheless. The embedded AWS has no networks, keys, profiles or snapshots of its own: a
+    launch takes the image, type, volumes, user data and tags. moto would look the rest up, and fail
+    on a recorded world.
     """
     template = self.ec2_launch_template
     if template is None:
@@ -51,9 +51,9 @@ def launch(self: FakeAutoScalingGroup, count_needed: int, propagated_tags: dict[
             version = template.get_version(self.launch_template_version)
             instance = _start(self, version, propagated_tags)
         except EC2ClientError as refusal:
-            _note(self, refusal.message)
+            _record_activity(self, refusal.message)
         else:
-            _note(self, None, instance.id)
+            _record_activity(self, None, instance.id)
             join(self, instance, version.number)
             self.instance_states.append(
                 InstanceState(
@@ -65,7 +65,7 @@ def launch(self: FakeAutoScalingGroup, count_needed: int, propagated_tags: dict[
 
 
 def _start(group: FakeAutoScalingGroup, version: Any, tags: dict[str, str]) -> Any:
-    """One instance, of the first of the group's types that EC2 does not refuse."""
+    """One instance, of the first of the group's types that EC2 accepts."""
     refusals = []
     for override in _overrides(group) or [{}]:
         type_ = override.get("InstanceType") or version.instance_type or None
@@ -84,13 +84,15 @@ def _start(group: FakeAutoScalingGroup, version: Any, tags: dict[str, str]) -> A
             refusals.append(refusal)
             continue
         (instance,) = reservation.instances
-        # not asked for: moto would look for a subnet there, and it knows no Local Zones
+        # not passed above: moto would look for a subnet in it, and it knows no Local Zones
         instance._placement.zone = group.availability_zones[0]
         return instance
     raise refusals[0]
 
 
-def _note(group: FakeAutoScalingGroup, refusal: str | None, instance_id: str = "") -> None:
+def _record_activity(
+    group: FakeAutoScalingGroup, refusal: str | None, instance_id: str = ""
+) -> None:
     """Keep a scaling activity, newest first.
 
     https://docs.aws.amazon.com/autoscaling/ec2/userguide/CHAP_Troubleshooting.html
@@ -123,7 +125,7 @@ def _note(group: FakeAutoScalingGroup, refusal: str | None, instance_id: str = "
 
 
 def describe_scaling_activities(self: AutoScalingResponse) -> ActionResult:
-    """Of one group or of all; moto tells of none."""
+    """Those of one group or of all; moto has none."""
     groups = self.autoscaling_backend.autoscaling_groups
     name = self._get_param("AutoScalingGroupName")
     asked = [groups[name]] if name in groups else [] if name else list(groups.values())
@@ -153,16 +155,16 @@ def _overrides(group: FakeAutoScalingGroup) -> list[dict[str, Any]]:
 
 
 def launched_from(self: InstanceState) -> dict[str, Any] | None:
-    """The version that an instance was launched with; moto tells today's default.
+    """The version that an instance was launched with; moto gives today's default.
 
     Source: API model, Instance: "The launch template for the instance".
     """
     template = self.auto_scaling_group.ec2_launch_template if self.auto_scaling_group else None
     if template is None:
         return None
-    said = vars(self).get("given_template", {})
-    if said.keys() & {"LaunchTemplateId", "LaunchTemplateName"}:
-        return dict(said)
+    given = vars(self).get("given_template", {})
+    if given.keys() & {"LaunchTemplateId", "LaunchTemplateName"}:
+        return dict(given)
     tags = self.instance.ec2_backend.tags.get(self.instance.id, {})
     return {
         "LaunchTemplateId": template.id,
@@ -172,7 +174,7 @@ def launched_from(self: InstanceState) -> dict[str, Any] | None:
 
 
 def describe_instance_refreshes(self: AutoScalingResponse) -> ActionResult:
-    """None, but for what a test put into the backend: nothing here can start one."""
+    """Those that a test put into the backend: nothing here can start one."""
     refreshes = vars(self.autoscaling_backend).get("instance_refreshes", {})
     name = self._get_param("AutoScalingGroupName")
     return ActionResult({"InstanceRefreshes": refreshes.get(name, [])})

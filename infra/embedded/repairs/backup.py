@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from infra.embedded.repairs.answers import Repair
 
 POINTS = "recovery_points"
-"""The attribute of moto's backend in which they are: nothing here can make one, but a test."""
+"""The attribute of moto's backend that holds them; only tests make any."""
 
 
 def list_recovery_points_by_resource(self: BackupResponse) -> str:
-    """Those of the resource. Source: API model."""
+    """The recovery points of the resource. Source: API model."""
     arn = unquote(self.path.removeprefix("/resources/").rpartition("/recovery-points")[0])
     listed = [point for point in _points(self) if point["ResourceArn"] == arn]
     return json.dumps({"RecoveryPoints": listed})

@@ -25,7 +25,7 @@ _moto_put_events = EventsBackend.put_events
 def put_events(
     self: EventsBackend, events: list[dict[str, Any]], *, aws_sources: bool
 ) -> list[dict[str, Any]]:
-    """Sources of AWS's own are refused one by one, a request that is too large as a whole.
+    """Entries with a source of AWS are refused one by one; a request that is too large, entirely.
 
     https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
     """

@@ -1,8 +1,8 @@
 """IAM: the simulation of a role's policies, and the ARN of a log group that they name.
 
-moto has an IAM engine of its own, which takes no conditions but those of trust policies, and a
-statement whose condition is not fulfilled for a Deny: it cannot tell a held template from another.
-So what answers here is ours, `infra.operate.iam`, which says what it leaves out.
+moto's own IAM engine reads conditions of trust policies only, and takes a statement whose
+condition is not fulfilled for a Deny: it cannot tell a held template from another. So
+`infra.operate.iam` answers here; its docstring says what it leaves out.
 """
 
 import json
@@ -23,7 +23,7 @@ _moto_attribute = LogGroup.get_cfn_attribute
 
 
 def simulate_principal_policy(self: IamResponse) -> ActionResult:
-    """Of a role; an account here is in no organisation. Source: API model."""
+    """For a role; an account here is in no organisation. Source: API model."""
     role = self.backend.get_role_by_arn(self._get_param("PolicySourceArn"))
     context = {
         entry["ContextKeyName"]: entry["ContextKeyValues"]

@@ -1,4 +1,4 @@
-"""Images: which ones DescribeImages shows, and what it says about them."""
+"""Images: which ones DescribeImages shows, with which fields."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,7 @@ REGISTERED = (
     "TpmSupport",
     "VirtualizationType",
 )
-"""What RegisterImage is told of an image, beside its name, description and volumes (API model)."""
+"""Parameters of RegisterImage, besides name, description and volumes (API model)."""
 
 INHERITED = (
     "Architecture",
@@ -64,17 +64,17 @@ INHERITED = (
     "TpmSupport",
     "VirtualizationType",
 )
-"""What an image has from the one that its instance was launched from, or that it is a copy of."""
+"""What an image takes over from its instance's image, or from the image that it is a copy of."""
 
 _moto_create_image = AmiBackend.create_image
 _moto_copy_image = AmiBackend.copy_image
 
 
-# ---- what is said about one image ----------------------------------------------------------------
+# ---- the fields of one image ---------------------------------------------------------------------
 
 
 def describe(ami: Ami, fields: Described) -> None:
-    """Settle what DescribeImages says of an image. Its state, tags and sharing stay live."""
+    """Fix the fields that DescribeImages shows of an image. State, tags and sharing stay live."""
     vars(ami)["described"] = fields
 
 
@@ -85,7 +85,7 @@ def described(ami: Ami) -> Described:
 
 
 def _from_attributes(ami: Ami) -> Described:
-    """What moto knows, but for BootMode and RootDeviceType, which it makes up.
+    """What moto knows, without BootMode and RootDeviceType, which it makes up.
 
     CreationDate has milliseconds (API model); moto prints zeros.
     """
@@ -152,7 +152,7 @@ def create_image(
 
 
 def create_image_asked(self: AmisResponse) -> "ActionResult":
-    """The request's mappings go over the instance's volumes (API model); moto takes no notice."""
+    """The request's mappings override the instance's volumes (API model); moto ignores them."""
     self.error_on_dryrun()
     backend = self.ec2_backend
     ami = backend.create_image(
@@ -168,7 +168,7 @@ def create_image_asked(self: AmisResponse) -> "ActionResult":
 
 
 def register_image(self: AmisResponse) -> "ActionResult":
-    """An image has what was asked for; moto makes one up, but for name and description.
+    """An image has what the request says; moto makes up all but the name and the description.
 
     "Default: For Amazon EBS-backed AMIs, i386" (API model).
     """
@@ -194,7 +194,7 @@ def register_image(self: AmisResponse) -> "ActionResult":
 
 
 def copy_image_asked(self: AmisResponse) -> "ActionResult":
-    """Tags are copied where that is asked for, but AWS's own (API model); moto copies none."""
+    """Tags are copied on request, but not AWS's own (API model); moto copies none."""
     self.error_on_dryrun()
     source_id, region = self._get_param("SourceImageId"), self._get_param("SourceRegion")
     ami = self.ec2_backend.copy_image(
@@ -216,7 +216,7 @@ def _settle(ami: Ami, **fields: Any) -> None:
 
 
 def _with_size(backend: Any, mapping: Described) -> Described:
-    """A volume without a size is as large as its snapshot, where the world holds that."""
+    """A volume without a size is as large as its snapshot, if the world holds that."""
     ebs = mapping.get("Ebs", {})
     snapshot = backend.snapshots.get(ebs.get("SnapshotId"))
     if snapshot is None or "VolumeSize" in ebs:
@@ -261,7 +261,7 @@ def _snapshot(backend: Any, ami: Ami, mapping: Described) -> str:
 
 
 def _volumes(backend: Any, instance: Any) -> list[Described]:
-    """What is attached; the image's, of an instance of the world, which need not hold volumes."""
+    """The attached volumes; for an instance of the world, which may have none, its image's."""
     attached = [
         {
             "DeviceName": device,
@@ -309,8 +309,8 @@ def _refuse_name_in_use(backend: AmiBackend, name: str | None) -> None:
 def describe_images(self: AmisResponse) -> "ActionResult":
     """Ids, owners and filters hold together, in pages (API model).
 
-    moto forgets owners and filters where ids are given, knows no `creation-date`, and shows
-    disabled images, which "do not appear by default".
+    moto ignores owners and filters if ids are given, knows no `creation-date`, and shows disabled
+    images, which "do not appear by default".
     """
     self.error_on_dryrun()
     backend = self.ec2_backend
@@ -331,7 +331,7 @@ def describe_images(self: AmisResponse) -> "ActionResult":
 
 
 def _is_hidden(image: Described, account: str) -> bool:
-    """Of a deprecated image, only the owner sees it unasked (API model, IncludeDeprecated)."""
+    """By default only its owner sees a deprecated image (API model, IncludeDeprecated)."""
     deprecated_at = image.get("DeprecationTime")
     return (
         deprecated_at is not None
@@ -341,7 +341,7 @@ def _is_hidden(image: Described, account: str) -> bool:
 
 
 def _named(amis: dict[str, Ami], image_ids: "Sequence[str]") -> list[Ami]:
-    """One id that does not exist fails the request (InvalidAMIID.NotFound); moto looks away.
+    """One id that does not exist fails the request (InvalidAMIID.NotFound); moto ignores it.
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
     """

@@ -26,7 +26,7 @@ from infra.embedded.repairs.launch_templates_described import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-VERSIONS_PER_TEMPLATE = 10_000  # AWS documents the quota, but no error code for it: ours is made up
+VERSIONS_PER_TEMPLATE = 10_000  # AWS documents the quota, but no error code: ours is made up
 VERSIONS_PER_DELETION = 200  # API model, DeleteLaunchTemplateVersions
 CLIENT_TOKEN_LENGTH = 64  # https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
 DESCRIPTION_LENGTH = 255  # API model, VersionDescription
@@ -38,7 +38,7 @@ DESCRIPTION_LENGTH = 255  # API model, VersionDescription
 def create_version(
     self: LaunchTemplate, data: dict[str, Any], description: str | None
 ) -> LaunchTemplateVersion:
-    """Numbers are given "in the order in which they are created" (API model), never a second time.
+    """Numbers are assigned "in the order in which they are created" (API model), and never twice.
 
     UserData is kept in the type that an Auto Scaling launch asserts.
     """
@@ -53,7 +53,7 @@ def create_version(
 
 
 def get_version(self: LaunchTemplate, num: Any) -> LaunchTemplateVersion:
-    """By number, not by place in the list: versions before it may have been deleted."""
+    """By number, not by index in the list: versions before it may have been deleted."""
     if str(num) == "$Latest":
         return self.versions[-1]
     wanted = str(self.default_version_number) if str(num) == "$Default" else str(num)
@@ -84,7 +84,7 @@ def _create_template(self: LaunchTemplates) -> Described:
 
 
 def create_launch_template_version(self: LaunchTemplates) -> Answer:
-    """Inherits from SourceVersion, "overwritten" by what is given (API model)."""
+    """Inherits from SourceVersion, "overwritten" by the request (API model)."""
     self.error_on_dryrun()
     return Answer(_once(self, lambda: _create_version(self)))
 
@@ -119,7 +119,7 @@ def _inherited(template: LaunchTemplate, source: str | None) -> dict[str, Any]:
 
 
 def _warning(self: LaunchTemplates, data: "Mapping[str, Any]") -> Described:
-    """A version with a bad image is created all the same: "not fully validated".
+    """A version with a bad image is created, with a warning: "not fully validated".
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/launch-template-restrictions.html
     """
@@ -134,7 +134,7 @@ def _warning(self: LaunchTemplates, data: "Mapping[str, Any]") -> Described:
 
 
 def _once(self: LaunchTemplates, act: "Callable[[], Described]") -> Described:
-    """The same ClientToken: the same answer, and no second act; other parameters are refused.
+    """The same ClientToken gets the same answer, and acts once; other parameters are refused.
 
     https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
     """
@@ -160,7 +160,7 @@ def _once(self: LaunchTemplates, act: "Callable[[], Described]") -> Described:
 
 
 def modify_launch_template(self: LaunchTemplates) -> Answer:
-    """An unknown id has its own error code; moto gives the one for names."""
+    """An unknown id has an error code of its own; moto gives the one for names."""
     self.error_on_dryrun()
     return Answer(_once(self, lambda: _set_default(self)))
 
@@ -175,7 +175,7 @@ def _set_default(self: LaunchTemplates) -> Described:
 
 
 def delete_launch_template_versions(self: LaunchTemplates) -> Answer:
-    """What cannot be deleted is told in an answer that is no error (API model)."""
+    """Versions that cannot be deleted are listed in a successful answer (API model)."""
     self.error_on_dryrun()
     template = asked_template(self)
     numbers = self._get_param("Versions", [])

@@ -109,7 +109,7 @@ def describe_launch_templates(self: LaunchTemplates) -> "ActionResult":
 
 
 def describe_launch_template_versions(self: LaunchTemplates) -> "ActionResult":
-    """Newest first, in pages, filtered; moto shows the 15 oldest and takes no notice of filters."""
+    """Newest first, in pages, filtered; moto shows the 15 oldest and ignores filters."""
     self.error_on_dryrun()
     if self._get_param("LaunchTemplateId") or self._get_param("LaunchTemplateName"):
         versions = _versions(self, asked_template(self))

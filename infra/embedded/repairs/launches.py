@@ -1,4 +1,4 @@
-"""What EC2 refuses to launch: parameters and an image that do not go together."""
+"""What EC2 refuses to launch: parameters and an image that do not fit each other."""
 
 import copy
 import hashlib
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PARAMETER = "resolve:ssm:"
 
 DEFAULT_SIZE = 8
-"""GiB, of a volume about whose size nothing here tells."""
+"""GiB, of a volume whose size is not known here."""
 
 moto_run_instances = InstanceBackend.run_instances
 _moto_template = InstanceBackend._get_template_from_args
@@ -33,11 +33,11 @@ _mapping = partial(EC2ClientError, "InvalidBlockDeviceMapping")
 
 
 def refuse(backend: Any, data: "Described") -> None:
-    """Raise what EC2 answers if no instance can start from these parameters.
+    """Raise EC2's error if no instance can start from these parameters.
 
     Args:
         backend: moto's EC2 backend.
-        data: Keys as in LaunchTemplateData: a version's, with what a request says over them.
+        data: Keys as in LaunchTemplateData: a version's, overridden by the request's.
 
     Raises:
         EC2ClientError: With EC2's code and words.
@@ -52,7 +52,7 @@ def refuse(backend: Any, data: "Described") -> None:
 
 
 def image_of(backend: Any, image_id: str | None) -> "Described | None":
-    """The image as DescribeImages shows it; None for a parameter, whose value no world holds.
+    """The image as DescribeImages shows it; None for an SSM parameter, which no world holds.
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
     """
@@ -73,7 +73,7 @@ def image_of(backend: Any, image_id: str | None) -> "Described | None":
 
 
 def stand_in(where_from: str) -> str:
-    """An image's id for one that no world names, such as a parameter's; always the same."""
+    """A made-up image id, always the same, for an image whose id no world holds."""
     return f"ami-{hashlib.sha256(where_from.encode()).hexdigest()[:17]}"
 
 
@@ -82,7 +82,7 @@ def stand_in(where_from: str) -> str:
 
 def _refuse_type(image: "Described", name: str | None) -> None:
     if name is None:
-        return  # whoever asks for none gets one that fits, or says what is required of it
+        return  # EC2 chooses one that fits, or the version has InstanceRequirements
     _refuse_excluded(image, name)
     known = INSTANCE_TYPES.get(name)
     if known is not None:
@@ -122,7 +122,7 @@ def _refuse_architecture(image: "Described", known: "Described") -> None:
 
 
 def _refuse_without_ena(image: "Described", name: str, known: "Described") -> None:
-    """A world need not say whether an image has the driver: only one that says no is refused.
+    """Refused only if the world says that the image has no driver: it may say nothing.
 
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshoot-ena.html
     """
@@ -160,10 +160,10 @@ def _refuse_mapping(backend: Any, image: "Described", own: "Described", asked: "
 
 
 def _size_of(backend: Any, image: "Described", own: "Described", snapshot: str | None) -> int:
-    """In GiB; 0 where nothing here tells.
+    """In GiB; 0 if it is not known here.
 
-    The size in an image's mapping is its snapshot's where the image was made from an instance; a
-    registered image's may be larger.
+    If the image was made from an instance, the size in its mapping is its snapshot's; the size in
+    a registered image's mapping may be larger.
     """
     if snapshot in backend.snapshots:
         return int(backend.snapshots[snapshot].volume_size)
@@ -177,7 +177,7 @@ def _is_of_an_instance(image: "Described") -> bool:
     return "SourceInstanceId" in image or "aws:backup:source-resource" in keys
 
 
-# ---- RunInstances and all that comes down to it --------------------------------------------------
+# ---- RunInstances, which every launch ends in ----------------------------------------------------
 
 
 def run_instances(
@@ -188,7 +188,7 @@ def run_instances(
     security_group_names: list[str],
     **asked: Any,
 ) -> "Reservation":
-    """What cannot start is refused, and what starts has the volumes of its image and version.
+    """A launch that EC2 would refuse is refused; others have their image's and version's volumes.
 
     moto starts anything, with one volume of 8 GiB.
     """
@@ -216,7 +216,7 @@ def run_instances(
 
 
 def _parameters(self: InstanceBackend, image_id: str | None, asked: "Described") -> "Described":
-    """What is launched: the launch template's version, under what the request says itself."""
+    """What is launched: the launch template's version, overridden by the request."""
     named = asked.get("launch_template")
     version = self._get_template_from_args(named).data if named else {}
     own = {"ImageId": image_id, "InstanceType": _type_of(asked)}
@@ -237,7 +237,7 @@ def _type_of(asked: "Described") -> str | None:
 
 
 def _attach(self: Any, instance: Any, mapping: "Described") -> None:
-    """Not by moto's own door, which asks for snapshots that no world holds."""
+    """Without moto's own method, which looks up snapshots that no world holds."""
     ebs = mapping["Ebs"]
     size = int(ebs.get("VolumeSize") or DEFAULT_SIZE)
     volume = self.create_volume(size=size, zone_name=f"{self.region_name}a")
@@ -250,9 +250,10 @@ def _attach(self: Any, instance: Any, mapping: "Described") -> None:
 
 
 def _get_template_from_args(self: InstanceBackend, named: "Described") -> Any:
-    """Without the security groups that no world holds; moto would look them up, and fail."""
+    """Without the security groups that the world lacks; moto would look them up, and fail."""
     version = copy.copy(_moto_template(self, named))
     groups = {"SecurityGroupIds", "SecurityGroups"}
+    # moto's mixin has `groups` from EC2Backend
     there = [g for vpc in self.groups.values() for g in vpc.values()]  # type: ignore[attr-defined]
     known = {name for group in there for name in (group.id, group.name)}
     version.data = {
@@ -263,7 +264,7 @@ def _get_template_from_args(self: InstanceBackend, named: "Described") -> Any:
 
 
 def _parse_block_device_mapping(self: InstanceResponse) -> "list[Described]":
-    """As it was asked: a mapping without size or snapshot may have the image's snapshot."""
+    """As requested: a mapping without size or snapshot may have the image's snapshot."""
     mappings: list[Described] = self._get_param("BlockDeviceMappings", [])
     return mappings
 

@@ -1,7 +1,7 @@
 """The entries of a world: AWS's own answer shapes.
 
-`aws ec2 describe-images` and its like print them. Fields that nobody here reads are kept as they
-are; a field that AWS knows must have the type that AWS gives it.
+`aws ec2 describe-images` and similar commands print them. Fields that are not read here are kept
+unchanged; a field that AWS knows must have AWS's type.
 """
 
 import base64
@@ -62,7 +62,7 @@ Moment = Annotated[Timestamp, AfterValidator(_in_utc)]
 
 
 def _long_ago() -> datetime:
-    """Old enough that nothing takes the entry for one which EC2 may not show everywhere yet."""
+    """Two hours: an entry of the last hour counts as one that EC2 may not show everywhere yet."""
     return datetime.now(UTC) - timedelta(hours=2)
 
 
@@ -76,13 +76,13 @@ class Tag(BaseModel):
 
 
 class GroupTag(Tag):
-    """A group's tag may also be put on the instances that it launches."""
+    """A group's tag, which may also be put on the instances that the group launches."""
 
     propagate_at_launch: bool = False
 
 
 class Entry(BaseModel):
-    """One entry of an answer: the fields that are read here, and the others as AWS gave them."""
+    """One entry of an answer: the fields that are read here, and the others unchanged."""
 
     model_config = ConfigDict(
         alias_generator=to_pascal, populate_by_name=True, extra="allow", hide_input_in_errors=True
@@ -126,27 +126,27 @@ _known_members: dict[int, tuple[Any, dict[str, Any]]] = {}
 
 
 def _members(shape: Any) -> dict[str, Any]:
-    """Kept: botocore makes a shape's members anew for each look. The shape too, for its id."""
+    """Cached: botocore makes a shape's members anew at each access. The shape too, for its id."""
     if id(shape) not in _known_members:
         _known_members[id(shape)] = shape, dict(shape.members)
     return _known_members[id(shape)][1]
 
 
 def misspelt(key: str, known: Collection[str]) -> str | None:
-    """What a key was meant to be: the same letters, or a letter more, less or other.
+    """The known key that a misspelt one stands for: other case, or one character off.
 
-    Anything else may be what AWS has added since, such as an Id beside a name.
+    Any other unknown key may be one that AWS has added since, such as an Id beside a name.
     """
-    letters = {_letters(name): name for name in known}
+    by_letters = {_only_letters(name): name for name in known}
     close = [name for name in known if abs(len(name) - len(key)) <= 1]
     nearest = difflib.get_close_matches(key, close, n=1, cutoff=_CLOSE)
-    return letters.get(_letters(key)) or next(iter(nearest), None)
+    return by_letters.get(_only_letters(key)) or next(iter(nearest), None)
 
 
 _CLOSE = 0.85
 
 
-def _letters(name: str) -> str:
+def _only_letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
@@ -184,7 +184,7 @@ class Image(Entry):
 
 
 class Template(Entry):
-    """Its version numbers, where they are not given, follow from its versions."""
+    """Version numbers that are not given follow from its versions."""
 
     aws_shape = ("ec2", "LaunchTemplate")
 
@@ -198,7 +198,7 @@ class Template(Entry):
 
 
 class Version(Entry):
-    """Numbers may have gaps: versions can be deleted, and no number is given twice."""
+    """Numbers may have gaps: versions can be deleted, and no number is assigned twice."""
 
     aws_shape = ("ec2", "LaunchTemplateVersion")
 
@@ -252,7 +252,7 @@ class InstanceState(BaseModel):
 
 
 class Instance(Entry):
-    """An instance that runs an image, whatever its group would launch today."""
+    """An instance, with the image that it runs, whatever its group would launch today."""
 
     aws_shape = ("ec2", "Instance")
 
@@ -279,7 +279,7 @@ class Member(Entry):
 
 
 class Group(Entry):
-    """Where `Instances` is given, it has these and no others; else it launches its own."""
+    """If `Instances` is given, it has these and no others; else it launches its own."""
 
     aws_shape = ("autoscaling", "AutoScalingGroup")
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class BadWorld(ValueError):
-    """The text is no world. The message is one line: its source, the field, what it may be."""
+    """The text is not a world. The message is one line: its source, the field, what it must be."""
 
 
 class World(BaseModel):
@@ -49,7 +49,7 @@ class World(BaseModel):
 
     @property
     def left_out(self) -> list[str]:
-        """The groups that no launch template of this world is for, and why; one line each."""
+        """The groups that use no launch template of this world, and why; one line each."""
         return self._left_out
 
     @model_validator(mode="after")
@@ -67,7 +67,7 @@ class World(BaseModel):
 
     @cached_property
     def versions(self) -> dict[str, list[Version]]:
-        """Template id to versions, oldest first. Of unknown templates, the id or name as given."""
+        """Template id to versions, oldest first. An unknown template is named by id or name."""
         ids = {t.launch_template_name: t.launch_template_id for t in self.launch_templates}
         found: dict[str, list[Version]] = defaultdict(list)
         for version in sorted(self.launch_template_versions, key=lambda v: v.version_number):
@@ -76,7 +76,7 @@ class World(BaseModel):
         return dict(found)
 
     def default_of(self, template: Template) -> int:
-        """The number of the default version: as given, or marked as default, or 1."""
+        """The number of the default version: as given, else the one marked as default, else 1."""
         marked = [
             v.version_number
             for v in self.versions[template.launch_template_id]
@@ -97,7 +97,7 @@ class World(BaseModel):
         return by_id or self._templates.get(named.get("LaunchTemplateName", ""))
 
 
-# ---- what must be true of a world as a whole -----------------------------------------------------
+# ---- what must be true of the entries together ---------------------------------------------------
 
 
 def _known_keys(world: World) -> None:
@@ -105,7 +105,7 @@ def _known_keys(world: World) -> None:
     for key, value in (world.model_extra or {}).items():
         if right := misspelt(key, known):
             fail(f"must be spelt {right}", printable(key))
-        # room for what a later version of the world may hold
+        # a later version of the world may have more lists
         if not (key[:1].isupper() and isinstance(value, list)):
             fail("is not part of a world", printable(key))
 
@@ -167,7 +167,7 @@ def _numbers_fit(world: World, template: Template, index: int) -> None:
 
 
 def _leave_groups_out(world: World) -> None:
-    """A world as people have it: all groups of an account, and some of its launch templates."""
+    """A world may have all groups of an account, and only some of its launch templates."""
     kept = []
     for group in world.auto_scaling_groups:
         extra, named = group.model_extra or {}, group.specification
@@ -198,7 +198,7 @@ def _groups_fit(world: World) -> None:
 
 
 _VERSION = re.compile(r"\$Default|\$Latest|[1-9]\d*")
-"""A number may be that of a deleted version: nothing on AWS keeps a group from naming one."""
+"""A number may be that of a deleted version: on AWS, a group can name one."""
 
 
 # ---- reading -------------------------------------------------------------------------------------
@@ -209,11 +209,11 @@ def read_world(text: str | bytes, source: str) -> World:
 
     Args:
         text: Its content.
-        source: What to call it in an error.
+        source: Its name in an error.
 
     Raises:
-        BadWorld: One line that names the source, the field and what the field may be. No value
-            is repeated but ids and names.
+        BadWorld: One line with the source, the field and what the field must be. Of the values,
+            it repeats ids and names only.
     """
     try:
         content = parsed(text)
@@ -228,7 +228,7 @@ def read_world(text: str | bytes, source: str) -> World:
 
 
 class _BadText(ValueError):
-    """A text that no answer of AWS's can carry."""
+    """A text that no answer of AWS can hold."""
 
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

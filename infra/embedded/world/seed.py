@@ -49,7 +49,7 @@ def _as_moto_keeps_it(moment: datetime) -> datetime:
 
 
 def _tag(ec2: EC2Backend, resource_id: str, tags: "Iterable[Tag]") -> None:
-    # not through create_tags: it would count AWS's own tags against a resource's 50
+    # not by create_tags, which would count AWS's own tags towards a resource's 50
     ec2.tags[resource_id].update({tag.key: tag.value for tag in tags})
 
 
