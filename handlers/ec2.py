@@ -129,7 +129,7 @@ class Ec2:
             )
             return answer["LaunchTemplate"]["LatestVersionNumber"]
 
-    def set_mark(self, template: Template, mark: HighWaterMark) -> None:
+    def set_high_water_mark(self, template: Template, mark: HighWaterMark) -> None:
         with translated(f"tagging {template.launch_template_id} with {HIGH_WATER_MARK_TAG}"):
             self._client.create_tags(
                 Resources=[template.launch_template_id],

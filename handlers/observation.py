@@ -1,31 +1,30 @@
-"""What is read of the world for one launch template, and the evidence that an image is gone."""
+"""What is read of an account for one launch template, and the evidence that an image is gone."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cached_property
 
 from handlers.clock import Clock
 from handlers.ec2 import Ec2
-from models.base import Place
-from models.decision import Decision, decide
+from models.decision import Decision, Keep, decide, settle, settle_misconfigured
 from models.errors import AwsUnavailable
-from models.image import Image
+from models.image import Image, amis
 from models.launch_template import Template, Version
-from models.selectors import Misconfigured, Selectors, read_selectors
+from models.selectors import Selectors, read_selectors
+from models.tags import HIGH_WATER_MARK_TAG
 
-_ABSENCE_IS_BELIEVED_AFTER = timedelta(hours=1)
+ABSENCE_IS_BELIEVED_AFTER = timedelta(hours=1)
 """EC2's reads are eventually consistent: an image younger than this may just not be visible yet."""
 
 _WAITS = (0, 0.1, 0.2, 0.4, 0.8, 1.6)  # seconds before each read until a version is visible
 
 
 @dataclass(frozen=True)
-class Loss:
-    """The event itself reports that an image was deregistered or disabled.
+class LostImage:
+    """An image of which the event itself reports that it was deregistered or disabled.
 
     Attributes:
-        is_recent: So short a time ago that a read may not know of it yet.
+        is_recent: So short a time ago that a read may not show it yet.
     """
 
     image_id: str
@@ -41,7 +40,7 @@ class Evidence:
     """
 
     image: Image | None = None
-    loss: Loss | None = None
+    lost: LostImage | None = None
 
 
 NO_EVIDENCE = Evidence()
@@ -49,57 +48,68 @@ NO_EVIDENCE = Evidence()
 
 @dataclass(frozen=True)
 class Observation:
-    """One template, its versions from the default on, and every image that matters to it."""
+    """One template, its versions from the default on, and every image that matters to it.
+
+    Attributes:
+        selectors: What its tags say; if they were broken since, what they said before.
+        settled: The answer that no image can change: what the tags say now, if they were changed
+            since the template was read first.
+    """
 
     template: Template
-    place: Place
+    selectors: Selectors
     clock: Clock
     images: dict[str, Image]
-    loss: Loss | None
-
-    @cached_property
-    def selectors(self) -> Selectors | Misconfigured:
-        return read_selectors(self.template.tags, self.place)
+    lost: LostImage | None
+    settled: Keep | None = None
 
     def decide(self, *, after_own_move: bool = False) -> Decision:
         """Ask the one question.
 
         Args:
-            after_own_move: The default is what we have just made it. A newer mark is then another
-                run's, whose default we have overtaken, and no sign of a person.
+            after_own_move: The default is what this run has just made it. A newer high-water mark
+                is then another run's, whose default was overtaken, and no sign of a person.
 
         Raises:
             AwsUnavailable: The current image cannot be seen, and that is no proof that it is gone.
         """
-        selectors = self.selectors
-        if after_own_move and isinstance(selectors, Selectors):
-            selectors = selectors.model_copy(update={"mark": None})
+        current = self.current()
+        if self.settled:
+            return self.settled
+        template = self.template
+        if after_own_move:
+            tags = {key: v for key, v in template.tags.items() if key != HIGH_WATER_MARK_TAG}
+            template = template.model_copy(update={"tags": tags})
         images = self.images.values()
-        return decide(self.template, selectors, self.current(), images, self.clock.now)
+        return decide(template, self.selectors, current, images, self.clock.now)
 
     def current(self) -> Image | None:
-        """The image of the default version; None where it is gone, or the version names none."""
+        """The image of the default version; None if it is gone, or the version names none.
+
+        Raises:
+            AwsUnavailable: It cannot be told yet.
+        """
         default = self.template.default
-        if default.image_id is None or not default.image_id.startswith("ami-"):
+        if default.image_id is None or not amis([default.image_id]):
             return None
         image = self.images.get(default.image_id)
-        is_lost = self.loss is not None and self.loss.image_id == default.image_id
+        is_lost = self.lost is not None and self.lost.image_id == default.image_id
         if image is None:
-            if not is_lost and self.clock.now - default.create_time < _ABSENCE_IS_BELIEVED_AFTER:
+            if not is_lost and self.clock.now - default.create_time < ABSENCE_IS_BELIEVED_AFTER:
                 raise AwsUnavailable(
                     f"{default.image_id}, the image of version {default.version_number}, cannot be"
                     " seen; the version is younger than an hour, so this may be a stale read"
                 )
             return None
-        if self.loss is not None and is_lost and self.loss.is_recent and not image.is_dead:
+        if self.lost is not None and is_lost and self.lost.is_recent and not image.is_dead:
             raise AwsUnavailable(f"{default.image_id}: EC2 does not show yet that it is gone")
         return None if image.is_dead else image
 
     def plus(self, version: Version) -> "Observation":
         """The same with a version that an answer of EC2 has just described.
 
-        Where numbers are missing before it, others made versions meanwhile: then it is left out,
-        so that all of them are read.
+        If numbers are missing before it, others made versions meanwhile: then it is left out, so
+        that all of them are read.
         """
         if version.version_number > self.template.latest_seen + 1:
             return self
@@ -110,7 +120,7 @@ class Observation:
     def version_with(self, image: Image) -> Version | None:
         """A version that already has that image and differs from the default in nothing else.
 
-        A version with other settings is a person's unreleased work and is never taken.
+        A version with other settings is a person's work in progress, and is never taken.
         """
         default = self.template.default
         eligible = (
@@ -122,19 +132,23 @@ class Observation:
 
 
 def observe(
-    ec2: Ec2, template: Template, selectors: Selectors, clock: Clock, evidence: Evidence
+    ec2: Ec2,
+    template: Template,
+    selectors: Selectors,
+    clock: Clock,
+    evidence: Evidence = NO_EVIDENCE,
 ) -> Observation:
     """Read what deciding needs. The template must have its versions."""
     known = [evidence.image] if evidence.image else []
     images = {image.image_id: image for image in [*known, *ec2.matching_images(selectors)]}
     images |= _images(ec2, _named(template.versions) - images.keys())
-    return Observation(template, ec2.place, clock, images, evidence.loss)
+    return Observation(template, selectors, clock, images, evidence.lost)
 
 
 def observe_again(
     ec2: Ec2, seen: Observation, at_least: int, own_default: int | None
 ) -> Observation:
-    """Read mode, hold, mark and default anew, and any versions made since.
+    """Read tags and default anew, and any versions made since.
 
     Args:
         at_least: Read until a version with this number is visible. Numbers are given in order,
@@ -153,15 +167,23 @@ def observe_again(
                 template = template.model_copy(update={"default_version_number": own_default})
             template = _with_versions(ec2, template, seen.template.versions)
             if template.latest_seen >= at_least:
-                # read even if seen before: whoever made the version saw its image more lately
+                # read even if seen before: who made the version saw its image more recently
                 added = [v for v in template.versions if v not in seen.template.versions]
                 images = seen.images | _images(ec2, _named(added))
-                return replace(seen, template=template, images=images)
+                return _with_its_tags(ec2, replace(seen, template=template, images=images))
     raise AwsUnavailable(f"{template.launch_template_id}: version {at_least} is not visible yet")
 
 
+def _with_its_tags(ec2: Ec2, seen: Observation) -> Observation:
+    match read_selectors(seen.template.tags, ec2.place):
+        case Selectors() as selectors:
+            return replace(seen, selectors=selectors, settled=settle(seen.template))
+        case fault:
+            return replace(seen, settled=settle_misconfigured(seen.template, fault))
+
+
 def _with_versions(ec2: Ec2, template: Template, read: tuple[Version, ...]) -> Template:
-    """The template with its versions, read again only where the ones that were read miss any."""
+    """The template with its versions, read again only if the ones that were read miss any."""
     numbers = [version.version_number for version in read]
     default = template.default_version_number
     if default in numbers and template.latest_version_number <= max(numbers):
@@ -173,7 +195,7 @@ def _with_versions(ec2: Ec2, template: Template, read: tuple[Version, ...]) -> T
 
 def _named(versions: Iterable[Version]) -> set[str]:
     """The images that those versions name."""
-    return {v.image_id for v in versions if v.image_id and v.image_id.startswith("ami-")}
+    return amis(version.image_id for version in versions)
 
 
 def _images(ec2: Ec2, image_ids: set[str]) -> dict[str, Image]:

@@ -11,7 +11,7 @@ from models.base import Value, aws_date
 from models.image import UEFI_PREFERRED, Image, newest
 from models.launch_template import Template, Version
 from models.selectors import Misconfigured, Selectors
-from models.tags import QUARANTINE_TAG, HighWaterMark
+from models.tags import QUARANTINE_TAG
 
 
 class Reason(StrEnum):
@@ -68,7 +68,7 @@ class Promote(Value):
     """Give the template a version with this image and make it the default.
 
     Attributes:
-        is_return: The mark knows of that image, or of a later one: the reactor had to leave it.
+        is_return: The high-water mark is that image, or a later one: the reactor had to leave it.
     """
 
     reason: Reason
@@ -92,29 +92,24 @@ _Skipped = tuple[Image, Skip]
 
 def decide(
     template: Template,
-    selectors: Selectors | Misconfigured,
+    selectors: Selectors,
     current: Image | None,
     images: Iterable[Image],
     now: datetime,
 ) -> Decision:
     """Compare the template's image with the newest image that it may be moved to.
 
-    The event that woke us is no argument on purpose: asked twice about the same world, the answer
-    is the same, so a repeated, late or reordered event does no harm.
+    The event is no argument on purpose: asked twice about the same world, the answer is the same,
+    so a repeated, late or reordered event does no harm.
 
     Args:
-        template: With its default version.
+        template: With its default version; `settle` has left it to be decided.
         selectors: What its tags say.
         current: The image of the default version; None where that image is proved to be gone,
             and where the version names none.
         images: All that might match, in any order; others may be among them.
         now: The moment by which an image may have become deprecated.
     """
-    match settle(template, selectors):
-        case Keep() as keep:
-            return keep
-        case Selectors() as agreed:
-            selectors = agreed
     seen = {image.image_id: image for image in images}
     # an image that was disabled can be seen still, and tells what may take its place
     compared = current or seen.get(template.default.image_id or "")
@@ -123,30 +118,33 @@ def decide(
     if current is None and template.default.image_id is not None:
         decision = _heal(template.default, compared, candidates, others)
     else:
-        decision = _compare(template, selectors.mark, current, candidates, others)
+        decision = _compare(template, current, candidates, others)
         decision = _veto(template.default, current, decision)
     if isinstance(decision, Promote):
         skipped.pop(decision.image.image_id, None)
     return _observe(selectors, decision).model_copy(update={"skipped": skipped})
 
 
-def settle(template: Template, selectors: Selectors | Misconfigured) -> Keep | Selectors:
-    """The answers that need no image; else the selectors to go on with.
+def settle(template: Template) -> Keep | None:
+    """The answers that need neither selectors nor an image; None: `decide` has to be asked.
 
-    The default version is looked at where it was read.
+    The default version is looked at if it was read.
     """
     if template.hold is not None:
         return Keep(reason=Reason.HELD, message=str(template.hold))
     if template.versions and (template.default.image_id or "").startswith("resolve:"):
         message = "the image comes from a Systems Manager parameter, which the reactor does not set"
         return Keep(reason=Reason.SSM_PARAMETER_IMAGE, message=message)
-    if isinstance(selectors, Misconfigured):
-        return Keep(reason=Reason.MISCONFIGURED, message=selectors.message)
     if template.versions and not _IMAGE_ID.fullmatch(template.default.image_id or _NO_IMAGE):
         number = template.default_version_number
         message = f"version {number}: ImageId must be ami-... or resolve:ssm:..."
         return Keep(reason=Reason.MISCONFIGURED, message=message)
-    return selectors
+    return None
+
+
+def settle_misconfigured(template: Template, fault: Misconfigured) -> Keep:
+    """The answer for a template whose tags do not say what it follows."""
+    return settle(template) or Keep(reason=Reason.MISCONFIGURED, message=fault.message)
 
 
 def sift(
@@ -221,7 +219,6 @@ def _nothing_launchable(version: Version, why: str) -> Keep:
 
 def _compare(
     template: Template,
-    mark: HighWaterMark | None,
     current: Image | None,
     candidates: list[Image],
     others: list[_Skipped],
@@ -236,6 +233,7 @@ def _compare(
         return _stays(current, best, others)
     replaced = _dated(current) if current else "no image"
     message = f"{_dated(best)} replaces {replaced}"
+    mark = template.high_water_mark
     is_return = mark is not None and best.creation_date <= mark.creation_date
     if is_return and mark is not None and not mark.was_left_for(template.default):
         message = f"the template was on {mark.image} before and was moved back, not by the reactor"
@@ -248,7 +246,7 @@ def _compare(
 def _stays(current: Image, best: Image, others: list[_Skipped]) -> Keep:
     """The current image is the newest; the message names newer ones that may not be taken."""
     newer = [(image, skip) for image, skip in others if image.is_newer_than(current)]
-    newer.sort(key=lambda skipped: skipped[0].creation_date, reverse=True)
+    newer.sort(key=lambda skipped: skipped[0].order, reverse=True)
     beside = "".join(f"; {_dated(i)} is newer, and skipped: {skip}" for i, skip in newer[:1])
     more = f", as are {len(newer) - 1} others" if len(newer) > 1 else ""
     if best.image_id == current.image_id:

@@ -163,14 +163,24 @@ class Image(Value, alias_generator=to_pascal):
             other.boots == UEFI_PREFERRED and self.boots == LEGACY_BIOS
         )
 
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """The date, then the id, which only makes the order of images the same on every call.
+
+        Images may be made at the same moment, and DescribeImages promises no order.
+        """
+        return self.creation_date, self.image_id
+
     def is_newer_than(self, other: "Image") -> bool:
         """Strictly later: two images made in the same millisecond do not replace each other."""
         return self.creation_date > other.creation_date
 
 
 def newest(images: Iterable[Image]) -> Image | None:
-    """The latest image; of images made at the same moment, the one with the greatest id.
+    """The latest image; of images made at the same moment, the one with the greatest id."""
+    return max(images, key=lambda image: image.order, default=None)
 
-    The second key only makes the answer the same on every call: DescribeImages promises no order.
-    """
-    return max(images, key=lambda image: (image.creation_date, image.image_id), default=None)
+
+def amis(named: Iterable[str | None]) -> set[str]:
+    """The AMI ids among what versions name; others name a parameter (`resolve:ssm:`) or nothing."""
+    return {image_id for image_id in named if image_id and image_id.startswith("ami-")}

@@ -108,6 +108,11 @@ class Template(Value, alias_generator=to_pascal):
         return read_high_water_mark(self.tags.get(HIGH_WATER_MARK_TAG, ""))
 
     @property
+    def may_be_moved(self) -> bool:
+        """Whether IAM lets the function write: the opt-in tag is `on`, and there is no hold."""
+        return self.tags.get(OPT_IN_TAG) == "on" and self.hold is None
+
+    @property
     def default(self) -> Version:
         """The version that `$Default` names. It must have been read."""
         return next(v for v in self.versions if v.version_number == self.default_version_number)

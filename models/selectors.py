@@ -18,7 +18,6 @@ from models.tags import (
     OPT_IN_TAG,
     SELECTOR_PREFIX,
     SOURCE_INSTANCE,
-    HighWaterMark,
     read_high_water_mark,
 )
 
@@ -35,7 +34,6 @@ class Selectors(Value):
         image_tags: The image carries each of these tags with exactly this value.
         image_name: A glob of `*` and `?` that the image's name matches, case-sensitive.
         copied_images: Whether images made by CopyImage count.
-        mark: The newest image this template was ever moved to.
         place: The account that must own the images, and its Region.
     """
 
@@ -44,7 +42,6 @@ class Selectors(Value):
     image_tags: dict[str, str] = {}
     image_name: str | None = None
     copied_images: bool = False
-    mark: HighWaterMark | None = None
     place: Place
 
     def match(self, image: Image) -> bool:
@@ -85,7 +82,6 @@ def read_selectors(tags: Mapping[str, str], place: Place) -> Selectors | Misconf
         },
         image_name=tags.get(IMAGE_NAME),
         copied_images=COPIED_IMAGES in tags,
-        mark=read_high_water_mark(tags.get(HIGH_WATER_MARK_TAG, "")),
         place=place,
     )
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 
 from handlers.clock import Clock
+from handlers.observation import ABSENCE_IS_BELIEVED_AFTER
 from handlers.reaction import plan
 from infra.dead_letters.queue import Message, Reading
 from infra.dead_letters.snapshot import Snapshot
@@ -16,8 +16,6 @@ from models.decision import Reason
 from models.errors import AwsRefused, AwsUnavailable
 from models.events import claimed_image
 from models.outcome import Outcome
-
-_ABSENCE_IS_BELIEVED_AFTER = timedelta(hours=1)  # as the reactor does
 
 
 @dataclass(frozen=True)
@@ -56,4 +54,4 @@ class Judge:
 
     def _is_old(self, letter: DeadLetter) -> bool:
         time = date_or_none((letter.event or {}).get("time"))
-        return time is not None and self.clock.now - time > _ABSENCE_IS_BELIEVED_AFTER
+        return time is not None and self.clock.now - time > ABSENCE_IS_BELIEVED_AFTER

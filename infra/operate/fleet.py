@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from handlers.clock import Clock
-from handlers.observation import NO_EVIDENCE, observe
+from handlers.observation import observe
 from handlers.reaction import plan
 from infra.operate.account import Account
 from infra.operate.groups import Finding, Group, findings
@@ -202,7 +202,7 @@ def _seen(
         images = {image.image_id: image for image in ahead.images(named)}
         if not isinstance(selectors, Selectors):
             return template, images, (), {}
-        seen = observe(ahead, template, selectors, clock, NO_EVIDENCE)
+        seen = observe(ahead, template, selectors, clock)
     except (AwsRefused, AwsUnavailable):
         return template, {}, (), {}
     current = images.get(template.default.image_id or "")

@@ -5,7 +5,15 @@ from datetime import timedelta
 import pytest
 
 from models.base import Place
-from models.decision import REFUSALS, Keep, Promote, Reason, decide
+from models.decision import (
+    REFUSALS,
+    Keep,
+    Promote,
+    Reason,
+    decide,
+    settle,
+    settle_misconfigured,
+)
 from models.image import Image, newest
 from models.launch_template import Template, Version
 from models.selectors import Misconfigured, read_selectors
@@ -43,8 +51,15 @@ def asked(*images, current=None, tags=None, image_id=OLD, **data):
     template = Template.model_validate(
         a_template(tags=tags) | {"LatestVersionNumber": 1, "versions": [version]}
     )
-    selectors = read_selectors(tags, PLACE)
-    return decide(template, selectors, current, images, NOON + timedelta(days=30))
+    return answered(template, current, images, NOON + timedelta(days=30))
+
+
+def answered(template, current, images, now):
+    """The two questions, asked as the function asks them."""
+    selectors = read_selectors(template.tags, PLACE)
+    if isinstance(selectors, Misconfigured):
+        return settle_misconfigured(template, selectors)
+    return settle(template) or decide(template, selectors, current, images, now)
 
 
 CURRENT = image(OLD)
@@ -614,7 +629,7 @@ def moved(said, *images, mark=MARK, number=3):
         a_template(default=number, tags=tags)
         | {"LatestVersionNumber": number, "versions": [version]}
     )
-    return decide(template, read_selectors(tags, PLACE), CURRENT, images, NOON)
+    return answered(template, CURRENT, images, NOON)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PROMOTION = "handlers/promotion.py"
 OBSERVATION = "handlers/observation.py"
 DECISION = "models/decision.py"
-SELECTORS = "models/selectors.py"
+TAGS = "models/tags.py"
 GATEWAY = "handlers/ec2.py"
 REACTION = "handlers/reaction.py"
 
@@ -41,8 +41,8 @@ BREAKAGES = (
     Breakage(
         "sets what it made, and never looks again",
         PROMOTION,
-        "        if at_least <= seen.template.latest_seen:\n            break\n",
-        "        break\n",
+        "            if at_least <= seen.template.latest_seen:\n                break\n",
+        "            break\n",
         Invariant.ENDS_AT_NEWEST,
         "two images, a crash anywhere",
     ),
@@ -73,8 +73,8 @@ BREAKAGES = (
     Breakage(
         "makes a version each time instead of finding it",
         PROMOTION,
-        "    version = seen.version_with(image)\n    if version is None or",
-        "    version = None\n    if version is None or",
+        "        version = seen.version_with(image)\n        if version is None or",
+        "        version = None\n        if version is None or",
         Invariant.ONE_VERSION,
         "one writer: one image, two events, tokens forgotten",
     ),
@@ -104,7 +104,7 @@ BREAKAGES = (
     ),
     Breakage(
         "takes a person for itself once it is back",
-        SELECTORS,
+        TAGS,
         "        is_later = default.version_number >= (self.version_number or 0)",
         "        is_later = True",
         Invariant.MOVE_BACK_STANDS,
@@ -113,8 +113,8 @@ BREAKAGES = (
     Breakage(
         "does not write that it is back, if a run died before it could",
         PROMOTION,
-        "        _remember(ec2, seen, current, number)",
-        "        _remember(ec2, seen, current)",
+        "            self._remember(seen, current, number)",
+        "            self._remember(seen, current)",
         Invariant.MOVE_BACK_STANDS,
         "one writer: an image is disabled and enabled again, a person moves back, a crash",
     ),
@@ -129,17 +129,17 @@ BREAKAGES = (
     Breakage(
         "writes no mark",
         PROMOTION,
-        "    ec2.set_mark(seen.template, wanted)",
-        "    pass",
+        "        self.ec2.set_high_water_mark(seen.template, wanted)",
+        "        pass",
         Invariant.MOVE_BACK_STANDS,
         "one writer: two images, a person moves back",
     ),
     Breakage(
         "writes the mark before the default",
         PROMOTION,
-        "        at_least = ec2.set_default(seen.template, version)\n",
-        "        _remember(ec2, seen, verdict.image)\n"
-        "        at_least = ec2.set_default(seen.template, version)\n",
+        "            at_least = self.ec2.set_default(seen.template, version)\n",
+        "            self._remember(seen, verdict.image)\n"
+        "            at_least = self.ec2.set_default(seen.template, version)\n",
         Invariant.ENDS_AT_NEWEST,
         "one writer: two images, a crash anywhere",
     ),
@@ -154,8 +154,8 @@ BREAKAGES = (
     Breakage(
         "lets the mark move down",
         PROMOTION,
-        "    if mark is None or image.creation_date > mark.creation_date:",
-        "    if True:",
+        "        if mark is None or image.creation_date > mark.creation_date:",
+        "        if True:",
         Invariant.MARK_RISES,
         "one writer: two images, a person moves back",
     ),
@@ -202,32 +202,32 @@ BREAKAGES = (
     Breakage(
         "trusts a read after its own write",
         PROMOTION,
-        "at_least, moves[-1].version_number if moves else None)",
-        "at_least, None)",
+        "observe_again(self.ec2, seen, at_least, own_default)",
+        "observe_again(self.ec2, seen, at_least, None)",
         Invariant.ENDS_AT_NEWEST,
         "two images, a stale read",
     ),
     Breakage(
         "does not wait until its version can be seen",
         PROMOTION,
-        "seen = observe_again(ec2, seen, at_least,",
-        "seen = observe_again(ec2, seen, 0,",
+        "seen = observe_again(self.ec2, seen, at_least,",
+        "seen = observe_again(self.ec2, seen, 0,",
         Invariant.ENDS_AT_NEWEST,
         "two images, a stale read",
     ),
     Breakage(
         "takes a young image that a read does not show for gone",
         OBSERVATION,
-        "_ABSENCE_IS_BELIEVED_AFTER = timedelta(hours=1)",
-        "_ABSENCE_IS_BELIEVED_AFTER = timedelta(hours=-1)",
+        "ABSENCE_IS_BELIEVED_AFTER = timedelta(hours=1)",
+        "ABSENCE_IS_BELIEVED_AFTER = timedelta(hours=-1)",
         Invariant.NEVER_BACKWARDS,
         "two images, a stale read",
     ),
     Breakage(
         "lets an error through that nobody translates",
         PROMOTION,
-        "    why = _taken_away(ec2, before, error)",
-        "    why = before.template.tags['a hold']",
+        "        why = self._taken_away(error)",
+        "        why = self.before.template.tags['a hold']",
         Invariant.NOTHING_RAISED,
         "one writer: two images, a person holds and moves back",
     ),
