@@ -26,11 +26,12 @@ from infra.cli.hold import hold, resume
 from infra.cli.local import local
 from infra.cli.package import package
 from infra.cli.prune import prune
+from infra.cli.quarantine import quarantine, unquarantine
 from infra.cli.reconcile import reconcile
 from infra.cli.record import record
 from infra.cli.render import out, paragraphs
 from infra.cli.replay import replay
-from infra.cli.rollback import release, rollback
+from infra.cli.rollback import rollback
 from infra.cli.status import status
 from infra.cli.template import template
 
@@ -73,7 +74,8 @@ def _all_verbs(
 
 _VERBS: tuple[Callable[..., None], ...] = (
     replay, local,
-    status, explain, follow, reconcile, hold, resume, rollback, release, history, prune, doctor,
+    status, explain, follow, reconcile, hold, resume, rollback,
+    quarantine, unquarantine, history, prune, doctor,
     package, template, record, capture,
 )  # fmt: skip
 for verb in _VERBS:

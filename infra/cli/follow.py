@@ -1,4 +1,4 @@
-"""`ami-reactor follow`: say which images a launch template follows."""
+"""`ami-reactor follow`: set which images a launch template follows."""
 
 import sys
 from typing import Annotated
@@ -7,8 +7,8 @@ import typer
 from rich.text import Text
 
 from infra.cli.account import account_of
-from infra.cli.options import STACK, WAIT, Profile, Region, Stack, TemplateName, Wait, Yes
-from infra.cli.reconcile import carry_out, catch_up_of
+from infra.cli.options import STACK, WAIT, JsonPlan, Profile, Region, Stack, TemplateName, Wait, Yes
+from infra.cli.reconcile import run_and_show
 from infra.cli.render import (
     counted,
     err,
@@ -20,12 +20,9 @@ from infra.cli.render import (
     show_outcomes,
     stop,
 )
-from infra.operate import writes
 from infra.operate.account import Account
-from infra.operate.find import find_template
 from infra.operate.fleet import TemplateStatus, read_fleet, several
-from infra.operate.follow import as_cloudformation, as_hcl, declared, obsolete
-from infra.operate.reconcile import CatchUp
+from infra.operate.follow import as_cloudformation, as_hcl, declared, suppose, write_tags
 from models.launch_template import Template
 from models.selectors import Misconfigured, read_selectors
 
@@ -57,13 +54,12 @@ def follow(
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one object a line; a plan has planned: true.")
-    ] = False,
+    as_json: JsonPlan = False,
 ) -> None:
     """Have a launch template follow images: shows what that would match and move.
 
-    With --yes the tags are written, in place of what it followed before, and it catches up.
+    With --yes the tags are written, in place of its earlier selectors, and the function
+    reconciles it.
 
     Example: ami-reactor follow web --source-instance i-0b2e25be910fac823 --yes
     """
@@ -77,39 +73,23 @@ def follow(
     if hcl and cloudformation:
         stop("follow: --hcl or --cloudformation, not both")
     with account_of(profile, region) as account:
-        found = find_template(account, template)
-        old = obsolete(found.tags, tags)
-        rest = {key: value for key, value in found.tags.items() if key not in old}
-        status = _suppose(account, found.model_copy(update={"tags": rest | tags}))
+        supposed, old = suppose(account, template, tags)
+        status = _status_of(account, supposed)
         if hcl or cloudformation:
-            name = found.launch_template_name
+            name = supposed.launch_template_name
             sys.stdout.write(as_hcl(name, tags) if hcl else as_cloudformation(tags))
         elif not (as_json and yes):  # there, one object: what was written
             _show(status, tags, old, as_json=as_json)
         if yes:
-            _write(account, status, tags, old)
+            err.print(str(account), highlight=False)
+            write_tags(account, supposed, tags, old)
             if as_json:
                 print_json({"tags": tags, "remove": old} | _counts(status))
-            _catch_up(catch_up_of(account, stack), account, status, wait, as_json=as_json)
+            if status.next.outcome == "promoted":
+                is_ok = run_and_show(account, stack, [status.next], wait, as_json=as_json)
+                raise typer.Exit(0 if is_ok else 1)
         elif not (hcl or cloudformation):
             err.print("nothing was written: add --yes")
-
-
-def _write(account: Account, status: TemplateStatus, tags: dict[str, str], old: list[str]) -> None:
-    err.print(str(account), highlight=False)
-    template_id = status.template.launch_template_id
-    writes.tag(account.client("ec2"), template_id, tags)
-    if old:  # afterwards: between the two it follows less, never more
-        writes.untag(account.client("ec2"), [template_id], old)
-
-
-def _catch_up(
-    catch_up: CatchUp, account: Account, status: TemplateStatus, wait: float, *, as_json: bool
-) -> None:
-    """Have the function do what was planned, if anything is to be done."""
-    if status.next.outcome == "promoted":
-        is_well = carry_out(account, catch_up, [status.next], wait, as_json=as_json)
-        raise typer.Exit(0 if is_well else 1)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -119,8 +99,8 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _suppose(account: Account, template: Template) -> TemplateStatus:
-    """How the template would stand with those tags; wrong ones end the command."""
+def _status_of(account: Account, template: Template) -> TemplateStatus:
+    """The template's status with its supposed tags; wrong ones end the command."""
     selectors = read_selectors(template.tags, account.place)
     if isinstance(selectors, Misconfigured):
         stop(selectors.message)

@@ -1,33 +1,41 @@
-"""`ami-reactor hold` and `resume`: nothing moves the template meanwhile."""
+"""`ami-reactor hold` and `resume`: keep a template where it is, and let it follow again."""
 
-import re
-import unicodedata
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from infra.cli.account import account_of, agreed
-from infra.cli.options import STACK, WAIT, Profile, Region, Stack, TemplateName, Wait, Yes
-from infra.cli.reconcile import carry_out, catch_up_of, is_bad
-from infra.cli.render import err, out, outside, print_json, progress_line, show_outcomes, stop
-from infra.operate import writes
-from infra.operate.account import Account
+from infra.cli.options import (
+    STACK,
+    WAIT,
+    Profile,
+    Region,
+    Stack,
+    TemplateName,
+    Wait,
+    Yes,
+    one_line,
+)
+from infra.cli.reconcile import run_and_show
+from infra.cli.render import err, out, outside, print_json, progress_line, show_outcomes
 from infra.operate.find import find_template
-from infra.operate.reconcile import left_alone
+from infra.operate.hold import end_hold, hold_template, stamp_now, without_hold
+from infra.operate.reconcile import is_ok, left_alone, plan_reconcile
 from models.base import printable
 from models.launch_template import Template
-from models.tags import HOLD_TAG, read_stamp, stamp
+from models.tags import HOLD_TAG, read_stamp
 
 
 def hold(
     template: TemplateName,
-    reason: Annotated[str, typer.Option(help="Why, for whoever finds it held.")],
+    reason: Annotated[
+        str, typer.Option(help="Why: others see it in status and explain.", callback=one_line)
+    ],
     yes: Yes = False,
     profile: Profile = None,
     region: Region = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Hold a launch template: nothing moves it until it is resumed.
 
@@ -35,19 +43,16 @@ def hold(
 
     Example: ami-reactor hold web --reason "load test until Friday" --yes
     """
-    check_reason("hold", reason)
     with account_of(profile, region) as account:
-        client = account.client("ec2")
         found = find_template(account, template)
-        value = found.tags.get(HOLD_TAG)
-        if value is not None:
-            err.print("it was held already; to give another reason, resume it first")
-        else:
+        mine, value = stamp_now(account, reason), found.tags.get(HOLD_TAG)
+        if value is None:
             name = printable(found.launch_template_name)
-            if not agreed(account, f"Hold {name} until somebody resumes it?", yes=yes):
+            if not agreed(account, f"Hold {name} until it is resumed?", yes=yes):
                 raise typer.Exit(1)
-            value = stamp(who_am_i(account), reason, datetime.now(UTC))
-            writes.tag(client, found.launch_template_id, {HOLD_TAG: value})
+            value = hold_template(account, found, mine)
+        if value != mine:
+            err.print("it was held already; to give another reason, resume it first")
         _show(found, value, as_json=as_json)
 
 
@@ -58,9 +63,9 @@ def resume(
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """End the hold of a launch template, and catch up at once with what was missed.
+    """End the hold of a launch template, and reconcile it at once.
 
     Shows before what the reactor would do then.
 
@@ -69,29 +74,27 @@ def resume(
     Exit status: 1 if the template is refused or failed, or is not done in time.
     """
     with account_of(profile, region) as account:
-        catch_up = catch_up_of(account, stack)
         found = find_template(account, template)
         if found.hold is None:
             _show(found, None, as_json=as_json)
             return
-        tags = {key: value for key, value in found.tags.items() if key != HOLD_TAG}
         with progress_line() as progress:
-            planned = catch_up.foresee([found.model_copy(update={"tags": tags})], progress)
+            planned = plan_reconcile(account, [without_hold(found)], progress)
         wanted = [outcome for outcome in planned if outcome.outcome == "promoted"]
         if not as_json:  # there, one object: what was done
             _show(found, found.tags[HOLD_TAG], as_json=False)
             show_outcomes(planned, as_json=False)
         if not agreed(account, "End the hold, so that this is done?", yes=yes):
             raise typer.Exit(1)
-        writes.untag(catch_up.ec2, [found.launch_template_id], [HOLD_TAG])
+        end_hold(account, found)
         if as_json and not wanted:
             show_outcomes(map(left_alone, planned), as_json=True)
         elif not wanted:
             _show(found, None, as_json=False)
-        is_well = not any(map(is_bad, planned))
+        all_ok = all(map(is_ok, planned))
         if wanted:
-            is_well &= carry_out(account, catch_up, wanted, wait, as_json=as_json)
-        raise typer.Exit(0 if is_well else 1)
+            all_ok &= run_and_show(account, stack, wanted, wait, as_json=as_json)
+        raise typer.Exit(0 if all_ok else 1)
 
 
 def _show(template: Template, value: str | None, *, as_json: bool) -> None:
@@ -107,16 +110,3 @@ def _show(template: Template, value: str | None, *, as_json: bool) -> None:
         return
     name = outside(template.launch_template_name, "bold")
     out.print(Text.assemble(name, " is held: " if held else " is not held", str(held or "")))
-
-
-def check_reason(verb: str, reason: str) -> None:
-    """A reason becomes a tag that others read: wrong ones end the command."""
-    if not reason.strip():
-        stop(f"{verb}: --reason must say why, for whoever finds it held")
-    if any(unicodedata.category(char).startswith("C") for char in reason):
-        stop(f"{verb}: --reason must be one line without control characters")
-
-
-def who_am_i(account: Account) -> str:
-    """The name of the user or the session, for others to ask."""
-    return re.split("[/:]", account.caller)[-1]

@@ -1,9 +1,12 @@
 """The options that several verbs share."""
 
+import unicodedata
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from infra.cli.render import stop
 
 Profile = Annotated[
     str | None,
@@ -18,6 +21,9 @@ Stack = Annotated[
     str, typer.Option(metavar="NAME", help="The CloudFormation stack that was deployed.")
 ]
 TemplateName = Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its name or id.")]
+JsonPlan = Annotated[
+    bool, typer.Option("--json", help="Print JSON Lines; a plan has planned: true.")
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Apply without asking.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]
 Wait = Annotated[
@@ -30,3 +36,13 @@ KeepAccount = Annotated[
     bool,
     typer.Option("--keep-account", help="Write account ids as they are, not as 111122223333."),
 ]
+
+
+def one_line(context: typer.Context, reason: str) -> str:
+    """A reason becomes a tag that others read: a wrong one ends the command."""
+    verb = context.info_name
+    if not reason.strip():
+        stop(f"{verb}: --reason must say why")
+    if any(unicodedata.category(char).startswith("C") for char in reason):
+        stop(f"{verb}: --reason must be one line without control characters")
+    return reason

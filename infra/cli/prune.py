@@ -1,20 +1,15 @@
-"""`ami-reactor prune`: delete the versions that nobody needs any more."""
+"""`ami-reactor prune`: delete old versions that are not needed any more."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from infra.cli.account import account_of
-from infra.cli.options import Profile, Region, Yes
+from infra.cli.options import JsonPlan, Profile, Region, Yes
 from infra.cli.render import counted, err, out, outside, print_json, progress_line, stop
 from infra.operate.account import Account
-from infra.operate.find import find_template
-from infra.operate.instances import read_groups
-from infra.operate.paging import Gaps
-from infra.operate.prune import Pruning, choose, needed_versions
-from infra.operate.versions import read_versions
+from infra.operate.prune import Pruning, plan_prunings
 from infra.operate.writes import delete_versions
 from models.launch_template import Template
 
@@ -31,9 +26,7 @@ def prune(
     yes: Yes = False,
     profile: Profile = None,
     region: Region = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one object a template; a plan has planned: true.")
-    ] = False,
+    as_json: JsonPlan = False,
 ) -> None:
     """Delete old versions of a launch template that the reactor made, beyond the newest N.
 
@@ -45,44 +38,24 @@ def prune(
     Exit status: 1 if something could not be deleted.
     """
     if (template is None) != everywhere:
-        stop("prune: name one template, or say --all")
+        stop("prune: name one template, or pass --all")
     with account_of(profile, region) as account:
         if yes:
             err.print(str(account), highlight=False)
-        is_well = True
-        planned = _planned(account, template, keep)
+        all_ok = True
+        with progress_line() as progress:
+            planned = plan_prunings(account, template, keep, progress)
         for pruning in planned:
-            is_well &= _carry_out(account, pruning, yes=yes, as_json=as_json)
+            all_ok &= _carry_out(account, pruning, yes=yes, as_json=as_json)
         if not yes and any(pruning.delete for pruning in planned):
             err.print("nothing was deleted: add --yes")
-        raise typer.Exit(0 if is_well else 1)
-
-
-def _planned(account: Account, name: str | None, keep: int) -> list[Pruning]:
-    client = account.client("ec2")
-    templates = [find_template(account, name)] if name else account.ec2.opted_in_templates()
-    gaps = Gaps()
-    with progress_line() as progress:
-        groups = read_groups(account, templates, gaps, progress)
-        if gaps:
-            stop(f"{gaps[0]}: without the groups nobody knows which versions they name", status=1)
-        planned = []
-        for template in sorted(templates, key=lambda template: template.launch_template_name):
-            progress(f"the versions of {template.launch_template_name}")
-            needed = needed_versions(
-                client, account.place, template, groups[template.launch_template_id]
-            )
-            made = read_versions(account, template.launch_template_id)
-            planned.append(choose(template, made, needed, keep, datetime.now(UTC)))
-    return planned
+        raise typer.Exit(0 if all_ok else 1)
 
 
 def _carry_out(account: Account, pruning: Pruning, *, yes: bool, as_json: bool) -> bool:
-    """Delete what is to be deleted, if that is wanted, and say so; whether all went well."""
+    """Delete what is to be deleted, if that is wanted, and show it; whether all was deleted."""
     deleted, failed = (
-        delete_versions(account.client("ec2"), pruning.template, pruning.delete)
-        if yes
-        else ([], {})
+        delete_versions(account, pruning.template, pruning.delete) if yes else ([], {})
     )
     if as_json:
         planned = {} if yes else {"planned": True}

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from infra.operate.paging import Progress
 from models.base import printable
+from models.launch_template import Template
 from models.outcome import TemplateOutcome
 
 T = TypeVar("T")
@@ -60,6 +61,10 @@ def ago(moment: datetime, now: datetime) -> str:
 def counted(number: int, what: str) -> str:
     """`1 instance`, `2 instances`."""
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def names_of(templates: Iterable[Template]) -> str:
+    return ", ".join(sorted(template.launch_template_name for template in templates))
 
 
 def print_json(line: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The account that operators read and change: who asks, where, and one client for each service."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ class Account:
     session: boto3.Session
     place: Place
     caller: str
+
+    @property
+    def caller_name(self) -> str:
+        """The name of the user or the session, for others to ask."""
+        return re.split("[/:]", self.caller)[-1]
 
     @cached_property
     def ec2(self) -> Ec2:

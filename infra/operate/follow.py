@@ -1,12 +1,23 @@
-"""What to write on a launch template so that it follows, in the words of each tool."""
+"""Follow: which tags make a launch template follow images, as tags, Terraform or CloudFormation."""
 
 import json
 import re
 from collections.abc import Iterable, Mapping
 
-from models.tags import COPIED_IMAGES, IMAGE_NAME, IMAGE_TAG, OPT_IN_TAG, SOURCE_INSTANCE
+from infra.operate import writes
+from infra.operate.account import Account
+from infra.operate.find import find_template
+from models.launch_template import Template
+from models.tags import (
+    COPIED_IMAGES,
+    IMAGE_NAME,
+    IMAGE_TAG,
+    OPT_IN_TAG,
+    SELECTOR_PREFIX,
+    SOURCE_INSTANCE,
+    STATE_PREFIX,
+)
 
-STATE_PREFIX = "ami-reactor-state:"
 _RESOURCE_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -18,7 +29,7 @@ def declared(
     image_name: str | None,
     copied_images: bool,
 ) -> dict[str, str]:
-    """The tags that say it; whether they are valid is for `read_selectors` to judge."""
+    """The tags for these options; whether they are valid is for `read_selectors` to judge."""
     tags = {OPT_IN_TAG: mode}
     if instances := " ".join(source_instances):
         tags[SOURCE_INSTANCE] = instances
@@ -30,13 +41,28 @@ def declared(
     return tags
 
 
-def obsolete(present: Iterable[str], wanted: Mapping[str, str]) -> list[str]:
-    """The tags that said before what it follows: all selectors must hold, so they have to go."""
-    return sorted(key for key in present if key.startswith("ami-reactor:") and key not in wanted)
+def suppose(account: Account, name: str, tags: Mapping[str, str]) -> tuple[Template, list[str]]:
+    """The template with that name or id as it would be with those tags, and the keys that must go.
+
+    All selectors must hold: so those that it has now and that are not among the new ones must go.
+    """
+    found = find_template(account, name)
+    old = sorted(key for key in found.tags if key.startswith(SELECTOR_PREFIX) and key not in tags)
+    rest = {key: value for key, value in found.tags.items() if key not in old}
+    return found.model_copy(update={"tags": {**rest, **tags}}), old
+
+
+def write_tags(
+    account: Account, template: Template, tags: Mapping[str, str], old: list[str]
+) -> None:
+    """Write the new tags, then delete the old ones: between the two it follows less, never more."""
+    writes.tag(account, template.launch_template_id, tags)
+    if old:
+        writes.untag(account, [template.launch_template_id], old)
 
 
 def as_hcl(name: str, tags: Mapping[str, str]) -> str:
-    """Terraform, with what keeps an apply from undoing what the reactor does and remembers."""
+    """Terraform, with what keeps an apply from undoing the reactor's changes and state tags."""
     width = max(len(_hcl(key)) for key in tags)
     lines = "\n".join(f"    {_hcl(key):{width}} = {_hcl(value)}" for key, value in tags.items())
     resource = _RESOURCE_NAME.sub("_", name)
@@ -56,7 +82,7 @@ resource "aws_launch_template" "{resource}" {{
 }}
 
 provider "aws" {{
-  # what the reactor remembers: an apply must neither end a hold nor forget the mark
+  # the reactor's state: an apply must delete neither a hold nor the high-water mark
   ignore_tags {{
     key_prefixes = ["{STATE_PREFIX}"]
   }}
@@ -72,7 +98,7 @@ def as_cloudformation(tags: Mapping[str, str]) -> str:
     )
     return f"""\
 # CloudFormation writes these when it creates the launch template, and never at an update:
-# for one that is there already, ami-reactor follow with --yes writes them
+# to a launch template that exists, ami-reactor follow --yes writes them
 TagSpecifications:
   - ResourceType: launch-template
     Tags:

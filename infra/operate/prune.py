@@ -1,21 +1,21 @@
-"""Which versions of a template nobody needs any more. Never images, never snapshots."""
+"""Prune: which versions of a template are not needed any more. Never images, never snapshots."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
 
+from infra.operate.account import Account
+from infra.operate.find import find_template
 from infra.operate.groups import Group
+from infra.operate.instances import read_groups
+from infra.operate.paging import Gaps, Progress
 from infra.operate.rollback import NoTarget, plan_rollback
-from infra.operate.versions import VersionInfo
-from models.base import Place
+from infra.operate.versions import VersionInfo, read_versions
+from models.errors import AwsRefused
 from models.launch_template import Template
 
-if TYPE_CHECKING:
-    from mypy_boto3_ec2 import EC2Client
-
 YOUNG = timedelta(days=7)
-"""A version younger than this may still be gone back to by somebody who remembers its number."""
+"""A version younger than this stays: an operator may remember its number, to go back to it."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,41 @@ class Pruning:
     kept: dict[str, int]
 
 
-def needed_versions(
-    client: "EC2Client", place: Place, template: Template, groups: Iterable[Group]
-) -> dict[int, str]:
-    """The versions that somebody needs, and who: whatever else holds, they stay.
+def plan_prunings(
+    account: Account, name: str | None, keep: int, progress: Progress
+) -> list[Pruning]:
+    """What is to be deleted of the template with that name or id; None: of all that opted in.
 
     Args:
-        client: An EC2 client.
-        place: Where that is.
+        account: Where the templates are.
+        name: The template's name or id.
+        keep: How many of the reactor's versions stay.
+        progress: Told what is being read.
+
+    Raises:
+        AwsRefused: Something may not be read. Without the groups nothing can be planned.
+    """
+    gaps = Gaps()
+    templates = [find_template(account, name)] if name else account.ec2.opted_in_templates()
+    groups = read_groups(account, templates, gaps, progress)
+    if gaps:
+        raise AwsRefused(f"{gaps[0]}: nothing is pruned, because a group may name a version")
+    planned = []
+    for template in sorted(templates, key=lambda template: template.launch_template_name):
+        progress(f"the versions of {template.launch_template_name}")
+        needed = needed_versions(account, template, groups[template.launch_template_id])
+        made = read_versions(account, template.launch_template_id)
+        planned.append(choose(template, made, needed, keep, datetime.now(UTC)))
+    return planned
+
+
+def needed_versions(
+    account: Account, template: Template, groups: Iterable[Group]
+) -> dict[int, str]:
+    """The versions that stay in any case, and what needs them.
+
+    Args:
+        account: Where the template is.
         template: Without versions.
         groups: All that name the template, with any refresh in flight.
     """
@@ -47,7 +74,7 @@ def needed_versions(
         template.latest_version_number: "the latest",
         **dict.fromkeys(_named(template, groups), "named by a group"),
     }
-    if (target := _rollback_target(client, place, template)) is not None:
+    if (target := _rollback_target(account, template)) is not None:
         needed.setdefault(target, "the rollback target")
     return needed
 
@@ -94,8 +121,8 @@ def _named(template: Template, groups: Iterable[Group]) -> set[int]:
     }
 
 
-def _rollback_target(client: "EC2Client", place: Place, template: Template) -> int | None:
+def _rollback_target(account: Account, template: Template) -> int | None:
     try:
-        return plan_rollback(client, place, template, None).target.version_number
+        return plan_rollback(account, template, None).target.version_number
     except NoTarget:
         return None

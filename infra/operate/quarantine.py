@@ -1,34 +1,99 @@
-"""Lifting a quarantine, and the mark that keeps templates from the image all the same."""
+"""Quarantine: no template is moved to a quarantined image, until the quarantine is lifted.
 
-from typing import TYPE_CHECKING
+A template whose current image is quarantined stays on it: only a rollback moves it. Lifting a
+quarantine is not enough to move a template there again: its high-water mark keeps it away too.
+"""
 
-from handlers.ec2 import Ec2
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from infra.operate import writes
+from infra.operate.account import Account
+from models.base import Place, printable
+from models.errors import AwsRefused
+from models.image import Image
 from models.launch_template import Template
+from models.selectors import Selectors, read_selectors
 from models.tags import HIGH_WATER_MARK_TAG, QUARANTINE_TAG
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
-    from mypy_boto3_ec2 import EC2Client
+@dataclass(frozen=True)
+class Concerned:
+    """The templates that opted in and that an image concerns.
+
+    Attributes:
+        current_of: Those whose current image it is.
+        selected_by: The others whose tags select it.
+    """
+
+    current_of: tuple[Template, ...] = ()
+    selected_by: tuple[Template, ...] = ()
 
 
-def moved_away(ec2: Ec2, image_id: str) -> list[Template]:
+def find_image(account: Account, image_id: str) -> Image:
+    """The image with exactly that id, of this account; a disabled one too.
+
+    Raises:
+        AwsRefused: This account has none.
+    """
+    found = account.ec2.own_image(image_id)
+    if found is None or found.image_id != image_id:  # to EC2's filter, * and ? are wild
+        raise AwsRefused(f"{printable(image_id)}: this account has no such image")
+    return found
+
+
+def concerned(account: Account, image: Image, *, but: Template | None = None) -> Concerned:
+    """The templates that the image concerns, without that one."""
+    on_it = account.ec2.templates_on(image.image_id)
+    rest = [
+        template
+        for template in account.ec2.opted_in_templates()
+        if but is None or template.launch_template_id != but.launch_template_id
+    ]
+    return Concerned(
+        tuple(t for t in rest if t.launch_template_id in on_it),
+        tuple(
+            t
+            for t in rest
+            if t.launch_template_id not in on_it and _selects(t, image, account.place)
+        ),
+    )
+
+
+def _selects(template: Template, image: Image, place: Place) -> bool:
+    selectors = read_selectors(template.tags, place)
+    return isinstance(selectors, Selectors) and selectors.match(image)
+
+
+def quarantine_image(account: Account, image_id: str, value: str) -> str:
+    """Quarantine the image; a quarantine that is there already stays as it is.
+
+    Returns:
+        The value of the quarantine's tag now: the given one, or the first one's.
+    """
+    first = find_image(account, image_id).tags.get(QUARANTINE_TAG)
+    if first is None:
+        writes.tag(account, image_id, {QUARANTINE_TAG: value})
+    return value if first is None else first
+
+
+def lift_quarantine(account: Account, image_id: str) -> None:
+    writes.untag(account, [image_id], [QUARANTINE_TAG])
+
+
+def moved_away(account: Account, image_id: str) -> list[Template]:
     """The templates that were on that image, as their mark says, and are on another now."""
-    on_it = ec2.templates_on(image_id)
+    on_it = account.ec2.templates_on(image_id)
     return [
         template
-        for template in ec2.opted_in_templates()
+        for template in account.ec2.opted_in_templates()
         if template.launch_template_id not in on_it
         and (mark := template.high_water_mark)
         and mark.image_id == image_id
     ]
 
 
-def lift_quarantine(client: "EC2Client", image_id: str) -> None:
-    writes.untag(client, [image_id], [QUARANTINE_TAG])
-
-
-def clear_marks(client: "EC2Client", templates: "Iterable[Template]") -> None:
+def clear_marks(account: Account, templates: Iterable[Template]) -> None:
+    """Clear the templates' high-water marks, so that they may be moved to that image again."""
     ids = [template.launch_template_id for template in templates]
-    writes.untag(client, ids, [HIGH_WATER_MARK_TAG])
+    writes.untag(account, ids, [HIGH_WATER_MARK_TAG])

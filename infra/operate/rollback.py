@@ -1,27 +1,27 @@
-"""Going back, so that it stays: to a copy of an older version, with the bad image shut out.
+"""Rollback: go back to a copy of an older version, so that it stays: the bad image is quarantined.
 
-Latest stays default, so that Terraform and groups on `$Latest` agree. Whatever is cut off between
-two writes is safe: first the hold, then the quarantine, and only then does anything move. Until the
-hold is there the reactor may move the template on: so it is looked at again, and a default that
-was not in the plan is neither quarantined nor left.
+The latest version stays the default, so that Terraform and groups on `$Latest` agree. A rollback
+that is cut off between two writes is safe: first the hold is written, then the quarantine, and only
+then does anything move. Until the hold is there, the reactor may move the template on: so the
+template is read again, and a default that was not in the plan is neither quarantined nor left.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from handlers.ec2 import Ec2
 from infra.operate import writes
-from infra.operate.paging import PAGE_OF_VERSIONS, each
-from models.base import Place, printable
+from infra.operate.account import Account
+from infra.operate.find import find_template
+from infra.operate.groups import Group
+from infra.operate.hold import hold_template
+from infra.operate.instances import count_running, read_groups
+from infra.operate.paging import PAGE_OF_VERSIONS, Gaps, Progress, each
+from infra.operate.quarantine import Concerned, concerned
+from models.base import printable
 from models.errors import AwsRefused
 from models.image import Image
 from models.launch_template import Template, Version, parameters
-from models.selectors import Selectors, read_selectors
-from models.tags import HIGH_WATER_MARK_TAG, HOLD_TAG, QUARANTINE_TAG, HighWaterMark, read_stamp
-
-if TYPE_CHECKING:
-    from mypy_boto3_ec2 import EC2Client
+from models.tags import HIGH_WATER_MARK_TAG, QUARANTINE_TAG, HighWaterMark, read_stamp
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Rollback:
 
     Attributes:
         template: With its default version.
-        bad: The image in force; None where there is none, or none that can be seen.
+        bad: The current image; None if there is none, or none that can be seen.
         target: The older version, of which a copy becomes the default.
         image: The older version's.
     """
@@ -42,7 +42,7 @@ class Rollback:
 
     @property
     def other_changes(self) -> list[str]:
-        """What the older version has otherwise, but for its image."""
+        """The parameters that differ in the older version, besides its image."""
         now, then = parameters(self.template.default.data), parameters(self.target.data)
         keys = (now.keys() | then.keys()) - {"ImageId"}
         return sorted(key for key in keys if now.get(key) != then.get(key))
@@ -57,30 +57,75 @@ class NoTarget(AwsRefused):
     """There is no version to go back to; the message says why."""
 
 
-def plan_rollback(
-    client: "EC2Client", place: Place, template: Template, to: str | None
-) -> Rollback:
+@dataclass(frozen=True)
+class Plan:
+    """What a rollback of one template, or of all that are on its image, would do and leave.
+
+    Attributes:
+        others: The other templates that the first one's bad image concerns.
+        groups: All that use the templates, with any instance refresh in flight.
+        running: How many instances run each bad image, by its id, as far as that may be read.
+        gaps: What could not be read, one line each.
+    """
+
+    rollbacks: list[Rollback]
+    others: Concerned
+    groups: list[Group]
+    running: dict[str, int]
+    gaps: Gaps
+
+
+def plan_rollbacks(
+    account: Account, name: str, to: str | None, progress: Progress, *, everywhere: bool
+) -> Plan:
+    """Plan to roll back the template with that name or id.
+
+    Args:
+        account: Where the template is.
+        name: The template's name or id.
+        to: As for `plan_rollback`. A version's number goes for this template alone.
+        progress: Told what is being read.
+        everywhere: Also the other templates whose current image it is.
+
+    Raises:
+        NoTarget: One of them has no version to go back to.
+    """
+    first = plan_rollback(account, find_template(account, name), to)
+    others = concerned(account, first.bad, but=first.template) if first.bad else Concerned()
+    image = to if to and to.startswith("ami-") else None
+    rest = others.current_of if everywhere else ()
+    rollbacks = [first, *(plan_rollback(account, one, image) for one in rest)]
+    gaps = Gaps()
+    templates = [one.template for one in rollbacks]
+    found = read_groups(account, templates, gaps, progress)
+    groups = {group.name: group for listed in found.values() for group in listed}
+    bad = {one.bad.image_id for one in rollbacks if one.bad}
+    running: dict[str, int] = gaps.read(
+        lambda: {image_id: count_running(account, image_id) for image_id in bad}, {}
+    )
+    return Plan(rollbacks, others, list(groups.values()), running, gaps)
+
+
+def plan_rollback(account: Account, template: Template, to: str | None) -> Rollback:
     """What a rollback would do: to that version, or image, or else to the next older good one.
 
     Raises:
         NoTarget: There is no such version, or its image cannot be launched.
     """
-    ec2 = Ec2(client, place)
+    ec2 = account.ec2
     template = template.model_copy(update={"versions": ec2.versions(template)})
     bad_id = template.default.image_id or ""
     bad = next(iter(ec2.images([bad_id])), None) if bad_id.startswith("ami-") else None
     target, image = (
-        _next_older(ec2, client, template, bad) if to is None else _named(ec2, client, template, to)
+        _next_older(account, template, bad) if to is None else _named(account, template, to)
     )
     return Rollback(template, bad, target, image)
 
 
-def _next_older(
-    ec2: Ec2, client: "EC2Client", template: Template, bad: Image | None
-) -> tuple[Version, Image]:
+def _next_older(account: Account, template: Template, bad: Image | None) -> tuple[Version, Image]:
     """The highest version below the default whose image is older, launchable, not quarantined."""
-    for window in _below_default(client, template):
-        images = {image.image_id: image for image in ec2.images(_image_ids(window))}
+    for window in _below_default(account, template):
+        images = {image.image_id: image for image in account.ec2.images(_image_ids(window))}
         for version in window:
             image = images.get(version.image_id or "")
             is_older = image and (bad is None or bad.is_newer_than(image))
@@ -93,23 +138,25 @@ def _next_older(
     )
 
 
-def _named(ec2: Ec2, client: "EC2Client", template: Template, to: str) -> tuple[Version, Image]:
-    version = _version(client, template, to)
+def _named(account: Account, template: Template, to: str) -> tuple[Version, Image]:
+    version = _version(account, template, to)
     name = f"{template.launch_template_name} version {version.version_number}"
     if version.version_number == template.default_version_number:
         raise NoTarget(f"{name} is the default already")
     if version.image_id == template.default.image_id:
-        raise NoTarget(f"{name} has the image in force, {version.image_id}, which is quarantined")
-    found = ec2.images(_image_ids([version]))
-    why = _why_not(found[0]) if found else f"{version.image_id} is not there any more"
+        raise NoTarget(
+            f"{name} has the current image, {version.image_id}, which a rollback quarantines"
+        )
+    found = account.ec2.images(_image_ids([version]))
+    why = _why_not(found[0]) if found else f"{version.image_id} does not exist any more"
     if why:
         raise NoTarget(f"{name}: {why}")
     return version, found[0]
 
 
-def _version(client: "EC2Client", template: Template, to: str) -> Version:
+def _version(account: Account, template: Template, to: str) -> Version:
     if to.startswith("ami-"):
-        for window in _below_default(client, template):
+        for window in _below_default(account, template):
             for version in window:
                 if version.image_id == to:
                     return version
@@ -120,7 +167,7 @@ def _version(client: "EC2Client", template: Template, to: str) -> Version:
     if not to.isdecimal():
         raise NoTarget(f"{printable(to)}: must be a version's number or an image's id")
     found = each(
-        client,
+        account.client("ec2"),
         "describe_launch_template_versions",
         "LaunchTemplateVersions",
         LaunchTemplateId=template.launch_template_id,
@@ -137,11 +184,11 @@ def _why_not(image: Image) -> str | None:
     return None
 
 
-def _below_default(client: "EC2Client", template: Template) -> Iterator[list[Version]]:
+def _below_default(account: Account, template: Template) -> Iterator[list[Version]]:
     """All versions below the default, highest first, a page at a time."""
     for upper in range(template.default_version_number - 1, 0, -PAGE_OF_VERSIONS):
         found = each(
-            client,
+            account.client("ec2"),
             "describe_launch_template_versions",
             "LaunchTemplateVersions",
             LaunchTemplateId=template.launch_template_id,
@@ -160,64 +207,20 @@ def _image_ids(versions: Iterable[Version]) -> set[str]:
     return {v.image_id for v in versions if v.image_id and v.image_id.startswith("ami-")}
 
 
-# ---- who else has that image ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Others:
-    """The other followed templates that the bad image concerns.
-
-    Attributes:
-        on_it: Those whose default names it.
-        would_follow: Those whose selectors match it.
-    """
-
-    on_it: tuple[Template, ...]
-    would_follow: tuple[Template, ...]
-
-
-def others(ec2: Ec2, rollback: Rollback) -> Others:
-    if rollback.bad is None:
-        return Others((), ())
-    on_it = ec2.templates_on(rollback.bad.image_id)
-    rest = [
-        template
-        for template in ec2.opted_in_templates()
-        if template.launch_template_id != rollback.template.launch_template_id
-    ]
-    return Others(
-        tuple(t for t in rest if t.launch_template_id in on_it),
-        tuple(
-            t
-            for t in rest
-            if t.launch_template_id not in on_it and _matches(t, rollback.bad, ec2.place)
-        ),
-    )
-
-
-def _matches(template: Template, image: Image, place: Place) -> bool:
-    selectors = read_selectors(template.tags, place)
-    return isinstance(selectors, Selectors) and selectors.match(image)
-
-
 # ---- writing -------------------------------------------------------------------------------------
 
 
-def carry_out(
-    client: "EC2Client",
-    place: Place,
-    rollbacks: Iterable[Rollback],
-    said: str,
-    *,
-    follow_newer: bool,
+def run_rollbacks(
+    account: Account, rollbacks: Iterable[Rollback], value: str, *, follow_newer: bool
 ) -> Iterator[tuple[Rollback, int]]:
     """Do it; yield each template, as soon as it is moved, with its new default version.
 
+    A hold or a quarantine that is there already keeps who, when and why.
+
     Args:
-        client: An EC2 client.
-        place: Where that is.
+        account: Where the templates are.
         rollbacks: Of one template, or of several that are on the same image.
-        said: Who does it and why, for the tags of the hold and the quarantine.
+        value: For the tags of the hold and the quarantine: who does it, when and why.
         follow_newer: Do not hold: the next newer image is taken.
 
     Raises:
@@ -227,32 +230,35 @@ def carry_out(
     wanted = list(rollbacks)
     if not follow_newer:
         for rollback in wanted:
-            writes.tag(client, rollback.template.launch_template_id, {HOLD_TAG: said})
-    ec2 = Ec2(client, place)
+            hold_template(account, rollback.template, value)
     written = "nothing was written" if follow_newer else "it is held, and nothing else was written"
-    seen = [_as_planned(ec2, rollback, written) for rollback in wanted]
+    seen = [_as_planned(account, rollback, written) for rollback in wanted]
     for rollback, template in zip(wanted, seen, strict=True):
-        _remember(client, template, rollback.bad)
-    for image_id in {rollback.bad.image_id for rollback in wanted if rollback.bad}:
-        writes.tag(client, image_id, {QUARANTINE_TAG: said})
+        _remember(account, template, rollback.bad)
+    for bad in {
+        rollback.bad.image_id: rollback.bad for rollback in wanted if rollback.bad
+    }.values():
+        # written in any case: the first quarantine may have been lifted since the plan was made
+        tags = {QUARANTINE_TAG: bad.tags.get(QUARANTINE_TAG, value)}
+        writes.tag(account, bad.image_id, tags)
     for rollback in wanted:
-        version = _copy(ec2, client, rollback)
+        version = _copy(account, rollback)
         number = version.version_number
-        _as_planned(ec2, rollback, f"version {number}, the copy, was not made the default")
-        ec2.set_default(rollback.template, version)
+        _as_planned(account, rollback, f"version {number}, the copy, was not made the default")
+        account.ec2.set_default(rollback.template, version)
         yield rollback, number
 
 
-def _as_planned(ec2: Ec2, rollback: Rollback, written: str) -> Template:
+def _as_planned(account: Account, rollback: Rollback, written: str) -> Template:
     """The template as it is now, if its default is still the one that was planned to be left.
 
     Raises:
-        AwsRefused: It is another; the message says what was written till then.
+        AwsRefused: It is another; the message says what was written so far.
     """
-    template = ec2.template(rollback.template.launch_template_id)
+    template = account.ec2.template(rollback.template.launch_template_id)
     number = template.default_version_number
     if number != rollback.template.default_version_number:
-        default = next(iter(ec2.versions(template)))
+        default = next(iter(account.ec2.versions(template)))
         name = printable(template.launch_template_name)
         raise AwsRefused(
             f"{name}: version {number} with {printable(default.image_id or 'no image')} has become"
@@ -261,19 +267,18 @@ def _as_planned(ec2: Ec2, rollback: Rollback, written: str) -> Template:
     return template
 
 
-def _remember(client: "EC2Client", template: Template, bad: Image | None) -> None:
-    """Write the mark, which keeps the bad image out even when its quarantine is lifted."""
+def _remember(account: Account, template: Template, bad: Image | None) -> None:
+    """Write the high-water mark, which keeps the bad image out when its quarantine is lifted."""
     mark = template.high_water_mark
     if bad and template.is_opted_in and (mark is None or bad.creation_date > mark.creation_date):
-        writes.tag(
-            client, template.launch_template_id, {HIGH_WATER_MARK_TAG: str(HighWaterMark.of(bad))}
-        )
+        value = str(HighWaterMark.of(bad))
+        writes.tag(account, template.launch_template_id, {HIGH_WATER_MARK_TAG: value})
 
 
-def _copy(ec2: Ec2, client: "EC2Client", rollback: Rollback) -> Version:
-    """A copy of the target: the latest version, where a rollback that was cut off made it."""
-    template = ec2.template(rollback.template.launch_template_id)
-    latest = max(ec2.versions(template), key=lambda version: version.version_number)
+def _copy(account: Account, rollback: Rollback) -> Version:
+    """A copy of the target: the latest version, if a rollback that was cut off made it."""
+    template = account.ec2.template(rollback.template.launch_template_id)
+    latest = max(account.ec2.versions(template), key=lambda version: version.version_number)
     if latest.equals(rollback.target):  # and not the default's: its image is another
         return latest
-    return writes.copy_version(client, template, rollback.target, rollback.description)
+    return writes.copy_version(account, template, rollback.target, rollback.description)

@@ -4,35 +4,33 @@ The function may do none of this; its gateway is `handlers/ec2.py`.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handlers.aws_errors import translated
+from infra.operate.account import Account
 from infra.operate.paging import batches
 from models.errors import AwsRefused
 from models.launch_template import Template, Version
-
-if TYPE_CHECKING:
-    from mypy_boto3_ec2 import EC2Client
 
 DELETED_AT_ONCE = 200
 """The most versions that one DeleteLaunchTemplateVersions takes."""
 
 
-def tag(client: "EC2Client", resource_id: str, tags: Mapping[str, str]) -> None:
+def tag(account: Account, resource_id: str, tags: Mapping[str, str]) -> None:
     with translated(f"tagging {resource_id}"):
-        client.create_tags(
+        account.client("ec2").create_tags(
             Resources=[resource_id], Tags=[{"Key": k, "Value": v} for k, v in tags.items()]
         )
 
 
-def untag(client: "EC2Client", resource_ids: Iterable[str], keys: Iterable[str]) -> None:
+def untag(account: Account, resource_ids: Iterable[str], keys: Iterable[str]) -> None:
     listed = list(resource_ids)
     with translated(f"untagging {', '.join(listed)}"):
-        client.delete_tags(Resources=listed, Tags=[{"Key": key} for key in keys])
+        account.client("ec2").delete_tags(Resources=listed, Tags=[{"Key": key} for key in keys])
 
 
 def copy_version(
-    client: "EC2Client", template: Template, source: Version, description: str
+    account: Account, template: Template, source: Version, description: str
 ) -> Version:
     """Make a new version that equals an older one.
 
@@ -46,10 +44,10 @@ def copy_version(
         data["BlockDeviceMappings"] = source.data["BlockDeviceMappings"]
     doing = f"copying version {source.version_number} of {template.launch_template_id}"
     with translated(doing):
-        answer = client.create_launch_template_version(
+        answer = account.client("ec2").create_launch_template_version(
             LaunchTemplateId=template.launch_template_id,
             SourceVersion=str(source.version_number),
-            LaunchTemplateData=data,  # type: ignore[arg-type]  # as DescribeLaunch... printed it
+            LaunchTemplateData=data,  # as DescribeLaunch... printed it
             VersionDescription=description,
         )
         made = Version.model_validate(answer["LaunchTemplateVersion"])
@@ -64,14 +62,14 @@ def copy_version(
 
 
 def delete_versions(
-    client: "EC2Client", template: Template, numbers: Iterable[int]
+    account: Account, template: Template, numbers: Iterable[int]
 ) -> tuple[list[int], dict[int, str]]:
     """Delete those versions; what was deleted, and by number why the others were not."""
     deleted: list[int] = []
     kept: dict[int, str] = {}
     for batch in batches(numbers, DELETED_AT_ONCE):
         with translated(f"deleting versions of {template.launch_template_id}"):
-            answer = client.delete_launch_template_versions(
+            answer = account.client("ec2").delete_launch_template_versions(
                 LaunchTemplateId=template.launch_template_id, Versions=[str(n) for n in batch]
             )
         deleted += [

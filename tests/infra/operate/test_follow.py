@@ -39,7 +39,7 @@ def test_it_says_what_would_match_and_move_and_writes_nothing(account_with, monk
     assert not {"CreateTags", "DeleteTags", "PutEvents"} & set(asked)
 
 
-def test_with_yes_the_tags_are_written_and_it_catches_up(stage_with):
+def test_with_yes_the_tags_are_written_and_the_template_is_reconciled(stage_with):
     stage_with(plain_world(team="web"))
 
     ran = run("follow", "web", *SOURCE, "--yes")
@@ -222,10 +222,10 @@ def test_cloudformation_says_that_tags_are_written_at_creation_only(account_with
     printed = run("follow", "web", *SOURCE, "--cloudformation").stdout
 
     assert "never at an update" in printed
-    assert "ami-reactor follow with --yes" in printed
+    assert "ami-reactor follow --yes" in printed
 
 
-def test_cloudformation_is_printed_where_it_is_asked_for(account_with):
+def test_cloudformation_is_printed_if_it_is_asked_for(account_with):
     account_with(plain_world())
 
     printed = yaml.safe_load(run("follow", "web", *SOURCE, "--cloudformation").stdout)

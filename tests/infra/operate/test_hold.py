@@ -99,7 +99,7 @@ def test_without_yes_and_without_a_terminal_nothing_is_written(account_with, ver
     assert tags_of() == before
 
 
-def test_resume_ends_the_hold_and_catches_up_at_once(stage_with):
+def test_resume_ends_the_hold_and_reconciles_at_once(stage_with):
     stage_with(held_world())
 
     ran = run("resume", "web", "--yes")

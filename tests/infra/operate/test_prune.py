@@ -42,7 +42,7 @@ def promoted(number: int, image: str = OLD, **how: Any) -> dict[str, Any]:
 
 
 def a_long_world(latest: int = 12, default: int | None = None, **more: Any) -> dict[str, Any]:
-    """Version 1 was made by a person, all others by the reactor; the newest image is in force."""
+    """Version 1 was made by a person, all others by the reactor; the newest image is current."""
     return a_world(
         an_image(OLD, LONG_AGO),
         an_image(NEW, 1),
@@ -75,7 +75,7 @@ def test_beyond_the_newest_n_they_go_oldest_first():
     assert chosen(*(promoted(n) for n in (3, 1, 2, 4)), keep=2) == (1, 2)
 
 
-def test_a_version_that_somebody_needs_stays_and_does_not_count_less():
+def test_a_version_that_is_needed_stays_and_does_not_count_less():
     assert chosen(*(promoted(n) for n in (1, 2, 3)), needed={3: "the default"}, keep=1) == (1, 2)
 
 
@@ -195,19 +195,19 @@ def test_a_number_that_a_refresh_in_flight_names_stays(account_with):
     assert left() == {1, 5, 12}
 
 
-def test_where_groups_may_not_be_read_nothing_is_deleted(stage_with):
+def test_if_groups_may_not_be_read_nothing_is_deleted(stage_with):
     staged = stage_with(a_long_world())
     staged.faults.inject("DescribeAutoScalingGroups", "AccessDenied", times=9)
 
     ran = run("prune", "web", "--keep", "0", "--yes")
 
     assert ran.status == 1
-    assert "nobody knows which versions they name" in ran.stderr
+    assert "nothing is pruned, because a group may name a version" in ran.stderr
     assert len(left()) == 12
 
 
 def test_failures_inside_an_answer_of_200_are_told(account_with, monkeypatch):
-    """Somebody makes version 2 the default, in the moment before it is deleted."""
+    """Version 2 becomes the default, in the moment before it is deleted."""
     account = account_with(a_long_world(latest=5))
     before(monkeypatch, "DeleteLaunchTemplateVersions", lambda: account.make_default(2))
 

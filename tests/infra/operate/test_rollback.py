@@ -1,8 +1,9 @@
-"""`ami-reactor rollback` and `release`, on the embedded AWS."""
+"""`ami-reactor rollback`, on the embedded AWS."""
 
 import json
 from typing import Any
 
+import boto3
 import pytest
 from moto.core.responses import BaseResponse
 
@@ -11,6 +12,7 @@ from infra.embedded.world.seed import read_world, seed
 from infra.replay.event_reader import read_events
 from tests.support.builders import (
     FOLLOWS_INSTANCE,
+    HELD,
     NEW,
     NEWER,
     OLD,
@@ -111,7 +113,7 @@ def test_before_anything_is_written_it_says_what_will_change(account_with):
     assert f"from version 2 {NEW}" in said
     assert f"to version 3, a copy of 1 {OLD}" in said
     assert "also changes InstanceType" in said
-    assert f"{NEW} is quarantined; instances that go on with it: 1" in said
+    assert f"{NEW} is quarantined; instances still running it: 1" in said
     assert "cancel-instance-refresh --auto-scaling-group-name web" in said
     assert "account 111122223333 · Region ap-northeast-2" in said
     assert sorted(versions_of()) == [1, 2]
@@ -270,6 +272,59 @@ def test_it_looks_through_thousands_of_versions_page_by_page(account_with):
     assert run("rollback", "web", "--yes", "--json").lines[0]["copy_of_version"] == 1
 
 
+# -- a hold or a quarantine that is there already --------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [(), ("--follow-newer",)])
+def test_the_hold_of_another_engineer_stays_as_it_is(account_with, how):
+    account_with(promoted_world(templates=[a_template(default=2, tags=FOLLOWS_INSTANCE | HELD)]))
+
+    ran = run("rollback", "web", "--reason", "kernel panic", "--yes", *how)
+
+    assert ran.status == 0
+    assert "then the template stays held: jane: load test" in " ".join(ran.stderr.split())
+    assert tags_of()[HOLD] == HELD[HOLD]
+    assert default_image() == OLD
+
+
+def test_a_hold_that_is_written_while_a_person_decides_stays_as_it_is(account_with, monkeypatch):
+    account_with(promoted_world())
+    hold = [{"Key": HOLD, "Value": HELD[HOLD]}]
+    ec2 = boto3.client("ec2")
+    before(
+        monkeypatch,
+        "DescribeInstances",  # of the plan: afterwards it asks
+        lambda: ec2.create_tags(Resources=[TEMPLATE], Tags=hold),
+    )
+
+    assert run("rollback", "web", "--yes").status == 0
+
+    assert tags_of()[HOLD] == HELD[HOLD]
+
+
+def test_an_earlier_quarantine_keeps_who_and_why(account_with):
+    account_with(promoted_world(an_image(OLD), an_image(NEW, 1, tags=QUARANTINED)))
+
+    assert run("rollback", "web", "--reason", "mine", "--yes").status == 0
+
+    assert tags_of(NEW)[QUARANTINE] == QUARANTINED[QUARANTINE]
+
+
+def test_an_image_whose_quarantine_is_lifted_meanwhile_is_quarantined_again(
+    account_with, monkeypatch
+):
+    account_with(promoted_world(an_image(OLD), an_image(NEW, 1, tags=QUARANTINED)))
+    before(
+        monkeypatch,
+        "DescribeInstances",
+        lambda: boto3.client("ec2").delete_tags(Resources=[NEW], Tags=[{"Key": QUARANTINE}]),
+    )
+
+    assert run("rollback", "web", "--yes").status == 0
+
+    assert QUARANTINE in tags_of(NEW)
+
+
 # -- other templates on that image -----------------------------------------------------------------
 
 
@@ -296,8 +351,8 @@ def test_others_on_that_image_are_named_and_left_alone(account_with):
 
     ran = run("rollback", "web", "--yes")
 
-    assert "on that image too, and left there: api (--all takes them)" in ran.stderr
-    assert "would follow that image, and no longer will: batch" in ran.stderr
+    assert "also the current image, and not rolled back: api (--all includes them)" in ran.stderr
+    assert "also selects this image: batch" in ran.stderr
     assert default_image(OTHER_TEMPLATE) == NEW
 
 
@@ -334,8 +389,8 @@ def everything_again() -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("how", [(), ("--follow-newer",)])
 def test_a_rollback_survives_every_event(stage_with, how):
-    letter = {"Body": json.dumps(backup_completed(NEW)), "MessageAttributes": {}}
-    staged = stage_with(promoted_world(DeadLetters=[letter] * 3))
+    message = {"Body": json.dumps(backup_completed(NEW)), "MessageAttributes": {}}
+    staged = stage_with(promoted_world(DeadLetters=[message] * 3))
     run("rollback", "web", "--yes", *how)
 
     for event in everything_again():
@@ -522,14 +577,14 @@ def test_a_promotion_while_the_copy_is_made_stops_it_before_it_moves(stage_with,
 
 
 @pytest.mark.parametrize("to", ["1", OLD])
-def test_the_image_in_force_is_not_quarantined_to_go_back_to_it(account_with, to):
+def test_the_current_image_is_not_quarantined_to_go_back_to_it(account_with, to):
     account_with(promoted_world())
     assert run("rollback", "web", "--to", to, "--yes").status == 0
 
     again = run("rollback", "web", "--to", to, "--yes")
 
     assert again.status == 1
-    assert f"web version 1 has the image in force, {OLD}" in again.stderr
+    assert f"web version 1 has the current image, {OLD}" in again.stderr
     assert QUARANTINE not in tags_of(OLD)
     assert template_of()["LatestVersionNumber"] == 3
 
@@ -559,73 +614,3 @@ def test_a_copy_that_is_not_faithful_is_not_believed(account_with, monkeypatch, 
         "CreateLaunchTemplateVersion",
     ]
     assert default_image() == NEW
-
-
-# -- release ---------------------------------------------------------------------------------------
-
-
-def test_release_lifts_the_quarantine_and_lets_the_template_go_there_again(stage_with):
-    stage_with(promoted_world())
-    run("rollback", "web", "--yes", "--follow-newer")
-
-    ran = run("release", NEW, "--yes")
-    assert default_image() == OLD
-    run("reconcile", "--yes")
-
-    assert ran.status == 0
-    assert f"{NEW} is no longer quarantined" in ran.stdout
-    assert "ami-reactor reconcile web" in ran.stdout
-    assert QUARANTINE not in tags_of(NEW)
-    assert default_image() == NEW
-
-
-def test_release_leaves_the_mark_of_a_template_that_is_still_on_the_image(stage_with):
-    """Without it, an older image that comes late would take the template back."""
-    world = promoted_world()
-    mark = {"ami-reactor-state:newest-image": f"{NEW} 2026-06-15T13:00:00.000Z"}
-    world["LaunchTemplates"].append(a_template(OTHER_TEMPLATE, "api", tags=FOLLOWS_INSTANCE | mark))
-    world["LaunchTemplateVersions"].append(a_version(NEW, template_id=OTHER_TEMPLATE))
-    stage_with(world)
-    run("rollback", "web", "--yes", "--follow-newer")
-
-    [line] = run("release", NEW, "--yes", "--json").lines
-
-    assert line["cleared"] == ["web"]
-    assert tags_of(OTHER_TEMPLATE).items() >= mark.items()
-
-
-def test_release_does_not_end_a_hold(stage_with):
-    stage_with(promoted_world())
-    run("rollback", "web", "--yes")
-
-    run("release", NEW, "--yes")
-    run("reconcile", "--yes")
-
-    assert default_image() == OLD
-
-
-def test_release_without_yes_writes_nothing(account_with):
-    account_with(promoted_world())
-    run("rollback", "web", "--yes")
-
-    assert run("release", NEW).status == 2
-    assert QUARANTINE in tags_of(NEW)
-
-
-def test_release_of_an_image_that_is_not_quarantined(account_with):
-    account_with(promoted_world())
-
-    [line] = run("release", OLD, "--yes", "--json").lines
-
-    assert line == {"image_id": OLD, "was_quarantined": False, "cleared": []}
-
-
-def test_release_of_an_image_that_does_not_exist(account_with):
-    account_with(promoted_world())
-
-    ran = run("release", NEWER, "--yes")
-
-    assert (ran.status, ran.stderr) == (
-        1,
-        f"ami-reactor: {NEWER}: this account has no such image\n",
-    )

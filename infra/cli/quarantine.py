@@ -1,0 +1,120 @@
+"""`ami-reactor quarantine` and `unquarantine`: keep templates from an image, or no longer."""
+
+from typing import Annotated
+
+import typer
+
+from infra.cli.account import account_of, agreed
+from infra.cli.options import Profile, Region, Yes, one_line
+from infra.cli.render import err, names_of, out, outside, print_json
+from infra.operate.hold import stamp_now
+from infra.operate.quarantine import (
+    Concerned,
+    clear_marks,
+    concerned,
+    find_image,
+    lift_quarantine,
+    moved_away,
+    quarantine_image,
+)
+from models.launch_template import Template
+from models.tags import QUARANTINE_TAG, read_stamp
+
+ImageId = Annotated[str, typer.Argument(metavar="IMAGE", help="The image's id.")]
+
+
+def quarantine(
+    image: ImageId,
+    reason: Annotated[str, typer.Option(help="What is wrong with the image.", callback=one_line)],
+    yes: Yes = False,
+    profile: Profile = None,
+    region: Region = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Quarantine an image: no launch template is moved to it.
+
+    Writes the tag ami-reactor-state:quarantine on the image. Templates whose current image it is
+    stay on it: only a rollback moves them. Running instances are not touched.
+
+    Example: ami-reactor quarantine ami-0a1b2c3d4e5f60718 --reason "kernel panic" --yes
+    """
+    with account_of(profile, region) as account:
+        found = find_image(account, image)
+        mine, value = stamp_now(account, reason), found.tags.get(QUARANTINE_TAG)
+        others = concerned(account, found)
+        _show_concerned(image, others)
+        if value is None:
+            if not agreed(account, f"Quarantine {image}?", yes=yes):
+                raise typer.Exit(1)
+            value = quarantine_image(account, image, mine)
+        if value != mine:
+            err.print("it was quarantined already; to give another reason, unquarantine it first")
+        _show_quarantined(image, value, others, as_json=as_json)
+
+
+def _show_concerned(image: str, others: Concerned) -> None:
+    for template in others.current_of:
+        name = template.launch_template_name
+        line = f"{image} is the current image of {name}; to go back: ami-reactor rollback {name}"
+        err.print(outside(line, "yellow"), soft_wrap=True)
+    if others.selected_by:
+        err.print(outside(f"selects this image: {names_of(others.selected_by)}"))
+
+
+def _show_quarantined(image: str, value: str, others: Concerned, *, as_json: bool) -> None:
+    stamp = read_stamp(value)
+    if as_json:
+        print_json(
+            {
+                "image_id": image,
+                "quarantine": stamp.model_dump(mode="json"),
+                "current_image_of": [one.launch_template_name for one in others.current_of],
+            }
+        )
+        return
+    out.print(outside(f"{image} is quarantined: {stamp}"), soft_wrap=True)
+
+
+def unquarantine(
+    image: ImageId,
+    yes: Yes = False,
+    profile: Profile = None,
+    region: Region = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Lift the quarantine of an image, so that templates may be moved to it again.
+
+    Templates that were moved away from it stay where they are. So that they may be moved to it
+    again, their high-water mark is cleared too, after a question; --yes answers both.
+
+    Example: ami-reactor unquarantine ami-0a1b2c3d4e5f60718 --yes
+    """
+    with account_of(profile, region) as account:
+        value = find_image(account, image).tags.get(QUARANTINE_TAG)
+        if value is not None:
+            err.print(outside(f"{image} is quarantined: {read_stamp(value)}"), soft_wrap=True)
+            if not agreed(account, "Lift the quarantine?", yes=yes):
+                raise typer.Exit(1)
+            lift_quarantine(account, image)
+        moved = moved_away(account, image)
+        is_cleared = bool(moved) and agreed(
+            account,
+            f"Let {names_of(moved)} be moved to it again?",
+            yes=yes,
+            is_shown=value is not None,
+        )
+        if is_cleared:
+            clear_marks(account, moved)
+        _show_lifted(image, moved if is_cleared else [], was=value, as_json=as_json)
+
+
+def _show_lifted(image: str, cleared: list[Template], *, was: str | None, as_json: bool) -> None:
+    if as_json:
+        names = [template.launch_template_name for template in cleared]
+        print_json({"image_id": image, "was_quarantined": was is not None, "cleared": names})
+        return
+    out.print(f"{image} is {'no longer' if was is not None else 'not'} quarantined")
+    for template in cleared:
+        verb = "resume" if template.hold is not None else "reconcile"
+        command = f"ami-reactor {verb} {template.launch_template_name}"
+        out.print(outside(f"to move it there: {command}"), soft_wrap=True)
