@@ -13,7 +13,7 @@ from moto.ec2.exceptions import InvalidNextToken, InvalidParameterValue
 from models.base import aws_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from moto.core.responses import ActionContext
     from moto.ec2.responses._base_response import EC2BaseResponse
@@ -85,7 +85,11 @@ def _pattern(value: str) -> re.Pattern[str]:
 
 
 def page(
-    response: "EC2BaseResponse", key: str, items: "Sequence[Described]", most: int | None
+    response: "EC2BaseResponse",
+    key: str,
+    items: "Sequence[Any]",
+    most: int | None,
+    shown: "Callable[[Any], Described]" = dict,
 ) -> ActionResult:
     """One page, with a NextToken while there are more. moto cuts off at 15 and gives no token.
 
@@ -94,12 +98,13 @@ def page(
         key: What the answer calls its items.
         items: All of them.
         most: The greatest MaxResults, which is also the default; None: everything on one page.
+        shown: Describes one of them.
     """
     size = response._get_int_param("MaxResults", most or len(items))
     if "MaxResults" in response.params and not 1 <= size <= (most or size):
         raise InvalidParameterValue(f"Value ( {size} ) for parameter maxResults is invalid.")
     start = _start(response._get_param("NextToken"), len(items))
-    answer: Described = {key: items[start : start + size]}
+    answer: Described = {key: [shown(item) for item in items[start : start + size]]}
     if start + size < len(items):
         answer["NextToken"] = str(start + size)
     return Answer(answer)

@@ -24,7 +24,7 @@ from infra.embedded.repairs.launch_templates_described import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
 VERSIONS_PER_TEMPLATE = 10_000  # AWS documents the quota, but no error code: ours is made up
 VERSIONS_PER_DELETION = 200  # API model, DeleteLaunchTemplateVersions
@@ -185,18 +185,20 @@ def delete_launch_template_versions(self: LaunchTemplates) -> Answer:
         )
     deleted: list[Described] = []
     kept: list[Described] = []
+    left = {str(version.number): version for version in template.versions}
     for number in numbers:
         shown: Described = {
             "LaunchTemplateId": template.id,
             "LaunchTemplateName": template.name,
             "VersionNumber": int(number) if number.isdigit() else None,
         }
-        error = _deletion_error(template, number)
+        error = _deletion_error(template, number, left)
         if error:
             kept.append(shown | {"ResponseError": error})
         else:
-            template.versions.remove(template.get_version(number))
+            del left[number]
             deleted.append(shown)
+    template.versions = list(left.values())
     return Answer(
         {
             "SuccessfullyDeletedLaunchTemplateVersions": deleted,
@@ -205,13 +207,15 @@ def delete_launch_template_versions(self: LaunchTemplates) -> Answer:
     )
 
 
-def _deletion_error(template: LaunchTemplate, number: str) -> dict[str, str] | None:
+def _deletion_error(
+    template: LaunchTemplate, number: str, left: "Container[str]"
+) -> dict[str, str] | None:
     if number == str(template.default_version_number):
         return {
             "Code": "unexpectedError",
             "Message": "Cannot delete the default version of a launch template.",
         }
-    if number not in {str(version.number) for version in template.versions}:
+    if number not in left:
         return {
             "Code": "launchTemplateVersionDoesNotExist",
             "Message": f"Could not find the specified version {number}.",

@@ -14,7 +14,7 @@ from moto.ec2.responses.launch_templates import LaunchTemplates
 from infra.embedded.repairs.answers import Described, Repair, page, passing, tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from moto.core.responses import ActionResult
     from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
@@ -100,12 +100,8 @@ def describe_launch_templates(self: LaunchTemplates) -> "ActionResult":
         template_names=self._get_param("LaunchTemplateNames", []),
         template_ids=self._get_param("LaunchTemplateIds", []),
     )
-    shown = passing(
-        [shown_template(self, template) for template in templates],
-        self._filters_from_querystring(),
-        {"launch-template-name": "LaunchTemplateName"},
-    )
-    return page(self, "LaunchTemplates", shown, RESULTS_PER_PAGE)
+    names = {"launch-template-name": "LaunchTemplateName"}
+    return _page(self, "LaunchTemplates", templates, shown_template, names)
 
 
 def describe_launch_template_versions(self: LaunchTemplates) -> "ActionResult":
@@ -115,16 +111,27 @@ def describe_launch_template_versions(self: LaunchTemplates) -> "ActionResult":
         versions = _versions(self, asked_template(self))
     else:
         versions = _versions_of_all(self)
-    shown = passing(
-        [shown_version(self, version) for version in versions],
-        self._filters_from_querystring(),
-        {
-            "image-id": "LaunchTemplateData.ImageId",
-            "instance-type": "LaunchTemplateData.InstanceType",
-            "is-default-version": "DefaultVersion",
-        },
-    )
-    return page(self, "LaunchTemplateVersions", shown, RESULTS_PER_PAGE)
+    names = {
+        "image-id": "LaunchTemplateData.ImageId",
+        "instance-type": "LaunchTemplateData.InstanceType",
+        "is-default-version": "DefaultVersion",
+    }
+    return _page(self, "LaunchTemplateVersions", versions, shown_version, names)
+
+
+def _page(
+    self: LaunchTemplates,
+    key: str,
+    items: "Sequence[Any]",
+    shown: "Callable[[LaunchTemplates, Any], Described]",
+    names: dict[str, str],
+) -> "ActionResult":
+    """Only what a page holds is described, unless a filter must look at everything."""
+    filters = self._filters_from_querystring()
+    if filters:
+        found = passing([shown(self, item) for item in items], filters, names)
+        return page(self, key, found, RESULTS_PER_PAGE)
+    return page(self, key, items, RESULTS_PER_PAGE, lambda item: shown(self, item))
 
 
 def _versions(self: LaunchTemplates, template: "LaunchTemplate") -> "list[LaunchTemplateVersion]":
