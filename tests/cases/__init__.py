@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from infra.cli import app
 from tests.support.builders import REGION
+from tests.support.command import run, serving
 
 HERE = Path(__file__).parent
 
@@ -49,9 +50,9 @@ def replayed(case, event="event.json", world="world.json", *options):
 
 def steps_of(case, steps="steps.json", world="world.json"):
     """The answers, by name, of a case's steps: one server, and a process for each step."""
-    with served(HERE / case / world) as run:
+    with served(HERE / case / world) as ask:
         return {
-            step["name"]: run(*(("aws", *step["aws"]) if "aws" in step else _verb(step)))
+            step["name"]: ask(*(("aws", *step["aws"]) if "aws" in step else _verb(step)))
             for step in json.loads((HERE / case / steps).read_text())
         }
 
@@ -66,10 +67,7 @@ def served(world) -> Iterator:
     aws = shutil.which("aws", path=str(Path(sys.executable).parent))
     if aws is None:
         pytest.skip("the AWS CLI is not installed: pip install awscli")
-    ours = [sys.executable, "-m", "infra.cli"]
-    command = [*ours, "local", "--port", "0", "--world", str(world)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        url = server.stderr.readline().partition(" on ")[2].split()[0]
+    with serving(world) as url:
         environment = {
             "PATH": os.environ["PATH"],
             "AWS_ENDPOINT_URL": url,
@@ -80,14 +78,13 @@ def served(world) -> Iterator:
             "AWS_MAX_ATTEMPTS": "1",
         }
 
-        def run(program, *arguments):
-            start = [aws] if program == "aws" else ours
-            done = subprocess.run(
-                [*start, *arguments], env=environment, capture_output=True, text=True, check=False
-            )
-            return Answer(done.returncode, done.stdout, done.stderr)
+        def ask(program, *arguments):
+            if program == "aws":
+                done = subprocess.run(
+                    [aws, *arguments], env=environment, capture_output=True, check=False
+                )
+            else:
+                done = run(*arguments, environment=environment)
+            return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-        try:
-            yield run
-        finally:
-            server.terminate()
+        yield ask
