@@ -1,4 +1,4 @@
-"""Dead letters: the events that could not be delivered or handled, as AWS leaves them in SQS.
+"""What the dead-letter queue holds: events that could not be delivered or handled.
 
 Shapes: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html and
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
@@ -13,11 +13,12 @@ import pydantic_core
 from pydantic import AliasChoices, AliasPath, BeforeValidator, Field
 
 from models.base import Value, aws_date, date_or_none
+from models.failure_text import TemplateFailure, read_failures
 from models.wrappings import DEEPEST, RECORD, found_in, wrapping_of
 
 
 class Shape(StrEnum):
-    """Who left the letter, and in which form. Part of the public interface."""
+    """Which AWS service sent the message, and in which form. Part of the public interface."""
 
     RULE_TARGET = "rule-target"
     ON_FAILURE = "on-failure"
@@ -90,6 +91,11 @@ class Failure(Value):
     function: _Text = None
     request_id: _Text = None
 
+    @property
+    def of_templates(self) -> list[TemplateFailure]:
+        """What the function's error says of each template; nothing if it is no such error."""
+        return read_failures(self.error_message or "")
+
 
 class _RuleTarget(Failure):
     """EventBridge's message attributes. Without a retry, no condition was exhausted."""
@@ -105,7 +111,7 @@ class _RuleTarget(Failure):
 
 
 class _FunctionDlq(Failure):
-    """The message attributes of Lambda's older dead letter."""
+    """The message attributes of a function's own dead-letter queue, Lambda's older form."""
 
     error_code: _Text = Field(default=None, alias="ErrorCode")
     error_message: _Text = Field(default=None, alias="ErrorMessage")
@@ -138,14 +144,14 @@ class DeadLetter(Value):
     """An event that could not be delivered or handled, and what is known about that.
 
     Attributes:
-        shape: `unreadable` where there is no event in it; `on-success` is no failure at all.
-        event: As it was, the innermost; whether it is a valid one of ours is another question.
+        shape: `unreadable` if there is no event in it; `on-success` is no failure at all.
+        event: As it was, the innermost; whether it is valid is another question.
         event_count: How many are in it; of several, none is handled by itself.
         chain: What the event is wrapped in beside what the shape says, the outermost first: a
-            letter that was handed to the function as it was became a letter within a letter.
+            message that was given to the function as it was came back inside another message.
         fault: Why there is no event in it.
         sent: When it came into the queue.
-        receive_count: How often somebody has looked at it.
+        receive_count: How often it was received (SQS's ApproximateReceiveCount).
     """
 
     message_id: str
@@ -167,7 +173,7 @@ def _attribute(name: str) -> Any:
 def _strings(attributes: object) -> dict[str, str]:
     """`{"NAME": {"StringValue": TEXT}}`, or `stringValue` in a Lambda batch, without the wrapping.
 
-    Binary attributes are nobody's here.
+    Binary attributes are left out: no shape has one.
     """
     found: dict[str, str] = {}
     for name, value in attributes.items() if isinstance(attributes, Mapping) else ():
@@ -179,7 +185,7 @@ def _strings(attributes: object) -> dict[str, str]:
     return found
 
 
-class _Message(Value):
+class _SqsMessage(Value):
     """An SQS message, as ReceiveMessage answers it or, in camelCase, a Lambda batch has it."""
 
     message_id: Annotated[str, BeforeValidator(_text_or_empty)] = Field(
@@ -194,12 +200,12 @@ class _Message(Value):
 
 
 def read_dead_letter(item: Mapping[str, Any]) -> DeadLetter:
-    """Any message of a dead-letter queue, whatever is in it.
+    """Read any message of a dead-letter queue, whatever is in it.
 
     Args:
         item: A message, of ReceiveMessage or of a Lambda batch.
     """
-    message = _Message.model_validate(item)
+    message = _SqsMessage.model_validate(item)
     body, fault = _parsed(message.body)
     layers, inside = _opened(body)
     shape, failure = _recorded(message.attributes, layers)
@@ -252,7 +258,7 @@ def _opened(body: dict[str, Any]) -> tuple[list[_Layer], Any]:
 
 
 def _recorded(attributes: dict[str, str], layers: list[_Layer]) -> tuple[Shape, Failure]:
-    """Who left the letter, and what was recorded: the outermost record is the last failure."""
+    """The shape, and what was recorded: the outermost record is the last failure."""
     if record := next(filter(None, (layer.record for layer in layers)), None):
         succeeded = record.condition == "Success"  # an on-success destination, of Lambda too
         return Shape.ON_SUCCESS if succeeded else Shape.ON_FAILURE, record

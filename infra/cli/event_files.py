@@ -10,13 +10,13 @@ from infra.replay.event_writer import EventFiles
 
 
 @contextmanager
-def event_files(folder: Path) -> Iterator[EventFiles]:
-    """Yield the folder, and say at the end what is in it now."""
+def event_files(folder: Path, what: str = "event") -> Iterator[EventFiles]:
+    """Yield the folder, and say at the end how many of `what` are in it now."""
     files = EventFiles(folder)
     try:
         yield files
     except CannotWrite as error:
         stop(str(error), status=1)
-    out.print(outside(f"{counted(files.written, 'event')} written to {folder}"))
+    out.print(outside(f"{counted(files.written, what)} written to {folder}"))
     if files.known:
-        err.print(f"already there: {counted(files.known, 'event')}", highlight=False)
+        err.print(f"already there: {counted(files.known, what)}", highlight=False)

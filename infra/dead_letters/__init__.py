@@ -1,4 +1,4 @@
-"""The dead-letter queue: read it, understand each letter, replay it, lose nothing.
+"""The dead-letter queue: read it, judge each message, redrive it, lose nothing.
 
-Prints nothing, and imports no command line. Nothing is removed but by `Reading.delete`.
+Prints nothing, and imports no command line. Only `Reading.delete` removes a message.
 """

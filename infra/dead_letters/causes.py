@@ -1,4 +1,4 @@
-"""Letters with one verdict and one cause are one line, however many they are."""
+"""Messages with one verdict and one cause are one line, however many they are."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ _WHYS = 3  # as many as an engineer reads
 
 
 @dataclass
-class Group:
-    """Letters alike.
+class MessageGroup:
+    """Messages with the same verdict and cause.
 
     Attributes:
         oldest: When the first of them came into the queue.
@@ -37,7 +37,7 @@ class Group:
     behind: set[str] = field(default_factory=set)
 
     def add(self, judged: Judged) -> None:
-        sent = judged.letter.sent
+        sent = judged.dead_letter.sent
         self.count += 1
         self.oldest = min(filter(None, (self.oldest, sent)), default=None)
         self.behind |= set(judged.behind)
@@ -48,20 +48,20 @@ class Group:
                 self.has_more_whys = True
 
 
-class Groups:
-    """Built letter by letter: no letter is kept."""
+class MessageGroups:
+    """Built message by message: no message is kept."""
 
     def __init__(self, judged: Iterable[Judged] = ()) -> None:
-        self._by_cause: dict[tuple[Verdict, str], Group] = {}
+        self._by_cause: dict[tuple[Verdict, str], MessageGroup] = {}
         for one in judged:
             self.add(one)
 
     def add(self, judged: Judged) -> None:
         key = judged.verdict, judged.cause
-        self._by_cause.setdefault(key, Group(*key)).add(judged)
+        self._by_cause.setdefault(key, MessageGroup(*key)).add(judged)
 
-    def listed(self) -> list[Group]:
-        """What can be redriven first, then what needs mending; the most frequent cause first."""
+    def listed(self) -> list[MessageGroup]:
+        """What can be redriven first, then what needs a fix; the most frequent cause first."""
         groups = self._by_cause.values()
         return sorted(groups, key=lambda group: (_ORDER.index(group.verdict), -group.count))
 

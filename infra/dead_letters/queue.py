@@ -1,5 +1,7 @@
 """One pass over the dead-letter queue, after which every message is where it was."""
 
+import base64
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
 BATCH = 10
 """The most messages that SQS takes or gives in one request."""
 
-HIDDEN_SECONDS = 300
-"""How long a message stays hidden from others, should we never come to hand it back."""
+VISIBILITY_SECONDS = 300
+"""The visibility timeout of what is received: it ends by itself, should it never be reset."""
 
 _EMPTY_POLLS = 3
 """SQS answers from some of its servers: one empty answer is no proof."""
@@ -25,12 +27,24 @@ _EMPTY_POLLS = 3
 Message = dict[str, Any]
 
 
+def without_handle(message: Message) -> Message:
+    """The message as a file may keep it: its receipt handle is of no use later."""
+    kept = {key: value for key, value in message.items() if key != "ReceiptHandle"}
+    printed: Message = json.loads(json.dumps(kept, default=_base64))
+    return printed
+
+
+def _base64(value: bytes) -> str:
+    """A binary attribute, as the AWS CLI prints it."""
+    return base64.b64encode(value).decode()
+
+
 @dataclass(frozen=True)
 class Depth:
     """How many messages SQS believes there are.
 
     Attributes:
-        in_flight: Received by somebody else and not yet handed back: nobody can see them now.
+        in_flight: Received by another consumer, and neither deleted nor visible again.
     """
 
     visible: int
@@ -38,7 +52,7 @@ class Depth:
 
 
 @dataclass
-class _Held:
+class _InFlight:
     receipt_handle: str
     until: float  # by time.monotonic
 
@@ -47,25 +61,25 @@ class _Held:
 class Reading:
     """Every message of the queue, once.
 
-    While it lasts, what was received is hidden from everybody else; else the queue would give the
-    same messages again and again. However it ends, they are all handed back at once.
+    While it lasts, what was received is in flight: not visible to other consumers, and not given
+    again and again to this one. However it ends, their visibility is reset at once.
 
     Attributes:
         wait_seconds: How long a poll waits for messages; three empty ones end the reading.
-        not_handed_back: How many come back by themselves only, within `HIDDEN_SECONDS`.
-        is_cut_off: A poll was interrupted; SQS may hide for so long what it would have answered.
+        not_reset: How many become visible only by themselves, within `VISIBILITY_SECONDS`.
+        is_interrupted: A poll was interrupted: what SQS would have answered may be in flight.
     """
 
     client: "SQSClient"
     queue_url: str
     wait_seconds: int = 1
-    not_handed_back: int = 0
-    is_cut_off: bool = False
-    _held: dict[str, _Held] = field(default_factory=dict)
-    _done: set[str] = field(default_factory=set)
+    not_reset: int = 0
+    is_interrupted: bool = False
+    _in_flight: dict[str, _InFlight] = field(default_factory=dict)
+    _deleted: set[str] = field(default_factory=set)
 
     def depth(self) -> Depth:
-        """Ask before reading: what is held here counts as in flight, too."""
+        """Ask before reading: what is received here counts as in flight, too."""
         answer = self.client.get_queue_attributes(
             QueueUrl=self.queue_url,
             AttributeNames=[
@@ -88,25 +102,25 @@ class Reading:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._hand_back()
+        self._reset_visibility()
 
     def __iter__(self) -> Iterator[list[Message]]:
         """As many at a time as SQS gives."""
         empty_polls = repeats = 0
-        # what comes again, because its hold ran out, may come before what was not seen yet
-        while empty_polls < _EMPTY_POLLS and repeats <= len(self._held) + _EMPTY_POLLS:
-            self._hold_on()
-            until = _end_of_a_hold()
+        # what comes again, its timeout over, may come before what was not seen yet
+        while empty_polls < _EMPTY_POLLS and repeats <= len(self._in_flight) + _EMPTY_POLLS:
+            self._extend()
+            until = _end_of_timeout()
             messages = self._receive()
             fresh = self._fresh(messages, until)
             empty_polls = 0 if messages else empty_polls + 1
             repeats = 0 if fresh else repeats + 1
             yield fresh
 
-    def holds(self, message_id: str) -> bool:
-        """Whether the message is still hidden from others, with time for a call or two."""
-        held = self._held.get(message_id)
-        return held is not None and time.monotonic() < held.until
+    def is_in_flight(self, message_id: str) -> bool:
+        """Whether the message is still not visible to others, with time for a call or two."""
+        message = self._in_flight.get(message_id)
+        return message is not None and time.monotonic() < message.until
 
     def delete(self, message_id: str) -> None:
         """Remove a message from the queue, for good.
@@ -114,21 +128,21 @@ class Reading:
         Raises:
             ClientError: SQS would not; the message may still be there.
         """
-        handle = self._held[message_id].receipt_handle
+        handle = self._in_flight[message_id].receipt_handle
         self.client.delete_message(QueueUrl=self.queue_url, ReceiptHandle=handle)
-        self._done.add(message_id)
-        del self._held[message_id]
+        self._deleted.add(message_id)
+        del self._in_flight[message_id]
 
-    def _hold_on(self) -> None:
-        """Keep hidden what is read for so long that it would come again before the others do."""
-        soon = time.monotonic() + HIDDEN_SECONDS / 2
-        ending = [held for held in self._held.values() if held.until < soon]
+    def _extend(self) -> None:
+        """Ask for more time for what was read so long ago that it would soon be visible again."""
+        soon = time.monotonic() + VISIBILITY_SECONDS / 2
+        ending = [message for message in self._in_flight.values() if message.until < soon]
         for batch in batches(ending, BATCH):
-            until = _end_of_a_hold()
-            failed = self._change_visibility(batch, HIDDEN_SECONDS)
-            for number, held in enumerate(batch):
+            until = _end_of_timeout()
+            failed = self._change_visibility(batch, VISIBILITY_SECONDS)
+            for number, message in enumerate(batch):
                 if number not in failed:
-                    held.until = until
+                    message.until = until
 
     def _receive(self) -> list[Message]:
         try:
@@ -136,40 +150,40 @@ class Reading:
                 QueueUrl=self.queue_url,
                 MaxNumberOfMessages=BATCH,
                 WaitTimeSeconds=self.wait_seconds,
-                VisibilityTimeout=HIDDEN_SECONDS,
+                VisibilityTimeout=VISIBILITY_SECONDS,
                 MessageSystemAttributeNames=["All"],
                 MessageAttributeNames=["All"],
             )
         except KeyboardInterrupt:
-            self.is_cut_off = True
+            self.is_interrupted = True
             raise
         messages: list[Any] = answer.get("Messages", [])
         return messages
 
     def _fresh(self, messages: list[Message], until: float) -> list[Message]:
-        """Hold them all; those that were not seen before."""
-        seen = self._held.keys() | self._done
+        """Note that they are all in flight; those that were not seen before."""
+        seen = self._in_flight.keys() | self._deleted
         for message in messages:
-            self._held[message["MessageId"]] = _Held(message["ReceiptHandle"], until)
-            if message["MessageId"] in self._done:  # a server of SQS's missed that it was deleted
+            self._in_flight[message["MessageId"]] = _InFlight(message["ReceiptHandle"], until)
+            if message["MessageId"] in self._deleted:  # one of SQS's servers missed the deletion
                 self.delete(message["MessageId"])
         return [message for message in messages if message["MessageId"] not in seen]
 
-    def _hand_back(self) -> None:
-        held, self._held = list(self._held.values()), {}
-        for batch in batches(held, BATCH):
-            self.not_handed_back += len(self._change_visibility(batch, 0))
+    def _reset_visibility(self) -> None:
+        messages, self._in_flight = list(self._in_flight.values()), {}
+        for batch in batches(messages, BATCH):
+            self.not_reset += len(self._change_visibility(batch, 0))
 
-    def _change_visibility(self, batch: Sequence[_Held], seconds: int) -> set[int]:
-        """Hide messages for so long from now on; the places of those for which SQS would not."""
+    def _change_visibility(self, batch: Sequence[_InFlight], seconds: int) -> set[int]:
+        """Set the visibility timeout; the places in the batch of those that SQS refused."""
         entries = [
-            {"Id": str(number), "ReceiptHandle": held.receipt_handle, "VisibilityTimeout": seconds}
-            for number, held in enumerate(batch)
+            {"Id": str(n), "ReceiptHandle": message.receipt_handle, "VisibilityTimeout": seconds}
+            for n, message in enumerate(batch)
         ]
         try:
             answer = self.client.change_message_visibility_batch(
                 QueueUrl=self.queue_url,
-                Entries=entries,  # type: ignore[arg-type]
+                Entries=entries,  # type: ignore[arg-type]  # dicts of the keys that SQS names
             )
         except (ClientError, BotoCoreError):
             return set(range(len(batch)))
@@ -179,6 +193,6 @@ class Reading:
 _SPARE_SECONDS = 60
 
 
-def _end_of_a_hold() -> float:
-    """Of one that is asked for now: later than this, somebody else may have the message."""
-    return time.monotonic() + HIDDEN_SECONDS - _SPARE_SECONDS
+def _end_of_timeout() -> float:
+    """Of a timeout that is asked for now: from then on, another consumer may have the message."""
+    return time.monotonic() + VISIBILITY_SECONDS - _SPARE_SECONDS

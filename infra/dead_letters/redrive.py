@@ -1,13 +1,15 @@
-"""Handing a letter's event to the function again, and only then removing the letter."""
+"""Invoking the function again with a message's event, and only then deleting the message."""
 
 import json
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.dead_letters.queue import Reading
+from infra.operate.account import Account
 from infra.operate.aws_errors import error_line
 
 if TYPE_CHECKING:
@@ -18,11 +20,15 @@ _SERVER_ERROR = 500  # HTTP status
 _SAME_FOR_ALL = frozenset(
     {"AccessDeniedException", "ResourceNotFoundException", "UnrecognizedClientException"}
 )
-"""What Lambda refuses to one letter it would refuse to all."""
+"""What Lambda refuses to one message it would refuse to all."""
 
 
-class Left(NamedTuple):
-    """Why a letter is still in the queue; Lambda may have accepted its event all the same."""
+class RedriveFailure(NamedTuple):
+    """Why a message is still in the queue.
+
+    Attributes:
+        is_accepted: Lambda accepted its event; only the deletion failed.
+    """
 
     message: str
     is_accepted: bool = False
@@ -30,18 +36,17 @@ class Left(NamedTuple):
 
 @dataclass
 class Redriver:
-    """Redrives letter by letter.
+    """Redrives message by message.
 
     Attributes:
-        client: Must not retry: after an answer that was lost, the same event would go twice.
         per_second: The most invocations in a second.
-        in_doubt: The letter at which it was interrupted: it may have been accepted, and may still
-            be in the queue.
-        accepted: The ids of the invocations that Lambda accepted. A new letter with one of them
+        in_doubt: The message at which it was interrupted: its event may have been accepted, and it
+            may still be in the queue.
+        accepted: The ids of the invocations that Lambda accepted. A new message with one of them
             has failed again.
     """
 
-    client: "LambdaClient"
+    account: Account
     function_name: str
     reading: Reading
     per_second: float
@@ -49,34 +54,42 @@ class Redriver:
     accepted: set[str] = field(default_factory=set)
     _not_before: float = 0
 
-    def redrive(self, message_id: str, event: dict[str, Any]) -> Left | None:
-        """Invoke the function with the event, and remove the letter once Lambda has accepted it.
+    @cached_property
+    def client(self) -> "LambdaClient":
+        """Without retries: after an answer that was lost, the same event would go twice."""
+        client: LambdaClient = self.account.client("lambda", retries={"total_max_attempts": 1})
+        return client
+
+    def redrive(self, message_id: str, event: dict[str, Any]) -> RedriveFailure | None:
+        """Invoke the function with the event, and delete the message once Lambda has accepted it.
 
         Returns:
-            Why the letter is still in the queue; None where it is gone.
+            Why the message is still in the queue; None if it is gone.
 
         Raises:
-            ClientError: Lambda refuses what it would refuse to every letter.
+            ClientError: Lambda refuses what it would refuse to every message.
         """
         self._pace()
-        if not self.reading.holds(message_id):
-            return Left("held for too long: somebody else may have it by now; redrive again")
+        if not self.reading.is_in_flight(message_id):
+            return RedriveFailure(
+                "its visibility timeout is over, and another consumer may have it: redrive it again"
+            )
         self.in_doubt = message_id
-        why = self._refused(event) or self._removed(message_id)
-        self.in_doubt = None  # whoever is interrupted before, leaves it
-        return why
+        failure = self._invoke(event) or self._delete(message_id)
+        self.in_doubt = None  # an interruption before this line leaves it set
+        return failure
 
-    def _removed(self, message_id: str) -> Left | None:
+    def _delete(self, message_id: str) -> RedriveFailure | None:
         try:
             self.reading.delete(message_id)
         except (ClientError, BotoCoreError) as error:
             why = (
                 f"accepted, but still in the queue: {error_line(error)}; a second time does no harm"
             )
-            return Left(why, is_accepted=True)
+            return RedriveFailure(why, is_accepted=True)
         return None
 
-    def _refused(self, event: dict[str, Any]) -> Left | None:
+    def _invoke(self, event: dict[str, Any]) -> RedriveFailure | None:
         try:
             answer = self.client.invoke(
                 FunctionName=self.function_name,
@@ -84,11 +97,11 @@ class Redriver:
                 Payload=json.dumps(event, ensure_ascii=False).encode(),
             )
         except ClientError as error:
-            return Left(_refusal(error))
+            return RedriveFailure(_refusal(error))
         except BotoCoreError as error:
-            return Left(f"no answer, so it may have been accepted: {error_line(error)}")
+            return RedriveFailure(f"no answer, so it may have been accepted: {error_line(error)}")
         if answer["StatusCode"] != ACCEPTED:
-            return Left(f"Lambda answered {answer['StatusCode']} instead of {ACCEPTED}")
+            return RedriveFailure(f"Lambda answered {answer['StatusCode']} instead of {ACCEPTED}")
         self.accepted.add(answer["ResponseMetadata"]["RequestId"])
         return None
 

@@ -1,4 +1,4 @@
-"""Does a dead letter still matter, and what would become of it now?"""
+"""Does a message of the dead-letter queue still matter, and what would become of it now?"""
 
 import re
 from enum import StrEnum
@@ -12,13 +12,12 @@ from models.failure_text import (
     TemplateFailure,
     missing_permission,
     permission_missing_in,
-    read_failures,
 )
 from models.outcome import Outcome, Result, TemplateOutcome
 
 
 class Verdict(StrEnum):
-    """What a letter is good for: the first that is true. Part of the public interface."""
+    """What to do with a message: the first that is true. Part of the public interface."""
 
     UNREADABLE = "unreadable"
     INVALID = "invalid"
@@ -28,14 +27,14 @@ class Verdict(StrEnum):
 
 
 class Judged(Value):
-    """A letter, and what the reactor would do about its event now.
+    """A message, and what the reactor would do about its event now.
 
     Attributes:
-        cause: Why it became a dead letter, without what differs from one letter to the next.
-        outcome: What `plan` says to its event; None where it has none.
+        cause: Why it is in the queue, without what differs from one message to the next.
+        outcome: What `plan` says to its event; None if it has none.
     """
 
-    letter: DeadLetter
+    dead_letter: DeadLetter
     verdict: Verdict
     why: str
     cause: str
@@ -58,52 +57,53 @@ class Judged(Value):
         return [template.launch_template_name for template in waiting]
 
 
-def judge(letter: DeadLetter, outcome: Outcome | None) -> Judged:
-    """Give the verdict on a letter.
+def judge(dead_letter: DeadLetter, outcome: Outcome | None) -> Judged:
+    """Give the verdict on a message.
 
     Args:
-        letter: Any dead letter.
-        outcome: What `plan` says to its event; None where it has none.
+        dead_letter: What is in the message.
+        outcome: What `plan` says to its event; None if it has none.
     """
-    verdict, why = _verdict(letter, outcome)
-    return Judged(letter=letter, verdict=verdict, why=why, cause=_cause(letter), outcome=outcome)
+    verdict, why = _verdict(dead_letter, outcome)
+    cause = _cause(dead_letter)
+    return Judged(dead_letter=dead_letter, verdict=verdict, why=why, cause=cause, outcome=outcome)
 
 
-def _verdict(letter: DeadLetter, outcome: Outcome | None) -> tuple[Verdict, str]:
+def _verdict(dead_letter: DeadLetter, outcome: Outcome | None) -> tuple[Verdict, str]:
     if outcome is None:
-        return Verdict.UNREADABLE, letter.fault or ""
+        return Verdict.UNREADABLE, dead_letter.fault or ""
     if outcome.result is Result.REJECTED:
-        return _rejected(letter, outcome.error or "")
+        return _rejected(dead_letter, outcome.error or "")
     moving = [template for template in outcome.templates if _moves(template)]
-    refusals = {template.launch_template_id: _refusal(letter, template) for template in moving}
+    refusals = {template.launch_template_id: _refusal(dead_letter, template) for template in moving}
     if free := [template for template in moving if not refusals[template.launch_template_id]]:
-        return Verdict.REPLAYABLE, "; ".join((*map(_promotion, free), *_to_mend(letter)))
+        return Verdict.REPLAYABLE, "; ".join((*map(_promotion, free), *_to_fix(dead_letter)))
     if refused := list(filter(None, refusals.values())):
         return Verdict.BLOCKED, "; ".join(refused)
-    if stuck := [template for template in _concerned(letter, outcome) if _is_stuck(template)]:
+    if stuck := [template for template in _concerned(dead_letter, outcome) if _is_stuck(template)]:
         return Verdict.BLOCKED, "; ".join(map(_described, stuck))
     if outcome.result is Result.FAILED:
         return Verdict.BLOCKED, outcome.error or ""
-    return Verdict.OBSOLETE, _nothing_left(letter, outcome)
+    return Verdict.OBSOLETE, _nothing_left(dead_letter, outcome)
 
 
-def _rejected(letter: DeadLetter, error: str) -> tuple[Verdict, str]:
+def _rejected(dead_letter: DeadLetter, error: str) -> tuple[Verdict, str]:
     """An event that the rules select is AWS's or the reactor's own: the fault may be in our code.
 
-    AWS may have added to it, or the model asks for too much; whoever drops it may lose an image.
+    AWS may have added to it, or the model asks for too much: to drop it may lose an image.
     """
-    if is_selected(letter.event or {}):
+    if is_selected(dead_letter.event or {}):
         return Verdict.BLOCKED, f"the function selects such events and cannot read it: {error}"
     return Verdict.INVALID, error
 
 
-def _concerned(letter: DeadLetter, outcome: Outcome) -> list[TemplateOutcome]:
-    """The templates that the letter is about, as far as can be told.
+def _concerned(dead_letter: DeadLetter, outcome: Outcome) -> list[TemplateOutcome]:
+    """The templates that the message is about, as far as can be told.
 
-    Misconfigured ones are listed in every outcome, for what they follow cannot be told. They are
-    not concerned where the event names another template, or an image that is gone.
+    Misconfigured ones are listed in every outcome, because what they follow cannot be told. They
+    are not concerned if the event names another template, or an image that is gone.
     """
-    named = template_named(letter.event)
+    named = template_named(dead_letter.event)
     may_be_followed = outcome.reason in (None, Ignored.NO_FOLLOWER)
     return [
         template
@@ -113,12 +113,12 @@ def _concerned(letter: DeadLetter, outcome: Outcome) -> list[TemplateOutcome]:
     ]
 
 
-def _nothing_left(letter: DeadLetter, outcome: Outcome) -> str:
-    if letter.shape is Shape.ON_SUCCESS:
+def _nothing_left(dead_letter: DeadLetter, outcome: Outcome) -> str:
+    if dead_letter.shape is Shape.ON_SUCCESS:
         return "the function handled it: this is the record of a success"
     if isinstance(outcome.reason, Ignored):
         return outcome.reason.in_words
-    return "; ".join(map(_described, _concerned(letter, outcome)))
+    return "; ".join(map(_described, _concerned(dead_letter, outcome)))
 
 
 def _moves(template: TemplateOutcome) -> bool:
@@ -142,11 +142,11 @@ def _described(template: TemplateOutcome) -> str:
 # ---- what AWS recorded ---------------------------------------------------------------------------
 
 
-def _refusal(letter: DeadLetter, template: TemplateOutcome) -> str | None:
+def _refusal(dead_letter: DeadLetter, template: TemplateOutcome) -> str | None:
     """What AWS refused for good last time, which a plan, writing nothing, would not meet."""
-    recorded = letter.failure.error_message or ""
+    recorded = dead_letter.failure.error_message or ""
     name, template_id = template.launch_template_name, template.launch_template_id
-    failures = read_failures(recorded)
+    failures = dead_letter.failure.of_templates
     own = [failure.message for failure in failures if _is_refusal_of(failure, template_id)]
     said = own[0] if own else recorded if not failures else ""
     action = permission_missing_in(said)
@@ -161,37 +161,39 @@ def _is_refusal_of(failure: TemplateFailure, template_id: str) -> bool:
     return failure.template_id == template_id and failure.reason == Reason.AWS_REFUSED
 
 
-def _to_mend(letter: DeadLetter) -> list[str]:
-    """What a redrive does not mend: the next events would end in the queue, too."""
-    mend = _MEND.get(letter.failure.error_code or "") if letter.shape is Shape.RULE_TARGET else None
-    return [mend] if mend else []
+def _to_fix(dead_letter: DeadLetter) -> list[str]:
+    """What a redrive does not fix: the next events would end in the queue, too."""
+    if dead_letter.shape is not Shape.RULE_TARGET:
+        return []
+    fix = _FIX.get(dead_letter.failure.error_code or "")
+    return [fix] if fix else []
 
 
-def _cause(letter: DeadLetter) -> str:
-    if letter.event is None:
-        return (letter.fault or "").partition(":")[0]
-    if letter.shape is Shape.ON_SUCCESS:
+def _cause(dead_letter: DeadLetter) -> str:
+    if dead_letter.event is None:
+        return (dead_letter.fault or "").partition(":")[0]
+    if dead_letter.shape is Shape.ON_SUCCESS:
         return "none: the record of a success"
-    failure = letter.failure
-    recorded = ": ".join(filter(None, (_code(letter), failure.error_message)))
+    failure = dead_letter.failure
+    recorded = ": ".join(filter(None, (_code(dead_letter), failure.error_message)))
     for pattern, instead in _VARYING:
         recorded = pattern.sub(instead, recorded)
     return recorded or "no cause was recorded"
 
 
-def _code(letter: DeadLetter) -> str | None:
+def _code(dead_letter: DeadLetter) -> str | None:
     """What the message does not say: not an HTTP status, and not that the reaction failed."""
-    code = letter.failure.error_code or letter.failure.condition
-    tells_nothing = letter.shape is Shape.FUNCTION_DLQ or code == "ReactionFailed"
+    code = dead_letter.failure.error_code or dead_letter.failure.condition
+    tells_nothing = dead_letter.shape is Shape.FUNCTION_DLQ or code == "ReactionFailed"
     return None if tells_nothing else code
 
 
 _ON_A_TEMPLATE = frozenset(
     {"ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate", "ec2:CreateTags"}
 )
-_MEND = {
-    "NO_PERMISSIONS": "but mend first: EventBridge may not invoke the function",
-    "NO_RESOURCE": "but mend first: the rule's target does not exist",
+_FIX = {
+    "NO_PERMISSIONS": "but fix this first: EventBridge may not invoke the function",
+    "NO_RESOURCE": "but fix this first: the rule's target does not exist",
 }
 _VARYING = (
     (re.compile(r"RequestId: [0-9a-f-]{36} (?:Error: )?"), ""),

@@ -1,7 +1,7 @@
 """How fast `dlq list` reads, beside a bare receive loop: `python -m tests.bench.dead_letters`.
 
-The embedded AWS serves a queue of letters, each about an image of its own; the loop and the command
-are processes of their own. Memory is the command's, at its peak.
+The embedded AWS serves a queue of messages, each about an image of its own; the loop and the
+command are processes of their own. Memory is the command's, at its peak.
 """
 
 import json
@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.support.builders import REGION, a_world, ami_state
 from tests.support.messages import throttled
 
-SIZES = (100, 1_000)  # letters
+SIZES = (100, 1_000)  # messages
 LIST = [sys.executable, "-m", "infra.cli", "dlq", "list", "--json"]
 BARE_LOOP = """
 import boto3
@@ -37,11 +37,11 @@ while empty < 3:
 
 @contextmanager
 def served(size: int) -> Iterator[dict[str, str]]:
-    """The environment of a client of an AWS with so many letters in the queue."""
-    letters = [throttled(ami_state(f"ami-{number:017x}")) for number in range(size)]
+    """The environment of a client of an AWS with so many messages in the queue."""
+    messages = [throttled(ami_state(f"ami-{number:017x}")) for number in range(size)]
     with tempfile.TemporaryDirectory() as folder:
         world = Path(folder) / "world.json"
-        world.write_text(json.dumps(a_world(DeadLetters=letters)))
+        world.write_text(json.dumps(a_world(DeadLetters=messages)))
         command = [sys.executable, "-m", "infra.cli", "local", "--port", "0", "--world", str(world)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
             assert server.stderr is not None
@@ -71,7 +71,7 @@ def main() -> None:
         with served(size) as environment:
             bare, _ = timed([sys.executable, "-c", BARE_LOOP], environment)
         sys.stdout.write(
-            f"{size:5} letters: dlq list {size / listing:5.1f}/s in {mib} MiB,"
+            f"{size:5} messages: dlq list {size / listing:5.1f}/s in {mib} MiB,"
             f" bare loop {size / bare:5.1f}/s: {bare / listing:.0%} of its rate\n"
         )
 

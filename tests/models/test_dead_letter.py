@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.dead_letter import Shape, read_dead_letter
 from tests.support.builders import backup_completed
-from tests.support.messages import a_letter, a_record
+from tests.support.messages import a_message, a_record
 from tests.support.paths import EVENTS
 
 SAMPLES = sorted(EVENTS.glob("dlq_*.json"))
@@ -51,24 +51,24 @@ def in_a_lambda_batch(message):
     ],
 )
 def test_a_captured_dead_letter_is_read(name, shape, code, attempts):
-    letter = read_dead_letter(json.loads((EVENTS / f"dlq_{name}.json").read_text()))
+    dead_letter = read_dead_letter(json.loads((EVENTS / f"dlq_{name}.json").read_text()))
 
-    assert letter.shape is shape
-    assert (letter.failure.error_code, letter.failure.attempts) == (code, attempts)
-    assert (letter.event is None) == (shape is Shape.UNREADABLE)
-    assert letter.sent == datetime(2026, 6, 15, 17, 25, tzinfo=UTC)
+    assert dead_letter.shape is shape
+    assert (dead_letter.failure.error_code, dead_letter.failure.attempts) == (code, attempts)
+    assert (dead_letter.event is None) == (shape is Shape.UNREADABLE)
+    assert dead_letter.sent == datetime(2026, 6, 15, 17, 25, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
-def test_it_is_the_same_letter_in_a_lambda_batch(path):
+def test_it_is_the_same_message_in_a_lambda_batch(path):
     message = json.loads(path.read_text())
 
     assert read_dead_letter(in_a_lambda_batch(message)) == read_dead_letter(message)
 
 
-def test_a_rules_letter_says_which_rule_gave_up_and_why():
-    letter = read_dead_letter(
-        a_letter(
+def test_a_rules_message_says_which_rule_gave_up_and_why():
+    dead_letter = read_dead_letter(
+        a_message(
             backup_completed(),
             RULE_ARN="arn:rule",
             TARGET_ARN="arn:function",
@@ -79,7 +79,7 @@ def test_a_rules_letter_says_which_rule_gave_up_and_why():
         )
     )
 
-    failure = letter.failure
+    failure = dead_letter.failure
     assert (failure.rule, failure.function) == ("arn:rule", "arn:function")
     assert failure.error_message == "Rate Exceeded."
     assert (failure.condition, failure.attempts) == ("MaximumEventAgeInSeconds", 41)
@@ -89,13 +89,16 @@ def test_lambdas_record_says_what_the_function_raised():
     stack = ['  File "a.py", line 1, in react\n    raise\n']
     response = {"errorMessage": "boom", "errorType": "ValueError", "stackTrace": stack}
 
-    letter = read_dead_letter(a_letter(a_record(responsePayload=response)))
+    dead_letter = read_dead_letter(a_message(a_record(responsePayload=response)))
 
-    assert letter.event == backup_completed()
-    assert (letter.failure.error_code, letter.failure.error_message) == ("ValueError", "boom")
-    assert letter.failure.stack == ('  File "a.py", line 1, in react', "    raise")
-    assert letter.failure.request_id == "e4b46cbf-b738-4a2b-8880-a18cdf61200e"
-    assert letter.failure.gave_up == datetime(2026, 6, 15, 17, 27, 41, 568000, tzinfo=UTC)
+    assert dead_letter.event == backup_completed()
+    assert (dead_letter.failure.error_code, dead_letter.failure.error_message) == (
+        "ValueError",
+        "boom",
+    )
+    assert dead_letter.failure.stack == ('  File "a.py", line 1, in react', "    raise")
+    assert dead_letter.failure.request_id == "e4b46cbf-b738-4a2b-8880-a18cdf61200e"
+    assert dead_letter.failure.gave_up == datetime(2026, 6, 15, 17, 27, 41, 568000, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +131,7 @@ def test_lambdas_record_says_what_the_function_raised():
     ],
 )
 def test_a_response_may_have_any_form(response, code, message, stack):
-    failure = read_dead_letter(a_letter(a_record(responsePayload=response))).failure
+    failure = read_dead_letter(a_message(a_record(responsePayload=response))).failure
 
     assert (failure.error_code, failure.error_message, failure.stack) == (code, message, stack)
 
@@ -138,10 +141,10 @@ def test_an_event_that_was_never_handed_over_has_no_response_at_all():
     record = a_record(requestContext=context)
     del record["responsePayload"], record["responseContext"]
 
-    letter = read_dead_letter(a_letter(record))
+    dead_letter = read_dead_letter(a_message(record))
 
-    assert letter.shape is Shape.ON_FAILURE
-    assert (letter.failure.condition, letter.failure.attempts) == ("EventAgeExceeded", 0)
+    assert dead_letter.shape is Shape.ON_FAILURE
+    assert (dead_letter.failure.condition, dead_letter.failure.attempts) == ("EventAgeExceeded", 0)
 
 
 @pytest.mark.parametrize(
@@ -160,23 +163,25 @@ def test_an_event_that_was_never_handed_over_has_no_response_at_all():
     ],
 )
 def test_what_holds_no_event_is_unreadable_and_says_why(body, fault):
-    letter = read_dead_letter(a_letter(body))
+    dead_letter = read_dead_letter(a_message(body))
 
-    assert (letter.shape, letter.event) == (Shape.UNREADABLE, None)
-    assert letter.fault.startswith(fault)
+    assert (dead_letter.shape, dead_letter.event) == (Shape.UNREADABLE, None)
+    assert dead_letter.fault.startswith(fault)
 
 
-def test_an_event_that_somebody_put_into_the_queue_by_hand_is_an_event():
-    letter = read_dead_letter(a_letter(backup_completed()))
+def test_an_event_that_was_sent_to_the_queue_by_hand_is_an_event():
+    dead_letter = read_dead_letter(a_message(backup_completed()))
 
-    assert (letter.shape, letter.event) == (Shape.FUNCTION_DLQ, backup_completed())
+    assert (dead_letter.shape, dead_letter.event) == (Shape.FUNCTION_DLQ, backup_completed())
 
 
 def test_what_aws_says_of_garbage_is_kept():
-    letter = read_dead_letter(a_letter("not json {", RULE_ARN="arn:rule", ERROR_CODE="TIMEOUT"))
+    dead_letter = read_dead_letter(
+        a_message("not json {", RULE_ARN="arn:rule", ERROR_CODE="TIMEOUT")
+    )
 
-    assert letter.shape is Shape.UNREADABLE
-    assert (letter.failure.rule, letter.failure.error_code) == ("arn:rule", "TIMEOUT")
+    assert dead_letter.shape is Shape.UNREADABLE
+    assert (dead_letter.failure.rule, dead_letter.failure.error_code) == ("arn:rule", "TIMEOUT")
 
 
 @given(
@@ -185,13 +190,13 @@ def test_what_aws_says_of_garbage_is_kept():
     sent=st.text() | st.integers().map(str),
 )
 def test_no_message_is_too_odd_to_be_read(body, attributes, sent):
-    message = a_letter(body)
+    message = a_message(body)
     message["MessageAttributes"] = {name: {"StringValue": v} for name, v in attributes.items()}
     message["Attributes"] = {"SentTimestamp": sent, "ApproximateReceiveCount": sent}
 
-    letter = read_dead_letter(message)
+    dead_letter = read_dead_letter(message)
 
-    assert (letter.event is None) == (letter.shape is Shape.UNREADABLE)
+    assert (dead_letter.event is None) == (dead_letter.shape is Shape.UNREADABLE)
 
 
 def text(value):
@@ -214,13 +219,15 @@ OF_THE_RECORD = (
             a_record(requestPayload=RECORD), Shape.ON_FAILURE, (OF_THE_RECORD,), id="twice"
         ),
         pytest.param(
-            a_record(requestPayload=a_letter(RECORD)),
+            a_record(requestPayload=a_message(RECORD)),
             Shape.ON_FAILURE,
             ("an SQS message", OF_THE_RECORD),
-            id="a record of a letter",
+            id="a record of a message",
         ),
         pytest.param(
-            a_record(requestPayload={"Records": [in_a_lambda_batch(a_letter(backup_completed()))]}),
+            a_record(
+                requestPayload={"Records": [in_a_lambda_batch(a_message(backup_completed()))]}
+            ),
             Shape.ON_FAILURE,
             ("a batch of Lambda", "an SQS message"),
             id="a record of a batch",
@@ -235,34 +242,34 @@ OF_THE_RECORD = (
             id="a record by way of SNS",
         ),
         pytest.param(
-            {"Messages": [a_letter(backup_completed())]},
+            {"Messages": [a_message(backup_completed())]},
             Shape.FUNCTION_DLQ,
             ("an answer of ReceiveMessage", "an SQS message"),
             id="an answer of SQS",
         ),
     ],
 )
-def test_a_letter_within_letters_is_opened_to_its_event(body, shape, chain):
-    letter = read_dead_letter(a_letter(body))
+def test_a_message_within_messages_is_opened_to_its_event(body, shape, chain):
+    dead_letter = read_dead_letter(a_message(body))
 
-    assert (letter.event, letter.shape) == (backup_completed(), shape)
-    assert letter.chain == chain
+    assert (dead_letter.event, dead_letter.shape) == (backup_completed(), shape)
+    assert dead_letter.chain == chain
 
 
 def test_what_is_known_of_it_is_of_the_last_failure():
     inner = a_record(requestContext={"requestId": "first", "condition": "EventAgeExceeded"})
 
-    letter = read_dead_letter(a_letter(a_record(requestPayload=inner)))
+    dead_letter = read_dead_letter(a_message(a_record(requestPayload=inner)))
 
-    assert letter.failure.request_id == "e4b46cbf-b738-4a2b-8880-a18cdf61200e"
-    assert letter.failure.condition == "RetriesExhausted"
-    assert "EventAgeExceeded" in letter.chain[0]
+    assert dead_letter.failure.request_id == "e4b46cbf-b738-4a2b-8880-a18cdf61200e"
+    assert dead_letter.failure.condition == "RetriesExhausted"
+    assert "EventAgeExceeded" in dead_letter.chain[0]
 
 
 def test_the_record_of_a_success_is_no_failure():
-    letter = read_dead_letter(a_letter(a_success()))
+    dead_letter = read_dead_letter(a_message(a_success()))
 
-    assert (letter.shape, letter.event) == (Shape.ON_SUCCESS, backup_completed())
+    assert (dead_letter.shape, dead_letter.event) == (Shape.ON_SUCCESS, backup_completed())
 
 
 def a_success():
@@ -275,17 +282,21 @@ def a_success():
     ("count", "fault"), [(2, "there are 2 events in it"), (0, "there is no event in it")]
 )
 def test_several_events_are_none_that_can_be_handled(count, fault):
-    batch = {"Records": [in_a_lambda_batch(a_letter(backup_completed()))] * count}
+    batch = {"Records": [in_a_lambda_batch(a_message(backup_completed()))] * count}
 
-    letter = read_dead_letter(a_letter(a_record(requestPayload=batch)))
+    dead_letter = read_dead_letter(a_message(a_record(requestPayload=batch)))
 
-    assert (letter.shape, letter.event, letter.event_count) == (Shape.UNREADABLE, None, count)
-    assert letter.fault.startswith(fault)
+    assert (dead_letter.shape, dead_letter.event, dead_letter.event_count) == (
+        Shape.UNREADABLE,
+        None,
+        count,
+    )
+    assert dead_letter.fault.startswith(fault)
 
 
-def test_letters_without_end_are_unreadable():
+def test_messages_without_end_are_unreadable():
     record = backup_completed()
     for _ in range(60):
         record = a_record(requestPayload=record)
 
-    assert read_dead_letter(a_letter(record)).shape is Shape.UNREADABLE
+    assert read_dead_letter(a_message(record)).shape is Shape.UNREADABLE

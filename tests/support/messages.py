@@ -1,4 +1,4 @@
-"""Dead letters for tests, and the embedded AWS watched while the commands are at work."""
+"""Messages for the dead-letter queue, and the embedded AWS watched while commands are at work."""
 
 import json
 import time
@@ -16,7 +16,7 @@ from infra.embedded.stage import Stage
 from tests.support.builders import ACCOUNT, REGION, backup_completed
 
 
-def a_letter(body: Any, **attributes: str) -> dict[str, Any]:
+def a_message(body: Any, **attributes: str) -> dict[str, Any]:
     """An SQS message, as ReceiveMessage answers it."""
     return {
         "MessageId": "11111111-0000-4000-8000-000000000001",
@@ -30,8 +30,8 @@ def a_letter(body: Any, **attributes: str) -> dict[str, Any]:
 
 
 def throttled(event: Any = None) -> dict[str, Any]:
-    """A rule's dead letter."""
-    return a_letter(
+    """What EventBridge sends to the queue for a rule."""
+    return a_message(
         event or backup_completed(),
         RULE_ARN=f"arn:aws:events:{REGION}:{ACCOUNT}:rule/ami-reactor-backup-completed",
         TARGET_ARN=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:ami-reactor",
@@ -67,15 +67,15 @@ class Queue:
         self.sqs = staged.session.client("sqs")
         self.url = staged.stack.queue_url
 
-    def put(self, *letters: dict[str, Any]) -> list[str]:
-        """Put letters in; their message ids."""
+    def put(self, *messages: dict[str, Any]) -> list[str]:
+        """Put messages in; their message ids."""
         return [
             self.sqs.send_message(
                 QueueUrl=self.url,
-                MessageBody=letter["Body"],
-                MessageAttributes=letter["MessageAttributes"],
+                MessageBody=message["Body"],
+                MessageAttributes=message["MessageAttributes"],
             )["MessageId"]
-            for letter in letters
+            for message in messages
         ]
 
     @property
@@ -86,7 +86,7 @@ class Queue:
         return messages
 
     def depth(self) -> tuple[int, int]:
-        """How many can be received, and how many are hidden from everybody."""
+        """How many are visible, and how many in flight."""
         numbers = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["All"])
         return tuple(
             int(numbers["Attributes"][f"ApproximateNumberOfMessages{which}"])
@@ -132,7 +132,7 @@ def watched(
 
 
 def aging_by(seconds: float) -> Callable[[], float]:
-    """A clock on which every look takes that long."""
+    """A clock on which that much time has passed at every look."""
     now = [time.monotonic()]
 
     def monotonic() -> float:

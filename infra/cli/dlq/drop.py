@@ -1,4 +1,4 @@
-"""`ami-reactor dlq drop`: letters are removed for good, once they are in a file."""
+"""`ami-reactor dlq drop`: messages are deleted for good, once copies of them are in a file."""
 
 import json
 import os
@@ -9,13 +9,13 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cli.account import agreed
-from infra.cli.dlq.list import table_of
-from infra.cli.dlq.open_queue import WAIT, Opened, QueueUrl, Wait, Where, opened
-from infra.cli.dlq.save import without_handle
+from infra.cli.dlq.open_queue import OpenQueue, open_queue
+from infra.cli.dlq.options import WAIT, QueueOptions, QueueUrl, Wait
+from infra.cli.dlq.table import table_of
 from infra.cli.options import STACK, Profile, Region, Stack, Yes
 from infra.cli.render import counted, err, out, outside, stop
-from infra.dead_letters.causes import Groups
-from infra.dead_letters.queue import Message
+from infra.dead_letters.causes import MessageGroups
+from infra.dead_letters.queue import Message, without_handle
 from infra.operate.aws_errors import error_line
 from infra.replay.atomic_write import PRIVATE
 
@@ -26,7 +26,7 @@ def drop(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write what is dropped to this new file.",
+            help="Write copies of the messages to this new file.",
             show_default="dropped-TIME.jsonl",
         ),
     ] = None,
@@ -37,33 +37,34 @@ def drop(
     region: Region = None,
     stack: Stack = STACK,
 ) -> None:
-    """Remove letters from the queue, after asking; each is written to a file first.
+    """Delete messages from the queue, after asking; a copy of each is written to a file first.
 
     `ami-reactor replay FILE` takes that file, should it have been a mistake.
 
     Example: ami-reactor dlq drop 7d0c9a55-6f0e-4d57-93c7-5a1b8f0c2a41
 
-    Exit status: 1 if any of the letters is left in the queue.
+    Exit status: 1 if any of the messages is left in the queue.
     """
-    with opened(Where(profile, region, stack, queue_url, wait)) as queue:
+    with open_queue(QueueOptions(profile, region, stack, queue_url, wait)) as queue:
         messages: list[Message] = []
-        groups = Groups()
-        for message, judged in queue.letters(ids):
+        groups = MessageGroups()
+        for message, judged in queue.messages(ids):
             messages.append(message)
             groups.add(judged)
         if not messages:
             raise typer.Exit(1)
         out.print(table_of(groups, queue.now))
-        if not agreed(queue.account, f"Drop {counted(len(messages), 'letter')}?", yes=yes):
+        if not agreed(queue.account, f"Delete {counted(len(messages), 'message')}?", yes=yes):
             raise typer.Exit(1)
         path = to or Path(f"dropped-{queue.now:%Y-%m-%d-%H%M%S}.jsonl")
         left = _drop(queue, messages, path)
-        out.print(outside(f"dropped {len(messages) - left}, as {path} has them"), soft_wrap=True)
+        deleted = counted(len(messages) - left, "message")
+        out.print(outside(f"deleted {deleted}; copies in {path}"), soft_wrap=True)
         raise typer.Exit(1 if left or queue.missing else 0)
 
 
-def _drop(queue: Opened, messages: list[Message], path: Path) -> int:
-    """Write the letters to the file, and only then remove them; how many are left."""
+def _drop(queue: OpenQueue, messages: list[Message], path: Path) -> int:
+    """Write the messages to the file, and only then delete them; how many are left."""
     text = "".join(json.dumps(without_handle(message)) + "\n" for message in messages)
     try:
         with open(path, "x", encoding="utf-8", opener=_private) as file:
@@ -71,17 +72,20 @@ def _drop(queue: Opened, messages: list[Message], path: Path) -> int:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        stop(f"{path}: {os.strerror(error.errno or 0)}: nothing was dropped")
-    return sum(not _is_removed(queue, message["MessageId"]) for message in messages)
+        stop(f"{path}: {os.strerror(error.errno or 0)}: nothing was deleted")
+    return sum(not _is_deleted(queue, message["MessageId"]) for message in messages)
 
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, PRIVATE)
 
 
-def _is_removed(queue: Opened, message_id: str) -> bool:
-    if not queue.reading.holds(message_id):
-        err.print(outside(f"{message_id}: held for too long while you were asked; drop it again"))
+def _is_deleted(queue: OpenQueue, message_id: str) -> bool:
+    if not queue.reading.is_in_flight(message_id):
+        err.print(
+            outside(f"{message_id}: not deleted: its visibility timeout is over; drop it again"),
+            soft_wrap=True,
+        )
         return False
     try:
         queue.reading.delete(message_id)

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.dlq.list import table_of
-from infra.cli.dlq.open_queue import WAIT, Ids, Opened, QueueUrl, Wait, Where, opened
+from infra.cli.dlq.open_queue import OpenQueue, open_queue
+from infra.cli.dlq.options import WAIT, All, Ids, QueueOptions, QueueUrl, Wait
+from infra.cli.dlq.table import table_of
 from infra.cli.options import STACK, Profile, Region, Stack, Yes
 from infra.cli.render import counted, err, out, outside, stop
-from infra.dead_letters.causes import Groups
+from infra.dead_letters.causes import MessageGroups
 from infra.dead_letters.redrive import Redriver
 from infra.dead_letters.verdict import Judged, Verdict
 
@@ -19,27 +20,27 @@ RATE = 10.0  # a second
 
 @dataclass
 class _Tally:
-    """What became of the letters so far."""
+    """What became of the messages so far."""
 
     redriven: int = 0
-    not_removed: int = 0
+    not_deleted: int = 0
     left: Counter[str] = field(default_factory=Counter)
     is_interrupted: bool = False
 
     def __str__(self) -> str:
+        rest = " · interrupted: the rest was not read" if self.is_interrupted else ""
+        more = f" · accepted, but not deleted {self.not_deleted}" if self.not_deleted else ""
         left = ", ".join(f"{count} {why}" for why, count in self.left.items()) or "0"
-        rest = " · interrupted: the rest was not looked at" if self.is_interrupted else ""
-        more = f" · accepted, but not removed {self.not_removed}" if self.not_removed else ""
         return f"redriven {self.redriven}{more} · left {left}{rest}"
 
 
 def redrive(
     ids: Ids = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every letter of the queue.")] = False,
+    everything: All = False,
     verdict: Annotated[
         list[Verdict] | None,
         typer.Option(
-            help="With --all, letters of which verdict; may be repeated.",
+            help="With --all, messages of which verdict; may be repeated.",
             show_default="replayable",
         ),
     ] = None,
@@ -59,29 +60,27 @@ def redrive(
     region: Region = None,
     stack: Stack = STACK,
 ) -> None:
-    """Invoke the function again with the events of letters, and remove those that it got.
+    """Invoke the function again with the events of messages, and delete those that it got.
 
-    Without --yes, only shows which. A letter is removed once Lambda has accepted its event (202),
+    Without --yes, only shows which. A message is deleted once Lambda has accepted its event (202),
     and never before: whatever fails leaves it in the queue, and it may be redriven again.
 
     Example: ami-reactor dlq redrive --all --yes
 
-    Exit status: 1 if any of the letters is left in the queue.
+    Exit status: 1 if any of the messages is left in the queue.
     """
     if bool(ids) == everything:
-        stop("redrive: name letters, or say --all")
+        stop("redrive: pass either message ids or --all")
     if verdict and not everything:
-        stop("redrive: --verdict goes with --all; letters that are named are taken as they are")
+        stop("redrive: --verdict needs --all: a message id is redriven whatever its verdict")
     wanted = set(verdict or [Verdict.REPLAYABLE]) if everything else set(Verdict)
-    with opened(Where(profile, region, stack, queue_url, wait)) as queue:
+    with open_queue(QueueOptions(profile, region, stack, queue_url, wait)) as queue:
         err.print(str(queue.account), highlight=False)
         if not yes:
-            _rehearse(queue, ids or [], wanted)
+            _dry_run(queue, ids or [], wanted)
             return
         name = function or queue.output("FunctionName", "--function")
-        # a retry of botocore's, after an answer that was lost, would invoke twice
-        client = queue.account.client("lambda", retries={"total_max_attempts": 1})
-        redriver = Redriver(client, name, queue.reading, rate)
+        redriver = Redriver(queue.account, name, queue.reading, rate)
         tally = _Tally()
         try:
             _redrive(queue, redriver, ids or [], wanted, tally)
@@ -91,14 +90,14 @@ def redrive(
                 err.print(f"{redriver.in_doubt}: may have been accepted, and be in the queue still")
         out.print(str(tally), highlight=False)
         unseen = queue.missing or (everything and queue.depth.in_flight)
-        is_left = tally.left or tally.not_removed or tally.is_interrupted or unseen
+        is_left = tally.left or tally.not_deleted or tally.is_interrupted or unseen
         raise typer.Exit(1 if is_left else 0)
 
 
-def _rehearse(queue: Opened, ids: list[str], wanted: set[Verdict]) -> None:
+def _dry_run(queue: OpenQueue, ids: list[str], wanted: set[Verdict]) -> None:
     left: Counter[str] = Counter()
-    groups = Groups()
-    for _, judged in queue.letters(ids):
+    groups = MessageGroups()
+    for _, judged in queue.messages(ids):
         if reason := _reason_to_leave(judged, wanted):
             left[reason] += 1
         else:
@@ -106,27 +105,32 @@ def _rehearse(queue: Opened, ids: list[str], wanted: set[Verdict]) -> None:
     if groups.listed():
         out.print(table_of(groups, queue.now))
     count = groups.count(*Verdict)
-    next_ = "; nothing was invoked: add --yes" if count else ""
-    err.print(f"{counted(count, 'letter')} would be redriven{next_}", highlight=False)
+    next_ = "; nothing was invoked: pass --yes to redrive" if count else ""
+    err.print(f"{counted(count, 'message')} would be redriven{next_}", highlight=False)
     if left:
-        rest = ", ".join(f"{number} {why}" for why, number in left.items())
-        err.print(f"would be left: {rest}", highlight=False)
+        parts = (f"{number} {reason}{_how_to_choose(reason)}" for reason, number in left.items())
+        err.print(f"would be left: {', '.join(parts)}", highlight=False, soft_wrap=True)
+
+
+def _how_to_choose(verdict: str) -> str:
+    is_choice = verdict != Verdict.UNREADABLE  # which has no event to redrive
+    return f" (--verdict {verdict} redrives these)" if is_choice else ""
 
 
 def _redrive(
-    queue: Opened, redriver: Redriver, ids: list[str], wanted: set[Verdict], tally: _Tally
+    queue: OpenQueue, redriver: Redriver, ids: list[str], wanted: set[Verdict], tally: _Tally
 ) -> None:
-    for message, judged in queue.letters(ids, prints=True):
-        message_id, event = message["MessageId"], judged.letter.event
+    for message, judged in queue.messages(ids, prints=True):
+        message_id, event = message["MessageId"], judged.dead_letter.event
         reason = _reason_to_leave(judged, wanted)
-        if judged.letter.failure.request_id in redriver.accepted:
+        if judged.dead_letter.failure.request_id in redriver.accepted:
             reason = "failed again"
         if reason or event is None:
             tally.left[str(reason)] += 1
-        elif why := redriver.redrive(message_id, event):
-            err.print(outside(f"{message_id}: {why.message}"), soft_wrap=True)
-            if why.is_accepted:
-                tally.not_removed += 1
+        elif failure := redriver.redrive(message_id, event):
+            err.print(outside(f"{message_id}: {failure.message}"), soft_wrap=True)
+            if failure.is_accepted:
+                tally.not_deleted += 1
             else:
                 tally.left["not redriven"] += 1
         else:
@@ -135,6 +139,6 @@ def _redrive(
 
 
 def _reason_to_leave(judged: Judged, wanted: set[Verdict]) -> str | None:
-    if judged.letter.event is None:
+    if judged.dead_letter.event is None:
         return Verdict.UNREADABLE
     return None if judged.verdict in wanted else judged.verdict

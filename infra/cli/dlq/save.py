@@ -1,28 +1,25 @@
-"""`ami-reactor dlq save`: letters become captured events, for replay and for a test suite."""
+"""`ami-reactor dlq save`: messages become captured events, for replay and for a test suite."""
 
-import base64
-import json
-import re
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from infra.cli.dlq.open_queue import WAIT, Ids, QueueUrl, Wait, Where, opened
+from infra.cli.dlq.open_queue import open_queue
+from infra.cli.dlq.options import WAIT, All, Ids, QueueOptions, QueueUrl, Wait
 from infra.cli.event_files import event_files
 from infra.cli.options import STACK, KeepAccount, Profile, Region, Stack, To
 from infra.cli.render import stop
-from infra.dead_letters.queue import Message
+from infra.dead_letters.queue import Message, without_handle
 from infra.dead_letters.verdict import Judged
 from infra.replay.anonymize import Anonymous
 from infra.replay.event_writer import slug, story_of
 from models.dead_letter import DeadLetter, Shape
-from models.decision import Reason
 
 
 def save(
     to: To,
     ids: Ids = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every letter of the queue.")] = False,
+    everything: All = False,
     keep_account: KeepAccount = False,
     queue_url: QueueUrl = None,
     wait: Wait = WAIT,
@@ -30,54 +27,40 @@ def save(
     region: Region = None,
     stack: Stack = STACK,
 ) -> None:
-    """Write letters as captured events, one file each, named for its story.
+    """Write messages as captured events, one file each, named by time, type, image and error.
 
-    `ami-reactor replay DIR --world FILE` takes them. A letter without an event in it is written as
-    the message that it is. The queue stays as it is.
+    `ami-reactor replay DIR --world FILE` takes them. A message without an event in it is written
+    as it is. The queue stays as it is.
 
     Example: ami-reactor dlq save --all --to captured
 
-    Exit status: 1 if a letter that was named is not found.
+    Exit status: 1 if a message is not found.
     """
     if bool(ids) == everything:
-        stop("save: name letters, or say --all")
-    where = Where(profile, region, stack, queue_url, wait)
-    with event_files(to) as files, opened(where) as queue:
+        stop("save: pass either message ids or --all")
+    options = QueueOptions(profile, region, stack, queue_url, wait)
+    with event_files(to, "message") as files, open_queue(options) as queue:
         anonymous = Anonymous(queue.account.place.account)
-        for message, judged in queue.letters(ids or []):
-            content, story = _story(message, judged)
-            files.write(content if keep_account else anonymous.copy_of(content), story)
+        for message, judged in queue.messages(ids or []):
+            content, name = _file_of(message, judged)
+            files.write(content if keep_account else anonymous.copy_of(content), name)
     if queue.missing:
         raise typer.Exit(1)
 
 
-def _story(message: Message, judged: Judged) -> tuple[dict[str, Any], str]:
-    letter = judged.letter
-    if letter.event is None:
-        return without_handle(message), f"unreadable-{slug(letter.message_id)}"
-    return letter.event, story_of(letter.event, _ending(letter))
+def _file_of(message: Message, judged: Judged) -> tuple[dict[str, Any], str]:
+    """The file's content, and its name without the suffix."""
+    dead_letter = judged.dead_letter
+    if dead_letter.event is None:
+        return without_handle(message), f"unreadable-{slug(dead_letter.message_id)}"
+    return dead_letter.event, story_of(dead_letter.event, _error_of(dead_letter))
 
 
-def _ending(letter: DeadLetter) -> str:
-    """How the story ended: in a word, of the reactor's or of AWS's."""
-    failure = letter.failure
-    if reason := _REASON.search(failure.error_message or ""):
-        return reason[0]
+def _error_of(dead_letter: DeadLetter) -> str:
+    """The error in a word, of the reactor's or of AWS's."""
+    failure = dead_letter.failure
+    if failure.of_templates:
+        return failure.of_templates[0].reason
     # of Lambda's older dead letter, the code is an HTTP status
-    code = None if letter.shape is Shape.FUNCTION_DLQ else failure.error_code
-    return code or "dead letter"
-
-
-_REASON = re.compile(rf"{Reason.AWS_REFUSED}|{Reason.AWS_UNAVAILABLE}")
-
-
-def without_handle(message: Message) -> Message:
-    """The message as a file may keep it: its receipt handle is of no use later."""
-    kept = {key: value for key, value in message.items() if key != "ReceiptHandle"}
-    printed: Message = json.loads(json.dumps(kept, default=_base64))
-    return printed
-
-
-def _base64(value: bytes) -> str:
-    """A binary attribute, as the AWS CLI prints it."""
-    return base64.b64encode(value).decode()
+    code = None if dead_letter.shape is Shape.FUNCTION_DLQ else failure.error_code
+    return code or "dlq"

@@ -1,4 +1,4 @@
-"""`ami-reactor dlq show`: everything about one letter."""
+"""`ami-reactor dlq show`: everything about one message."""
 
 import json
 from collections.abc import Iterator
@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from infra.cli.dlq.list import STYLES
-from infra.cli.dlq.open_queue import WAIT, Opened, QueueUrl, Wait, Where, opened
+from infra.cli.dlq.open_queue import OpenQueue, open_queue
+from infra.cli.dlq.options import WAIT, QueueOptions, QueueUrl, Wait
+from infra.cli.dlq.table import STYLES
 from infra.cli.options import STACK, Profile, Region, Stack
-from infra.cli.render import ago, out, outside
+from infra.cli.render import ago, counted, out, outside
 from infra.dead_letters.queue import Message
 from infra.dead_letters.verdict import Judged, Verdict
 from models.base import aws_date, date_or_none
@@ -35,23 +36,23 @@ def show(
     region: Region = None,
     stack: Stack = STACK,
 ) -> None:
-    """Show everything about one letter: what happened, when, why, and what to type next.
+    """Show everything about one message: what happened, when, why, and what to type next.
 
     Example: ami-reactor dlq show 7d0c9a55-6f0e-4d57-93c7-5a1b8f0c2a41
 
-    Exit status: 1 if there is no such letter.
+    Exit status: 1 if the message is not found.
     """
-    with opened(Where(profile, region, stack, queue_url, wait)) as queue:
-        for message, judged in queue.letters([message_id]):
+    with open_queue(QueueOptions(profile, region, stack, queue_url, wait)) as queue:
+        for message, judged in queue.messages([message_id]):
             _show(queue, message, judged)
             return
         raise typer.Exit(1)
 
 
-def _show(queue: Opened, message: Message, judged: Judged) -> None:
-    letter = judged.letter
-    failure = letter.failure
-    out.print(outside(letter.message_id, "bold"), outside(f"({letter.shape})"))
+def _show(queue: OpenQueue, message: Message, judged: Judged) -> None:
+    dead_letter = judged.dead_letter
+    failure = dead_letter.failure
+    out.print(outside(dead_letter.message_id, "bold"), outside(f"({dead_letter.shape})"))
     verdict = Text(judged.verdict, STYLES[judged.verdict])
     out.print(Text.assemble(verdict, ": ", outside(judged.why)), soft_wrap=True)
     _section("What happened", (outside(line) for line in timeline(judged, queue)))
@@ -63,16 +64,17 @@ def _show(queue: Opened, message: Message, judged: Judged) -> None:
         "rule": failure.rule,
     }
     _section("Error", (outside(f"{name}: {fact}") for name, fact in facts.items() if fact))
-    _section("Wrapped in", (outside(layer) for layer in letter.chain))
+    _section("Wrapped in", (outside(layer) for layer in dead_letter.chain))
     _section("Stack", (outside(line) for line in failure.stack))
-    _section("Event" if letter.event else "Body", map(outside, _content(message, letter)))
-    command = f"ami-reactor dlq {_next(judged)} {letter.message_id}{queue.where}"
-    mended = "once mended: " if judged.verdict is Verdict.BLOCKED else ""
-    _section("Next", [outside(f"{mended}{command}")])
+    _section("Event" if dead_letter.event else "Body", map(outside, _content(message, dead_letter)))
+    command = f"ami-reactor dlq {_next(judged)} {dead_letter.message_id}{queue.options}"
+    first = "after the fix: " if judged.verdict is Verdict.BLOCKED else ""
+    _section("Next", [outside(f"{first}{command}")])
 
 
 def _next(judged: Judged) -> str:
-    return "save --to captured" if judged.letter.event_count > 1 else _NEXT[judged.verdict]
+    has_several = judged.dead_letter.event_count > 1
+    return "save --to captured" if has_several else _NEXT[judged.verdict]
 
 
 def _section(title: str, lines: "Iterator[Text] | list[Text]") -> None:
@@ -83,9 +85,9 @@ def _section(title: str, lines: "Iterator[Text] | list[Text]") -> None:
         out.print(Text("  ").append_text(line), soft_wrap=True)
 
 
-def _content(message: Message, letter: DeadLetter) -> Iterator[str]:
-    if letter.event is not None:
-        yield from json.dumps(letter.event, indent=2, ensure_ascii=False).splitlines()
+def _content(message: Message, dead_letter: DeadLetter) -> Iterator[str]:
+    if dead_letter.event is not None:
+        yield from json.dumps(dead_letter.event, indent=2, ensure_ascii=False).splitlines()
         return
     body = message["Body"]
     yield body[:_BODY_CHARACTERS]
@@ -93,31 +95,37 @@ def _content(message: Message, letter: DeadLetter) -> Iterator[str]:
         yield f"... and {len(body) - _BODY_CHARACTERS} characters more"
 
 
-def timeline(judged: Judged, queue: Opened) -> Iterator[str]:
+def timeline(judged: Judged, queue: OpenQueue) -> Iterator[str]:
     """From the event's time over each attempt to the queue; not every time is known."""
-    letter = judged.letter
-    failure = letter.failure
-    if letter.event is not None:
-        time = date_or_none(letter.event.get("time"))
+    dead_letter = judged.dead_letter
+    if dead_letter.event is not None:
+        time = date_or_none(dead_letter.event.get("time"))
         yield _at(aws_date(time) if time else None, f"event: {judged.about}")
-    what = "delivery" if letter.shape is Shape.RULE_TARGET else "invocation"
+    yield from _attempts(dead_letter)
+    if dead_letter.sent:
+        age = ago(dead_letter.sent, queue.now)
+        yield _at(aws_date(dead_letter.sent), f"came into the queue, {age} ago")
+    if times := dead_letter.receive_count:
+        yield _at(None, f"received {counted(times, 'time')}, this one included")
+
+
+def _attempts(dead_letter: DeadLetter) -> Iterator[str]:
+    """What was tried, and who gave up when."""
+    failure = dead_letter.failure
+    is_of_rule = dead_letter.shape is Shape.RULE_TARGET
+    what = "delivery" if is_of_rule else "invocation"
     count = failure.attempts or 0
-    if letter.shape is Shape.ON_SUCCESS:
-        when = aws_date(failure.gave_up) if failure.gave_up else None
-        yield _at(when, f"{what} {count or 1} succeeded")
-    elif count > _A_FEW:
+    ended = aws_date(failure.gave_up) if failure.gave_up else None
+    if dead_letter.shape is Shape.ON_SUCCESS:
+        yield _at(ended, f"{what} {count or 1} succeeded")
+        return
+    if count > _A_FEW:
         yield _at(None, f"{what} tried {count} times")
     else:
         yield from (_at(None, f"{what} {number} failed") for number in range(1, count + 1))
-    if failure.condition and letter.shape is not Shape.ON_SUCCESS:
-        who = "EventBridge" if letter.shape is Shape.RULE_TARGET else "Lambda"
-        gave_up = aws_date(failure.gave_up) if failure.gave_up else None
-        yield _at(gave_up, f"{who} gave up: {failure.condition}")
-    if letter.sent:
-        age = ago(letter.sent, queue.now)
-        came = "came into the queue" if letter.shape is Shape.ON_SUCCESS else "became a dead letter"
-        yield _at(aws_date(letter.sent), f"{came}, {age} ago")
-    yield _at(None, f"received {letter.receive_count} times, this one included")
+    if failure.condition:
+        who = "EventBridge" if is_of_rule else "Lambda"
+        yield _at(ended, f"{who} gave up: {failure.condition}")
 
 
 def _at(moment: str | None, what: str) -> str:

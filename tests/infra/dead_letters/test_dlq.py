@@ -30,7 +30,7 @@ from tests.support.builders import (
 )
 from tests.support.messages import (
     Queue,
-    a_letter,
+    a_message,
     a_record,
     aging_by,
     lines,
@@ -81,17 +81,19 @@ def listed(*options):
 
 
 @pytest.mark.parametrize(
-    ("tags", "is_in_force", "verdict"),
+    ("tags", "is_current", "verdict"),
     [
-        pytest.param(FOLLOWS_INSTANCE, False, "replayable", id="an older image is in force"),
-        pytest.param(FOLLOWS_INSTANCE, True, "obsolete", id="the image is in force"),
-        pytest.param(FOLLOWS_INSTANCE | HELD, False, "blocked", id="the template is held"),
+        pytest.param(
+            FOLLOWS_INSTANCE, False, "replayable", id="replayable: an older image is current"
+        ),
+        pytest.param(FOLLOWS_INSTANCE, True, "obsolete", id="obsolete: the image is current"),
+        pytest.param(FOLLOWS_INSTANCE | HELD, False, "blocked", id="blocked: the template is held"),
     ],
 )
-def test_every_captured_letter_gets_the_verdict_that_the_readme_gives(
-    stage_with, tags, is_in_force, verdict
+def test_every_captured_message_gets_the_verdict_that_the_readme_gives(
+    stage_with, tags, is_current, verdict
 ):
-    version = a_version(NEW if is_in_force else OLD)
+    version = a_version(NEW if is_current else OLD)
     staged = stage_with(a_world(templates=[a_template(tags=tags)], versions=[version]))
     samples = [json.loads(path.read_text()) for path in SAMPLES]
     ids = Queue(staged).put(*samples)
@@ -105,8 +107,8 @@ def test_every_captured_letter_gets_the_verdict_that_the_readme_gives(
     assert [verdicts[message_id] for message_id in ids] == expected
 
 
-def test_a_line_has_all_keys_whatever_the_letter(queue):
-    queue.put(throttled(), a_letter(a_record()), a_letter("not json {"), a_letter({"id": 1}))
+def test_a_line_has_all_keys_whatever_the_message(queue):
+    queue.put(throttled(), a_message(a_record()), a_message("not json {"), a_message({"id": 1}))
 
     assert all(line.keys() == KEYS for line in listed())
 
@@ -126,8 +128,8 @@ def test_a_line_says_what_is_known(queue):
     assert [t["outcome"] for t in line["templates"]] == ["promoted"]
 
 
-def test_letters_with_one_cause_are_one_line_with_a_count(queue):
-    queue.put(*[throttled()] * 12, a_letter("not json {"))
+def test_messages_with_one_cause_are_one_line_with_a_count(queue):
+    queue.put(*[throttled()] * 12, a_message("not json {"))
 
     result = run("list")
 
@@ -138,8 +140,8 @@ def test_letters_with_one_cause_are_one_line_with_a_count(queue):
     assert result.exit_code == 0
 
 
-def test_each_letter_has_a_line_of_its_own(queue):
-    ids = queue.put(throttled(), a_letter("not json {"))
+def test_each_message_has_a_line_of_its_own(queue):
+    ids = queue.put(throttled(), a_message("not json {"))
 
     result = run("list", "--each")
 
@@ -154,10 +156,10 @@ def test_an_empty_queue_is_said_to_be_empty():
     result = run("list")
 
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "0 dead letters" in result.stderr
+    assert "0 messages in the dead-letter queue" in result.stderr
 
 
-def test_reading_removes_nothing_and_hands_every_letter_back(queue):
+def test_reading_removes_nothing_and_resets_the_visibility_of_every_message(queue):
     queue.put(*[throttled()] * 25)
 
     assert len(listed()) == 25
@@ -180,17 +182,17 @@ def test_reading_ends_with_the_third_empty_answer_in_a_row(queue, monkeypatch):
     assert len(answers) == 9
 
 
-def test_letters_that_somebody_else_has_are_counted(queue):
+def test_messages_in_flight_to_another_consumer_are_counted(queue):
     queue.put(throttled(), throttled())
     queue.sqs.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=1)
 
     result = run("list", "--json")
 
     assert len(lines(result)) == 1
-    assert "1 more letter could not be seen" in result.stderr
+    assert "1 more message in flight: received by another consumer" in result.stderr
 
 
-def test_a_letter_that_sqs_gives_twice_is_listed_once(queue, monkeypatch):
+def test_a_message_that_sqs_gives_twice_is_listed_once(queue, monkeypatch):
     queue.put(throttled())
     receive = SQSBackend.receive_message
 
@@ -205,8 +207,8 @@ def test_a_letter_that_sqs_gives_twice_is_listed_once(queue, monkeypatch):
     assert len(listed()) == 1
 
 
-def test_letters_that_come_again_do_not_hide_the_others(queue, monkeypatch):
-    """As where a pager holds the reading up for longer than letters stay hidden."""
+def test_messages_that_come_again_do_not_keep_the_others_away(queue, monkeypatch):
+    """As if a pager holds the reading up for longer than the visibility timeout."""
     queue.put(*[throttled(backup_completed() | {"id": str(n)}) for n in range(60)])
     receive, polls = SQSBackend.receive_message, []
 
@@ -223,7 +225,7 @@ def test_letters_that_come_again_do_not_hide_the_others(queue, monkeypatch):
     assert queue.depth() == (60, 0)
 
 
-def test_letters_stay_hidden_for_as_long_as_the_reading_takes(queue, monkeypatch):
+def test_messages_stay_in_flight_for_as_long_as_the_reading_takes(queue, monkeypatch):
     queue.put(*[throttled(backup_completed() | {"id": str(n)}) for n in range(15)])
     monkeypatch.setattr("time.monotonic", aging_by(40))
 
@@ -235,7 +237,7 @@ def test_letters_stay_hidden_for_as_long_as_the_reading_takes(queue, monkeypatch
     assert queue.depth() == (15, 0)
 
 
-def test_all_letters_are_judged_by_one_reading_of_the_world(queue):
+def test_all_messages_are_judged_by_one_reading_of_the_world(queue):
     queue.put(*[throttled(backup_completed() | {"id": str(n)}) for n in range(30)])
 
     with watched() as operations:
@@ -245,7 +247,7 @@ def test_all_letters_are_judged_by_one_reading_of_the_world(queue):
     assert operations.count("DescribeImages") <= 4
 
 
-def test_images_are_looked_up_for_many_letters_at_once(queue):
+def test_images_are_looked_up_for_many_messages_at_once(queue):
     images = [f"ami-0{number:016x}" for number in range(30)]
     queue.put(*[throttled(ami_state(image)) for image in images])
 
@@ -261,7 +263,7 @@ def test_control_characters_and_markup_of_others_do_nothing_on_a_terminal(queue)
         requestPayload=event,
         responsePayload={"errorMessage": f"[/bold]{ESCAPE}", "errorType": "[link=x]y"},
     )
-    ids = queue.put(a_letter(record), a_letter(f"[bold]{ESCAPE}"))
+    ids = queue.put(a_message(record), a_message(f"[bold]{ESCAPE}"))
 
     for result in (run("list"), run("list", "--each"), *(run("show", id_) for id_ in ids)):
         assert "\x1b[2J" not in result.output
@@ -269,7 +271,7 @@ def test_control_characters_and_markup_of_others_do_nothing_on_a_terminal(queue)
     assert "[/bold]\\x1b[2J" in run("list", "--each").stdout
 
 
-def test_the_backup_of_an_image_that_is_gone_is_obsolete_once_a_newer_one_is_in_force(stage_with):
+def test_obsolete_is_the_backup_of_a_lost_image_once_a_newer_one_is_current(stage_with):
     queue = Queue(stage_with(a_world(an_image(NEW), versions=[a_version(NEW)])))
     queue.put(throttled(backup_completed(GONE)))
 
@@ -279,7 +281,7 @@ def test_the_backup_of_an_image_that_is_gone_is_obsolete_once_a_newer_one_is_in_
     assert line["why"].startswith("web: already-current")
 
 
-def test_the_backup_of_an_image_that_is_gone_would_fail_again_while_the_template_is_behind(queue):
+def test_blocked_is_the_backup_of_a_lost_image_while_the_template_is_behind(queue):
     queue.put(throttled(backup_completed(GONE)))
 
     [line] = listed()
@@ -288,7 +290,7 @@ def test_the_backup_of_an_image_that_is_gone_would_fail_again_while_the_template
     assert f"{GONE} cannot be seen" in line["why"]
 
 
-def test_an_image_that_may_be_too_young_to_be_seen_is_not_taken_for_gone(stage_with):
+def test_blocked_is_an_image_that_may_be_too_young_to_be_seen(stage_with):
     queue = Queue(stage_with(a_world(an_image(NEW), versions=[a_version(NEW)])))
     just_now = aws_date(datetime.now(UTC))
     queue.put(throttled(backup_completed(GONE) | {"time": just_now}))
@@ -298,7 +300,7 @@ def test_an_image_that_may_be_too_young_to_be_seen_is_not_taken_for_gone(stage_w
     assert line["verdict"] == "blocked"
 
 
-def test_what_ec2_does_not_answer_now_blocks_and_is_said(queue, staged):
+def test_blocked_is_what_ec2_does_not_answer_now(queue, staged):
     queue.put(throttled())
     staged.faults.inject("DescribeLaunchTemplates", "UnauthorizedOperation", 9)
 
@@ -319,10 +321,10 @@ def test_a_moments_throttling_is_no_verdict(queue, staged):
 @pytest.mark.parametrize(
     ("event", "verdict"),
     [
-        pytest.param(reconcile(TEMPLATE), "obsolete", id="about another template"),
-        pytest.param(reconcile(OTHER_TEMPLATE), "blocked", id="about that template"),
-        pytest.param(ami_state(GONE), "obsolete", id="about an image that is gone"),
-        pytest.param(ami_state(), "blocked", id="it may be for that template"),
+        pytest.param(reconcile(TEMPLATE), "obsolete", id="obsolete: about another template"),
+        pytest.param(reconcile(OTHER_TEMPLATE), "blocked", id="blocked: about that template"),
+        pytest.param(ami_state(GONE), "obsolete", id="obsolete: about a lost image"),
+        pytest.param(ami_state(), "blocked", id="blocked: it may be for that template"),
     ],
 )
 def test_a_mistyped_tag_blocks_what_it_may_have_to_do_with(stage_with, event, verdict):
@@ -343,9 +345,9 @@ def test_a_mistyped_tag_blocks_what_it_may_have_to_do_with(stage_with, event, ve
 # -- show ------------------------------------------------------------------------------------------
 
 
-def test_show_tells_everything_about_one_letter(queue):
+def test_show_tells_everything_about_one_message(queue):
     record = a_record(responsePayload={"errorMessage": "boom", "stackTrace": ["  File a.py\n"]})
-    _, message_id = queue.put(throttled(), a_letter(record))
+    _, message_id = queue.put(throttled(), a_message(record))
 
     shown = run("show", message_id).stdout
 
@@ -364,13 +366,20 @@ def test_show_tells_everything_about_one_letter(queue):
     assert queue.depth() == (2, 0)
 
 
+def test_show_tells_how_often_the_message_was_received(queue):
+    [message_id] = queue.put(throttled())
+
+    assert "received 1 time, this one included" in run("show", message_id).stdout
+    assert "received 2 times, this one included" in run("show", message_id).stdout
+
+
 def test_a_command_that_is_shown_can_be_pasted(stage_with):
     queue = Queue(stage_with(a_world(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)])))
     queue.put(throttled())
 
     result = run("list", "--queue-url", queue.url, "--region", REGION)
 
-    wanted = f"--verdict blocked --region {REGION} --queue-url {queue.url}  (once mended)"
+    wanted = f"--verdict blocked --region {REGION} --queue-url {queue.url}  (after the fix)"
     assert any(line.endswith(wanted) for line in result.stderr.splitlines())
 
 
@@ -391,7 +400,7 @@ def test_a_date_that_utc_cannot_tell_is_none(queue, time):
 
 
 def test_a_long_body_is_cut(queue):
-    [message_id] = queue.put(a_letter("x" * 5000))
+    [message_id] = queue.put(a_message("x" * 5000))
 
     shown = run("show", message_id).stdout
 
@@ -400,13 +409,13 @@ def test_a_long_body_is_cut(queue):
     assert "and 3000 characters more" in shown
 
 
-def test_a_letter_that_is_not_there_is_said_to_be_missing(queue):
+def test_a_message_that_is_not_there_is_said_to_be_missing(queue):
     queue.put(throttled())
 
-    result = run("show", "nobody")
+    result = run("show", "missing")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "nobody: not in the queue, or somebody else has it" in result.stderr
+    assert "missing: not in the queue, or in flight to another consumer" in result.stderr
     assert queue.depth() == (1, 0)
 
 
@@ -417,12 +426,12 @@ def saved(folder):
     return {path.name: json.loads(path.read_text()) for path in sorted(folder.iterdir())}
 
 
-def test_save_writes_the_events_named_for_their_story(queue, tmp_path):
-    queue.put(throttled(), a_letter(a_record(requestPayload=ami_state())))
+def test_save_writes_the_events_named_by_time_type_image_and_error(queue, tmp_path):
+    queue.put(throttled(), a_message(a_record(requestPayload=ami_state())))
 
     result = run("save", "--all", "--to", str(tmp_path / "captured"))
 
-    assert result.stdout.startswith("2 events written")
+    assert result.stdout.startswith("2 messages written")
     assert saved(tmp_path / "captured") == {
         f"2026-06-15-130000-backup-job-completed-{NEW}-throttling.json": backup_completed(),
         f"2026-06-15-130000-ec2-ami-available-{NEW}-valueerror.json": ami_state(),
@@ -430,8 +439,8 @@ def test_save_writes_the_events_named_for_their_story(queue, tmp_path):
     assert queue.depth() == (2, 0)
 
 
-def test_a_letter_without_an_event_is_saved_as_it_is(queue, tmp_path):
-    [message_id] = queue.put(a_letter("not json {"))
+def test_a_message_without_an_event_is_saved_as_it_is(queue, tmp_path):
+    [message_id] = queue.put(a_message("not json {"))
 
     run("save", message_id, "--to", str(tmp_path))
 
@@ -439,6 +448,33 @@ def test_a_letter_without_an_event_is_saved_as_it_is(queue, tmp_path):
     assert name == f"unreadable-{message_id}.json"
     assert message["Body"] == "not json {"
     assert "ReceiptHandle" not in message
+
+
+@pytest.mark.parametrize(
+    ("response", "ending"),
+    [
+        pytest.param(
+            {
+                "errorType": "ReactionFailed",
+                "errorMessage": f"web ({TEMPLATE}): aws-unavailable: Throttling",
+            },
+            "aws-unavailable",
+            id="aws-unavailable: of the first template on which the function failed",
+        ),
+        pytest.param(
+            {"errorType": "Sandbox.Timedout", "errorMessage": "no aws-refused in it"},
+            "sandbox-timedout",
+            id="the error's type",
+        ),
+        pytest.param({}, "dlq", id="nothing is known"),
+    ],
+)
+def test_a_saved_event_is_named_by_its_error(queue, tmp_path, response, ending):
+    queue.put(a_message(a_record(responsePayload=response)))
+
+    run("save", "--all", "--to", str(tmp_path))
+
+    assert list(saved(tmp_path)) == [f"2026-06-15-130000-backup-job-completed-{NEW}-{ending}.json"]
 
 
 def test_the_same_event_is_saved_once_and_another_beside_it(queue, tmp_path):
@@ -494,8 +530,8 @@ def test_a_file_that_is_no_text_is_left_alone(queue, tmp_path):
 # -- drop ------------------------------------------------------------------------------------------
 
 
-def test_drop_writes_the_letters_to_a_file_and_removes_them(queue, tmp_path):
-    ids = queue.put(throttled(), a_letter("not json {"), throttled())
+def test_drop_writes_the_messages_to_a_file_and_deletes_them(queue, tmp_path):
+    ids = queue.put(throttled(), a_message("not json {"), throttled())
     file = tmp_path / "dropped.jsonl"
 
     result = run("drop", *ids[:2], "--to", str(file), "--yes")
@@ -508,20 +544,20 @@ def test_drop_writes_the_letters_to_a_file_and_removes_them(queue, tmp_path):
     assert [line["message_id"] for line in listed()] == ids[2:]
 
 
-def test_a_letter_with_a_binary_attribute_can_be_saved_and_dropped(queue, tmp_path):
+def test_a_message_with_a_binary_attribute_can_be_saved_and_dropped(queue, tmp_path):
     binary = {"Blob": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}}
-    ids = queue.put(a_letter("not json {") | {"MessageAttributes": binary})
+    ids = queue.put(a_message("not json {") | {"MessageAttributes": binary})
     file = tmp_path / "dropped [b] friday.jsonl"
 
     assert run("save", *ids, "--to", str(tmp_path / "saved")).exit_code == 0
     result = run("drop", *ids, "--to", str(file), "--yes")
 
-    assert f"as {file} has them" in result.stdout
+    assert f"deleted 1 message; copies in {file}" in result.stdout
     assert json.loads(file.read_text())["MessageAttributes"]["Blob"]["BinaryValue"] == "AP8="
     assert queue.depth() == (0, 0)
 
 
-def test_nothing_is_dropped_where_nobody_can_be_asked(queue, tmp_path):
+def test_nothing_is_dropped_without_a_terminal_to_ask_on(queue, tmp_path):
     ids = queue.put(throttled())
 
     result = run("drop", *ids, "--to", str(tmp_path / "dropped.jsonl"))
@@ -540,23 +576,23 @@ def test_nothing_is_dropped_that_cannot_be_written_first(queue, tmp_path):
     result = run("drop", *ids, "--to", str(file), "--yes")
 
     assert result.exit_code == 2
-    assert "File exists: nothing was dropped" in result.stderr
+    assert "File exists: nothing was deleted" in result.stderr
     assert file.read_text() == "of an earlier drop"
     assert queue.depth() == (1, 0)
 
 
-def test_a_letter_whose_hold_ran_out_is_not_dropped(queue, tmp_path, monkeypatch):
+def test_a_message_whose_visibility_timeout_is_over_is_not_dropped(queue, tmp_path, monkeypatch):
     [message_id] = queue.put(throttled())
     monkeypatch.setattr("time.monotonic", aging_by(300))
 
     result = run("drop", message_id, "--to", str(tmp_path / "dropped.jsonl"), "--yes")
 
     assert result.exit_code == 1
-    assert f"{message_id}: held for too long while you were asked" in result.stderr
+    assert f"{message_id}: not deleted: its visibility timeout is over" in result.stderr
     assert queue.depth() == (1, 0)
 
 
-def test_a_letter_that_cannot_be_removed_is_said_to_be_left(queue, staged, tmp_path):
+def test_a_message_that_cannot_be_deleted_is_said_to_be_left(queue, staged, tmp_path):
     [message_id] = queue.put(throttled())
     staged.faults.inject("DeleteMessage", "ReceiptHandleIsInvalid")
 
@@ -579,7 +615,7 @@ def errors(result):
     [
         (["--queue-url", "https://sqs/1/no"], "GetQueueAttributes: AWS.SimpleQueueService.NonEx"),
         (["--queue-url", "nonsense"], "GetQueueAttributes: "),
-        (["--stack", "nobody"], "looking for the stack nobody (or say --queue-url): Validation"),
+        (["--stack", "missing"], "looking for the stack missing (or say --queue-url): Validation"),
     ],
 )
 @pytest.mark.usefixtures("staged")
@@ -605,7 +641,7 @@ def test_a_permission_that_the_operator_lacks_is_one_line(staged, operation):
 
 @pytest.mark.parametrize("verb", ["redrive", "save"])
 @pytest.mark.usefixtures("staged")
-def test_letters_are_named_or_all_are_meant(verb, tmp_path):
+def test_either_message_ids_or_all_must_be_passed(verb, tmp_path):
     to = ["--to", str(tmp_path)] if verb == "save" else []
 
     assert run(verb, *to).exit_code == 2
@@ -623,10 +659,10 @@ def test_a_queue_that_is_emptied_meanwhile_is_no_error(queue):
         result = run("list", "--json")
 
     assert (result.exit_code, len(lines(result))) == (0, 3)
-    assert "3 letters could not be handed back" in result.stderr
+    assert "3 messages: visibility not reset" in result.stderr
 
 
-def test_a_letter_that_cannot_be_handed_back_is_counted_though_sqs_answers_200(queue):
+def test_a_message_whose_visibility_is_not_reset_is_counted_though_sqs_answers_200(queue):
     ids = queue.put(*[throttled()] * 3)
 
     def remove_one(operation, _):
@@ -636,21 +672,21 @@ def test_a_letter_that_cannot_be_handed_back_is_counted_though_sqs_answers_200(q
     with watched(after=remove_one):
         result = run("list")
 
-    assert "1 letter could not be handed back" in result.stderr
+    assert "1 message: visibility not reset" in result.stderr
     assert queue.depth() == (2, 0)
 
 
-def test_letters_that_may_not_be_handed_back_are_counted(queue, staged):
+def test_messages_whose_visibility_may_not_be_reset_are_counted(queue, staged):
     queue.put(*[throttled()] * 3)
     staged.faults.inject("ChangeMessageVisibilityBatch", "AccessDenied")
 
     result = run("list")
 
     assert result.exit_code == 0
-    assert "3 letters could not be handed back, and will be seen again within 5" in result.stderr
+    assert "3 messages: visibility not reset; visible again within 5 minutes" in result.stderr
 
 
-def test_letters_are_handed_back_where_reading_fails_half_way(queue, staged):
+def test_visibility_is_reset_if_reading_fails_half_way(queue, staged):
     queue.put(*[throttled()] * 15)
 
     def fail(operation, _):
@@ -664,7 +700,7 @@ def test_letters_are_handed_back_where_reading_fails_half_way(queue, staged):
     assert queue.depth() == (15, 0)
 
 
-def test_a_template_that_is_held_does_not_wait_for_a_replayable_letter(stage_with):
+def test_a_template_that_is_held_does_not_wait_for_a_replayable_message(stage_with):
     held = a_template(OTHER_TEMPLATE, "api", tags=FOLLOWS_INSTANCE | HELD)
     versions = [a_version(), a_version(template_id=OTHER_TEMPLATE)]
     queue = Queue(stage_with(a_world(templates=[a_template(), held], versions=versions)))
@@ -676,10 +712,10 @@ def test_a_template_that_is_held_does_not_wait_for_a_replayable_letter(stage_wit
     assert "api" not in shown
 
 
-# -- letters within letters, and what is no failure ------------------------------------------------
+# -- messages within messages, and what is no failure ----------------------------------------------
 
 
-def test_show_opens_a_letter_within_a_letter_to_its_event(queue):
+def test_show_opens_a_message_within_a_message_to_its_event(queue):
     inner = a_record(responsePayload={"errorMessage": "boom", "errorType": "ValueError"})
     outer = a_record(
         requestPayload=inner,
@@ -688,7 +724,7 @@ def test_show_opens_a_letter_within_a_letter_to_its_event(queue):
             "errorType": "EventRejected",
         },
     )
-    [message_id] = queue.put(a_letter(outer))
+    [message_id] = queue.put(a_message(outer))
 
     [line] = listed()
     shown = run("show", message_id).stdout
@@ -702,7 +738,7 @@ def test_show_opens_a_letter_within_a_letter_to_its_event(queue):
 def test_the_record_of_a_success_is_shown_as_that(stage_with):
     queue = Queue(stage_with(a_world(versions=[a_version(NEW)])))
     context = {"condition": "Success", "approximateInvokeCount": 1}
-    [message_id] = queue.put(a_letter(a_record(requestContext=context, responsePayload={"a": 1})))
+    [message_id] = queue.put(a_message(a_record(requestContext=context, responsePayload={"a": 1})))
 
     [line] = listed()
     shown = run("show", message_id).stdout
@@ -715,9 +751,9 @@ def test_the_record_of_a_success_is_shown_as_that(stage_with):
     assert not {"failed", "gave", "dead"} & set(shown.split())
 
 
-def test_a_letter_of_several_events_is_to_be_saved_and_not_dropped(queue, tmp_path):
+def test_a_message_of_several_events_is_to_be_saved_and_not_dropped(queue, tmp_path):
     batch = {"Records": [{"body": json.dumps(event)} for event in (ami_state(), ami_state(OLD))]}
-    [message_id] = queue.put(a_letter(a_record(requestPayload=batch)))
+    [message_id] = queue.put(a_message(a_record(requestPayload=batch)))
 
     shown = run("show", message_id).stdout
     run("save", message_id, "--to", str(tmp_path))
@@ -732,8 +768,8 @@ OURS = [backup_completed(), ami_state(), tags_changed(image_arn(NEW), "x"), reco
 @pytest.mark.parametrize("event", OURS, ids=lambda event: event["detail-type"])
 @pytest.mark.parametrize("detail", ["{}", {}, {"state": ["a newer form"]}, None, [1]])
 def test_no_event_of_a_kind_that_the_rules_select_is_advised_to_be_dropped(queue, event, detail):
-    letters = [throttled(event | {"detail": detail}), throttled(event | {"resources": "a newer"})]
-    ids = queue.put(*letters)
+    messages = [throttled(event | {"detail": detail}), throttled(event | {"resources": "a newer"})]
+    ids = queue.put(*messages)
 
     for line, message_id in zip(listed(), ids, strict=True):
         assert line["verdict"] in ("blocked", "replayable")
@@ -766,7 +802,7 @@ def test_whatever_an_event_says_of_itself_its_file_stays_in_the_folder(queue, tm
     event = backup_completed() | {"detail-type": hostile, "time": hostile, "id": hostile}
     event["detail"] = {"state": hostile, "State": hostile}
     record = a_record(requestPayload=event, responsePayload={"errorType": hostile})
-    queue.put(a_letter(record))
+    queue.put(a_message(record))
 
     assert run("save", "--all", "--to", str(tmp_path / "captured")).exit_code == 0
 
@@ -777,7 +813,7 @@ def test_whatever_an_event_says_of_itself_its_file_stays_in_the_folder(queue, tm
 
 def test_a_file_name_is_no_longer_than_a_folder_takes(queue, tmp_path):
     event = backup_completed() | {"detail-type": "x" * 10_000}
-    queue.put(a_letter(a_record(requestPayload=event, responsePayload={"errorType": "y" * 9000})))
+    queue.put(a_message(a_record(requestPayload=event, responsePayload={"errorType": "y" * 9000})))
 
     assert run("save", "--all", "--to", str(tmp_path)).exit_code == 0
     assert len(next(tmp_path.iterdir()).name) < 200

@@ -1,4 +1,4 @@
-"""`ami-reactor dlq` is interrupted (^C) at every call that it makes; no letter is lost."""
+"""`ami-reactor dlq` is interrupted (^C) at every call that it makes; no message is lost."""
 
 import json
 from collections import Counter
@@ -9,7 +9,7 @@ from moto.awslambda.models import LambdaFunction
 from tests.support.builders import a_world, backup_completed
 from tests.support.messages import Queue, run, throttled, watched
 
-LETTERS = 2
+MESSAGES = 2
 MORE_THAN_ALL_CALLS = 100
 
 
@@ -46,13 +46,13 @@ def queue(stage_with, monkeypatch):
 
 
 def in_queue(queue):
-    """The event ids of the letters that are in the queue, hidden ones too; by message id."""
+    """The event ids of the messages that are in the queue, those in flight too; by message id."""
     return {message.id: json.loads(message.body)["id"] for message in queue.of_moto}
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_letters_in_the_queue_and_accepted_invocations_account_for_every_letter(queue, moment):
-    events = [backup_completed() | {"id": f"event-{n}"} for n in range(LETTERS)]
+def test_messages_in_the_queue_and_accepted_invocations_account_for_every_message(queue, moment):
+    events = [backup_completed() | {"id": f"event-{n}"} for n in range(MESSAGES)]
     for number in range(1, MORE_THAN_ALL_CALLS):
         queue.of_moto.clear()
         queue.put(*map(throttled, events))
@@ -70,13 +70,13 @@ def test_letters_in_the_queue_and_accepted_invocations_account_for_every_letter(
         if interruption.left > 0:
             break
 
-    assert number > 4 * LETTERS
+    assert number > 4 * MESSAGES
     assert not left
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_what_an_interrupted_run_left_the_next_one_finishes(queue, moment):
-    events = [backup_completed() | {"id": f"event-{n}"} for n in range(LETTERS)]
+    events = [backup_completed() | {"id": f"event-{n}"} for n in range(MESSAGES)]
     queue.put(*map(throttled, events))
     accepted = Counter()
     for number in range(1, MORE_THAN_ALL_CALLS):

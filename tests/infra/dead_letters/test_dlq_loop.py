@@ -21,7 +21,7 @@ SESSION = Path(__file__).with_name("dead_letters.console")
 PROGRAMS = Path(sys.executable).parent
 DLQ = [sys.executable, "-m", "infra.cli", "dlq"]
 DEADLINE_SECONDS = 60
-LETTERS = 5
+MESSAGES = 5
 VARYING = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "ID"),
     (re.compile(r"\d{4}-\d\d-\d\d-\d{6}"), "TIME"),
@@ -30,7 +30,7 @@ VARYING = (
 
 @pytest.fixture
 def local(tmp_path):
-    """Serve a world; the environment of those who talk to it."""
+    """Serve a world; the environment of its clients."""
     servers = []
 
     def serve(world):
@@ -92,12 +92,12 @@ def test_the_manual_shows_the_loop():
     assert SESSION.read_text() in (ROOT / "infra" / "dead_letters" / "README.md").read_text()
 
 
-def test_a_process_that_is_interrupted_leaves_every_letter_that_was_not_accepted(local, tmp_path):
-    letters = [throttled(backup_completed() | {"id": f"event-{n}"}) for n in range(LETTERS)]
+def test_a_process_that_is_interrupted_leaves_every_message_that_was_not_accepted(local, tmp_path):
+    messages = [throttled(backup_completed() | {"id": f"event-{n}"}) for n in range(MESSAGES)]
     world = tmp_path / "world.json"
-    world.write_text(json.dumps(a_world(DeadLetters=letters)))
+    world.write_text(json.dumps(a_world(DeadLetters=messages)))
     environment = local(world)
-    # five seconds between two letters: the signal comes in time, however busy the machine is
+    # five seconds between two messages: the signal comes in time, however busy the machine is
     command = [*DLQ, "redrive", "--all", "--yes", "--rate", "0.2"]
 
     with subprocess.Popen(
@@ -116,11 +116,11 @@ def test_a_process_that_is_interrupted_leaves_every_letter_that_was_not_accepted
     assert process.returncode == 1
     assert "interrupted" in rest
     assert "Traceback" not in said
-    assert 0 < len(redriven) < LETTERS
-    assert visible(environment) == LETTERS - len(redriven)
+    assert 0 < len(redriven) < MESSAGES
+    assert visible(environment) == MESSAGES - len(redriven)
 
 
-def test_json_reaches_the_pipe_though_somebody_watches_the_terminal(local, tmp_path):
+def test_json_reaches_the_pipe_though_stderr_is_a_terminal(local, tmp_path):
     world = tmp_path / "world.json"
     world.write_text(json.dumps(a_world(DeadLetters=[throttled()])))
     environment = local(world)
@@ -142,7 +142,7 @@ def test_json_reaches_the_pipe_though_somebody_watches_the_terminal(local, tmp_p
 
 
 @pytest.mark.parametrize(("answer", "left", "status"), [("y", 0, 0), ("n", 1, 1)])
-def test_letters_are_dropped_once_a_person_has_said_yes(local, tmp_path, answer, left, status):
+def test_messages_are_deleted_once_a_person_has_said_yes(local, tmp_path, answer, left, status):
     world = tmp_path / "world.json"
     world.write_text(json.dumps(a_world(DeadLetters=[throttled()])))
     environment = local(world)
@@ -161,7 +161,7 @@ def test_letters_are_dropped_once_a_person_has_said_yes(local, tmp_path, answer,
         check=False,
     )
 
-    assert f"Region {REGION}\nDrop 1 letter? [y/N]" in done.stderr
+    assert f"Region {REGION}\nDelete 1 message? [y/N]" in done.stderr
     assert (done.returncode, visible(environment)) == (status, left)
     assert (tmp_path / "dropped.jsonl").exists() == (answer == "y")
 

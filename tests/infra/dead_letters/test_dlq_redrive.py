@@ -1,4 +1,4 @@
-"""`ami-reactor dlq redrive`: a letter goes only when Lambda has accepted its event."""
+"""`ami-reactor dlq redrive`: a message goes only when Lambda has accepted its event."""
 
 import json
 from collections import Counter
@@ -29,7 +29,7 @@ from tests.support.builders import (
 )
 from tests.support.messages import (
     Queue,
-    a_letter,
+    a_message,
     a_record,
     aging_by,
     lines,
@@ -53,7 +53,7 @@ def queue(staged):
 
 
 def numbered(count):
-    """So many letters whose events have the numbers as ids."""
+    """So many messages whose events have the numbers as ids."""
     return [throttled(backup_completed() | {"id": f"event-{n}"}) for n in range(count)]
 
 
@@ -65,7 +65,7 @@ class Accepted(Counter):
             self[json.loads(response.body)["id"]] += 1
 
 
-def image_in_force(staged):
+def current_image(staged):
     ec2 = staged.session.client("ec2")
     [version] = ec2.describe_launch_template_versions(
         LaunchTemplateId=TEMPLATE, Versions=["$Default"]
@@ -77,23 +77,25 @@ def image_in_force(staged):
 
 
 def test_without_yes_it_only_shows_what_it_would_do(queue, staged):
-    queue.put(throttled(), a_letter("not json {"))
+    queue.put(throttled(), a_message("not json {"))
 
     with watched() as operations:
         result = run("redrive", "--all")
 
     assert result.exit_code == 0
-    assert "1 letter would be redriven; nothing was invoked: add --yes" in result.stderr
+    assert (
+        "1 message would be redriven; nothing was invoked: pass --yes to redrive" in result.stderr
+    )
     assert "unreadable" not in result.stdout
     assert "would be left: 1 unreadable\n" in result.stderr
     assert not {"Invoke", "DeleteMessage"} & set(operations)
     assert queue.depth() == (2, 0)
-    assert image_in_force(staged) == OLD
+    assert current_image(staged) == OLD
 
 
-def test_a_redriven_letter_promotes_and_is_gone(queue, staged):
+def test_a_redriven_message_promotes_and_is_gone(queue, staged):
     record = a_record(responsePayload={"errorType": "Sandbox.Timedout"})
-    ids = queue.put(throttled(), a_letter(record))
+    ids = queue.put(throttled(), a_message(record))
 
     result = run("redrive", "--all", "--yes")
 
@@ -104,12 +106,12 @@ def test_a_redriven_letter_promotes_and_is_gone(queue, staged):
     ]
     assert result.stdout.endswith("redriven 2 · left 0\n")
     assert queue.depth() == (0, 0)
-    assert image_in_force(staged) == NEW
+    assert current_image(staged) == NEW
 
 
 def test_the_function_gets_the_event_as_it_was(queue, monkeypatch):
     event = backup_completed() | {"version": "0", "unknown": [1, 2.5, None, "ü"]}
-    queue.put(a_letter(a_record(requestPayload=event)))
+    queue.put(a_message(a_record(requestPayload=event)))
     got = []
 
     def invoke(_, body, *__):
@@ -127,7 +129,7 @@ def test_the_function_gets_the_event_as_it_was(queue, monkeypatch):
 
 def test_what_is_not_replayable_is_left_and_counted(stage_with):
     queue = Queue(stage_with(a_world(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)])))
-    queue.put(throttled(), a_letter("not json {"), throttled({"id": "one", "detail-type": "x"}))
+    queue.put(throttled(), a_message("not json {"), throttled({"id": "one", "detail-type": "x"}))
 
     result = run("redrive", "--all", "--yes")
 
@@ -136,7 +138,7 @@ def test_what_is_not_replayable_is_left_and_counted(stage_with):
     assert queue.depth() == (3, 0)
 
 
-def test_others_than_replayable_letters_are_redriven_where_they_are_named(stage_with):
+def test_blocked_messages_are_redriven_by_id_or_by_verdict(stage_with):
     queue = Queue(stage_with(a_world(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)])))
     by_id, by_verdict = queue.put(throttled(), throttled())
 
@@ -148,16 +150,27 @@ def test_others_than_replayable_letters_are_redriven_where_they_are_named(stage_
 
 
 @pytest.mark.usefixtures("staged")
-def test_a_verdict_chooses_among_all_letters_only():
+def test_a_verdict_needs_all():
     assert run("redrive", "one", "--verdict", "blocked").exit_code == 2
 
 
+def test_without_yes_it_shows_what_it_would_leave_and_how_to_redrive_that(stage_with):
+    queue = Queue(stage_with(a_world(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)])))
+    queue.put(throttled(), a_message("not json {"))
+
+    result = run("redrive", "--all")
+
+    assert "0 messages would be redriven\n" in result.stderr
+    left = "1 blocked (--verdict blocked redrives these), 1 unreadable"
+    assert f"would be left: {left}\n" in result.stderr
+
+
 def test_garbage_is_never_redriven(queue):
-    [message_id] = queue.put(a_letter("not json {"))
+    [message_id] = queue.put(a_message("not json {"))
 
     with watched() as operations:
         for which in ([message_id], ["--all", "--verdict", "unreadable"]):
-            assert "0 letters would be redriven" in run("redrive", *which).stderr
+            assert "0 messages would be redriven" in run("redrive", *which).stderr
             result = run("redrive", *which, "--yes")
             assert result.exit_code == 1
             assert result.stdout == "redriven 0 · left 1 unreadable\n"
@@ -166,13 +179,13 @@ def test_garbage_is_never_redriven(queue):
     assert queue.depth() == (1, 0)
 
 
-def test_only_the_letters_that_are_named_are_redriven(queue):
+def test_only_the_messages_whose_ids_are_passed_are_redriven(queue):
     first, second, third = queue.put(*numbered(3))
 
-    result = run("redrive", first, third, "nobody", "--yes")
+    result = run("redrive", first, third, "missing", "--yes")
 
     assert result.exit_code == 1
-    assert "nobody: not in the queue" in result.stderr
+    assert "missing: not in the queue" in result.stderr
     assert [line["message_id"] for line in lines(run("list", "--json"))] == [second]
 
 
@@ -186,7 +199,7 @@ def test_invocations_keep_to_the_rate(queue, monkeypatch):
     assert [round(wait, -1) for wait in waits if wait > 1] == [10, 20, 30]
 
 
-def test_letters_in_flight_are_left_too(queue):
+def test_messages_in_flight_are_left_too(queue):
     queue.put(throttled(), throttled())
     queue.sqs.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=1)
 
@@ -203,7 +216,7 @@ def test_letters_in_flight_are_left_too(queue):
         ("ServiceException", "it may have been accepted: Invoke: ServiceException"),
     ],
 )
-def test_an_invocation_that_fails_leaves_its_letter_and_says_so(queue, staged, code, said):
+def test_an_invocation_that_fails_leaves_its_message_and_says_so(queue, staged, code, said):
     first, second = queue.put(*numbered(2))
     staged.faults.inject("Invoke", code)
 
@@ -236,7 +249,7 @@ def test_what_lambda_refuses_to_all_ends_at_the_first(queue, staged, code):
 def test_a_function_that_is_not_there_is_one_line(queue):
     queue.put(throttled())
 
-    result = run("redrive", "--all", "--yes", "--function", "nobody")
+    result = run("redrive", "--all", "--yes", "--function", "missing")
 
     assert result.exit_code == 1
     assert "ami-reactor: Invoke: ResourceNotFoundException: Function not found" in result.stderr
@@ -244,7 +257,7 @@ def test_a_function_that_is_not_there_is_one_line(queue):
 
 
 @pytest.mark.parametrize("answer", [200, 204])
-def test_an_answer_that_is_no_acceptance_leaves_the_letter(queue, answer):
+def test_an_answer_that_is_no_acceptance_leaves_the_message(queue, answer):
     [message_id] = queue.put(throttled())
 
     def no_acceptance(operation, response):
@@ -260,7 +273,7 @@ def test_an_answer_that_is_no_acceptance_leaves_the_letter(queue, answer):
     assert queue.depth() == (1, 0)
 
 
-def test_a_letter_that_cannot_be_removed_is_said_to_be_accepted(queue, staged):
+def test_a_message_that_cannot_be_deleted_is_said_to_be_accepted(queue, staged):
     [message_id] = queue.put(throttled())
     staged.faults.inject("DeleteMessage", "ReceiptHandleIsInvalid")
 
@@ -271,7 +284,7 @@ def test_a_letter_that_cannot_be_removed_is_said_to_be_accepted(queue, staged):
     assert queue.depth() == (1, 0)
 
 
-def test_a_letter_that_vanishes_before_it_is_removed_is_said_to_be_accepted(queue):
+def test_a_message_that_vanishes_before_it_is_deleted_is_said_to_be_accepted(queue):
     [message_id] = queue.put(throttled())
 
     def purge(operation, _):
@@ -284,19 +297,19 @@ def test_a_letter_that_vanishes_before_it_is_removed_is_said_to_be_accepted(queu
     assert f"{message_id}: accepted, but still in the queue: DeleteMessage" in result.stderr
 
 
-def test_a_letter_whose_hold_ran_out_is_not_redriven(queue, monkeypatch):
+def test_a_message_whose_visibility_timeout_is_over_is_not_redriven(queue, monkeypatch):
     [message_id] = queue.put(throttled())
     monkeypatch.setattr("time.monotonic", aging_by(300))
 
     with watched() as operations:
         result = run("redrive", "--all", "--yes")
 
-    assert f"{message_id}: held for too long" in result.stderr
+    assert f"{message_id}: its visibility timeout is over" in result.stderr
     assert "Invoke" not in operations
     assert (result.exit_code, queue.depth()) == (1, (1, 0))
 
 
-def test_a_letter_that_comes_back_because_it_failed_again_is_not_redriven_for_ever(queue, staged):
+def test_a_message_that_comes_back_because_it_failed_again_is_not_redriven_for_ever(queue, staged):
     queue.put(throttled())
     staged.faults.inject("CreateLaunchTemplateVersion", "ServiceUnavailable", 100)
 
@@ -309,7 +322,7 @@ def test_a_letter_that_comes_back_because_it_failed_again_is_not_redriven_for_ev
     assert queue.depth() == (1, 0)
 
 
-def test_a_letter_that_one_server_of_sqs_still_has_is_removed_again(queue, monkeypatch):
+def test_a_message_that_one_server_of_sqs_still_has_is_deleted_again(queue, monkeypatch):
     queue.put(throttled())
     receive, given = SQSBackend.receive_message, []
 
@@ -326,20 +339,20 @@ def test_a_letter_that_one_server_of_sqs_still_has_is_removed_again(queue, monke
     assert (operations.count("Invoke"), operations.count("DeleteMessage")) == (1, 2)
 
 
-def test_what_was_accepted_and_not_removed_is_counted_as_that(queue, staged):
+def test_what_was_accepted_and_not_deleted_is_counted_as_that(queue, staged):
     queue.put(throttled())
     staged.faults.inject("DeleteMessage", "ReceiptHandleIsInvalid")
 
     result = run("redrive", "--all", "--yes")
 
     assert result.exit_code == 1
-    assert "redriven 0 · accepted, but not removed 1 · left 0" in result.stdout
+    assert "redriven 0 · accepted, but not deleted 1 · left 0" in result.stdout
 
 
 # -- nothing is lost -------------------------------------------------------------------------------
 
 
-def test_of_many_letters_none_is_lost_though_every_fifth_invocation_fails(
+def test_of_many_messages_none_is_lost_though_every_fifth_invocation_fails(
     queue, staged, monkeypatch
 ):
     monkeypatch.setattr(  # moto counts the whole queue for every message that it gives
@@ -394,7 +407,7 @@ def no_waiting(monkeypatch):
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("error", NO_ANSWERS, ids=lambda error: type(error).__name__)
-def test_an_invocation_without_an_answer_never_removes_its_letter(queue, error, moment):
+def test_an_invocation_without_an_answer_never_deletes_its_message(queue, error, moment):
     [message_id] = queue.put(throttled())
 
     with watched(**{moment: no_answer_to("Invoke", error)}) as operations:
@@ -410,7 +423,7 @@ def test_an_invocation_without_an_answer_never_removes_its_letter(queue, error, 
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("error", NO_ANSWERS, ids=lambda error: type(error).__name__)
-def test_a_removal_without_an_answer_is_said_to_be_none(queue, error):
+def test_a_deletion_without_an_answer_is_said_to_be_none(queue, error):
     ids = queue.put(*numbered(2))
 
     with watched(before=no_answer_to("DeleteMessage", error)) as operations:
@@ -419,43 +432,44 @@ def test_a_removal_without_an_answer_is_said_to_be_none(queue, error):
     assert result.exit_code == 1
     for message_id in ids:
         assert f"{message_id}: accepted, but still in the queue: " in result.stderr
-    assert result.stdout.endswith("redriven 0 · accepted, but not removed 2 · left 0\n")
+    assert result.stdout.endswith("redriven 0 · accepted, but not deleted 2 · left 0\n")
     assert operations.count("Invoke") == 2
     assert queue.depth() == (2, 0)
 
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("error", NO_ANSWERS, ids=lambda error: type(error).__name__)
-def test_letters_that_cannot_be_handed_back_for_want_of_an_answer_are_counted(queue, error):
-    queue.put(throttled(), a_letter("not json {"))
+def test_messages_whose_visibility_is_not_reset_for_lack_of_an_answer_are_counted(queue, error):
+    queue.put(throttled(), a_message("not json {"))
 
     with watched(before=no_answer_to("ChangeMessageVisibilityBatch", error)):
         result = run("redrive", "--all", "--yes")
 
-    assert "1 letter could not be handed back" in result.stderr
+    assert "1 message: visibility not reset" in result.stderr
     assert sum(queue.depth()) == 1
 
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("error", NO_ANSWERS, ids=lambda error: type(error).__name__)
-def test_a_hold_that_could_not_be_prolonged_is_not_relied_upon(queue, error, monkeypatch):
+def test_a_visibility_timeout_that_could_not_be_extended_is_not_relied_upon(
+    queue, error, monkeypatch
+):
     queue.put(*numbered(15))
     monkeypatch.setattr("time.monotonic", aging_by(40))
-    no_hold = no_answer_to("ChangeMessageVisibilityBatch", error)
-    held_for_too_long = "held for too long"
+    no_extension = no_answer_to("ChangeMessageVisibilityBatch", error)
 
-    with watched(before=no_hold) as operations:
+    with watched(before=no_extension) as operations:
         result = run("redrive", "--all", "--yes")
 
     accepted = operations.count("DeleteMessage")
-    assert held_for_too_long in result.stderr
+    assert "its visibility timeout is over" in result.stderr
     assert operations.count("Invoke") == accepted
     assert sum(queue.depth()) == 15 - accepted
 
 
-def test_a_letter_within_a_letter_is_redriven_as_its_event(queue, staged):
-    queue.put(a_letter(a_record(requestPayload=a_letter(a_record()))))
+def test_a_message_within_a_message_is_redriven_as_its_event(queue, staged):
+    queue.put(a_message(a_record(requestPayload=a_message(a_record()))))
 
     assert run("redrive", "--all", "--yes").exit_code == 0
     assert queue.depth() == (0, 0)
-    assert image_in_force(staged) == NEW
+    assert current_image(staged) == NEW

@@ -1,10 +1,10 @@
-"""Does a dead letter still matter? The verdict, its reason, and how causes are grouped."""
+"""The verdict on a message, its reason, and how causes are grouped."""
 
 from datetime import UTC, datetime
 
 import pytest
 
-from infra.dead_letters.causes import Groups
+from infra.dead_letters.causes import MessageGroups
 from infra.dead_letters.verdict import Verdict, judge
 from models.dead_letter import DeadLetter, Failure, Shape
 from models.outcome import Outcome
@@ -16,10 +16,10 @@ NEEDS_CREATE = (
 )
 
 
-NO_EVENT_OF_OURS = backup_completed() | {"source": "mine"}
+OF_ANOTHER_SOURCE = backup_completed() | {"source": "mine"}
 
 
-def a_letter(shape=Shape.ON_FAILURE, *, event=None, fault=None, sent=None, **failure):
+def a_dead_letter(shape=Shape.ON_FAILURE, *, event=None, fault=None, sent=None, **failure):
     return DeadLetter(
         message_id="one",
         shape=shape,
@@ -58,7 +58,7 @@ def an_outcome(*templates, result="handled", **more):
 
 PROMOTED = a_template("promoted", "newer-image")
 HELD = a_template("kept", "held", "jane: load test")
-CURRENT = a_template("kept", "already-current", f"{NEW} is in force")
+CURRENT = a_template("kept", "already-current", f"{NEW} is current")
 OTHER = {"template_id": OTHER_TEMPLATE, "name": "api"}
 
 
@@ -107,33 +107,33 @@ OTHER = {"template_id": OTHER_TEMPLATE, "name": "api"}
         pytest.param(
             an_outcome(CURRENT),
             Verdict.OBSOLETE,
-            f"web: already-current: {NEW} is in force",
+            f"web: already-current: {NEW} is current",
             id="obsolete: current already",
         ),
         pytest.param(
             an_outcome(a_template("kept", "not-newer")),
             Verdict.OBSOLETE,
             "web: not-newer: so it is",
-            id="obsolete: a newer image is in force",
+            id="obsolete: a newer image is current",
         ),
         pytest.param(
             an_outcome(result="ignored", reason="image-not-found"),
             Verdict.OBSOLETE,
             "this account owns no image with that id",
-            id="obsolete: the image is gone",
+            id="obsolete: the image is not found",
         ),
     ],
 )
 def test_the_verdict_follows_the_plan(outcome, verdict, why):
-    event = NO_EVENT_OF_OURS if verdict is Verdict.INVALID else None
+    event = OF_ANOTHER_SOURCE if verdict is Verdict.INVALID else None
 
-    judged = judge(a_letter(event=event), outcome)
+    judged = judge(a_dead_letter(event=event), outcome)
 
     assert (judged.verdict, judged.why) == (verdict, why)
 
 
-def test_without_an_event_there_is_nothing_to_plan():
-    judged = judge(a_letter(Shape.UNREADABLE, fault="not JSON: at line 1"), None)
+def test_unreadable_is_what_has_no_event():
+    judged = judge(a_dead_letter(Shape.UNREADABLE, fault="not JSON: at line 1"), None)
 
     assert (judged.verdict, judged.why) == (Verdict.UNREADABLE, "not JSON: at line 1")
 
@@ -142,7 +142,7 @@ def test_without_an_event_there_is_nothing_to_plan():
 
 
 def refused(said, outcome=PROMOTED):
-    return judge(a_letter(error_message=said), an_outcome(outcome))
+    return judge(a_dead_letter(error_message=said), an_outcome(outcome))
 
 
 @pytest.mark.parametrize(
@@ -151,11 +151,11 @@ def refused(said, outcome=PROMOTED):
         NEEDS_CREATE,
         pytest.param(
             "UnauthorizedOperation: the role needs ec2:CreateLaunchTemplateVersion",
-            id="in the words of before",
+            id="as it was written before",
         ),
     ],
 )
-def test_a_permission_that_is_missing_blocks_with_its_action_and_resource(needs):
+def test_blocked_by_a_missing_permission_names_its_action_and_resource(needs):
     judged = refused(f"web ({TEMPLATE}): aws-refused: creating a version: {needs}")
 
     assert judged.verdict is Verdict.BLOCKED
@@ -167,7 +167,7 @@ def test_a_permission_that_is_missing_blocks_with_its_action_and_resource(needs)
 
 
 @pytest.mark.parametrize("words", ["the role needs", "missing permission:"])
-def test_a_permission_to_look_that_is_missing_blocks_every_template(words):
+def test_blocked_by_a_missing_permission_to_read_is_every_template(words):
     said = f"describe launch templates: UnauthorizedOperation: {words} ec2:DescribeImages"
 
     judged = refused(said)
@@ -176,14 +176,14 @@ def test_a_permission_to_look_that_is_missing_blocks_every_template(words):
     assert "ec2:DescribeImages on *" in judged.why
 
 
-def test_what_aws_refused_for_good_blocks_with_its_words():
+def test_blocked_is_what_aws_refused_for_good_with_its_words():
     judged = refused(f"web ({TEMPLATE}): aws-refused: creating a version: InvalidParameter: no")
 
     assert judged.verdict is Verdict.BLOCKED
     assert judged.why.endswith("creating a version: InvalidParameter: no")
 
 
-def test_what_aws_could_not_answer_is_worth_another_try():
+def test_replayable_is_what_aws_could_not_answer():
     assert refused(f"web ({TEMPLATE}): aws-unavailable: Throttling").verdict is Verdict.REPLAYABLE
 
 
@@ -192,7 +192,7 @@ def test_a_refusal_of_one_template_does_not_block_another():
 
     assert refused(said).verdict is Verdict.REPLAYABLE
     both = judge(
-        a_letter(error_message=said),
+        a_dead_letter(error_message=said),
         an_outcome(a_template("promoted", "newer-image", **OTHER), PROMOTED),
     )
     assert both.why == f"web would be promoted to {NEW} (newer-image)"
@@ -207,54 +207,56 @@ def test_a_refusal_is_told_to_its_end():
     assert judged.why.endswith(f"for good: {said}")
 
 
-def test_what_the_operator_may_not_read_is_blocked_and_says_so():
+def test_blocked_is_what_the_operator_may_not_read():
     template = a_template("unknown", "not-readable", "missing permission: x:Y (your credentials)")
 
-    judged = judge(a_letter(), an_outcome(template | {"planned": True}))
+    judged = judge(a_dead_letter(), an_outcome(template | {"planned": True}))
 
     assert judged.verdict is Verdict.BLOCKED
     assert judged.why == "web: not-readable: missing permission: x:Y (your credentials)"
 
 
-def test_a_refusal_is_forgotten_once_nothing_is_left_to_do():
+def test_obsolete_is_a_refusal_once_nothing_is_left_to_do():
     said = f"web ({TEMPLATE}): aws-refused: creating a version: {NEEDS_CREATE}"
 
     assert refused(said, CURRENT).verdict is Verdict.OBSOLETE
 
 
 @pytest.mark.parametrize("code", ["NO_PERMISSIONS", "NO_RESOURCE"])
-def test_what_stopped_eventbridge_is_to_be_mended_though_a_redrive_goes_around_it(code):
-    letter = a_letter(Shape.RULE_TARGET, error_code=code, error_message="no")
+def test_what_stopped_eventbridge_is_to_be_fixed_though_a_redrive_goes_around_it(code):
+    dead_letter = a_dead_letter(Shape.RULE_TARGET, error_code=code, error_message="no")
 
-    judged = judge(letter, an_outcome(PROMOTED))
+    judged = judge(dead_letter, an_outcome(PROMOTED))
 
     assert judged.verdict is Verdict.REPLAYABLE
-    assert "mend first" in judged.why
+    assert "fix this first" in judged.why
 
 
 # -- causes ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("letter", "cause"),
+    ("dead_letter", "cause"),
     [
         pytest.param(
-            a_letter(Shape.RULE_TARGET, error_code="THROTTLING", error_message="Rate Exceeded."),
+            a_dead_letter(
+                Shape.RULE_TARGET, error_code="THROTTLING", error_message="Rate Exceeded."
+            ),
             "THROTTLING: Rate Exceeded.",
             id="EventBridge's code and words",
         ),
         pytest.param(
-            a_letter(Shape.FUNCTION_DLQ, error_code="200", error_message="boom"),
+            a_dead_letter(Shape.FUNCTION_DLQ, error_code="200", error_message="boom"),
             "boom",
             id="no HTTP status",
         ),
         pytest.param(
-            a_letter(error_code="ReactionFailed", error_message="web: aws-unavailable: x"),
+            a_dead_letter(error_code="ReactionFailed", error_message="web: aws-unavailable: x"),
             "web: aws-unavailable: x",
             id="not that the reaction failed",
         ),
         pytest.param(
-            a_letter(
+            a_dead_letter(
                 error_code="Sandbox.Timedout",
                 error_message="RequestId: e4b46cbf-b738-4a2b-8880-a18cdf61200e Error:"
                 " Task timed out after 30.00 seconds",
@@ -263,37 +265,39 @@ def test_what_stopped_eventbridge_is_to_be_mended_though_a_redrive_goes_around_i
             id="no request id",
         ),
         pytest.param(
-            a_letter(error_message=f"{NEW} cannot be seen"), "ami-… cannot be seen", id="no image"
+            a_dead_letter(error_message=f"{NEW} cannot be seen"),
+            "ami-… cannot be seen",
+            id="no image",
         ),
-        pytest.param(a_letter(condition="EventAgeExceeded"), "EventAgeExceeded", id="too old"),
-        pytest.param(a_letter(), "no cause was recorded", id="nothing is known"),
-        pytest.param(a_letter(fault="not JSON: at line 1 column 7"), "not JSON", id="no JSON"),
+        pytest.param(a_dead_letter(condition="EventAgeExceeded"), "EventAgeExceeded", id="too old"),
+        pytest.param(a_dead_letter(), "no cause was recorded", id="nothing is known"),
+        pytest.param(a_dead_letter(fault="not JSON: at line 1 column 7"), "not JSON", id="no JSON"),
     ],
 )
-def test_a_cause_is_without_what_differs_from_letter_to_letter(letter, cause):
-    assert judge(letter, None if letter.fault else an_outcome(CURRENT)).cause == cause
+def test_a_cause_is_without_what_differs_from_message_to_message(dead_letter, cause):
+    assert judge(dead_letter, None if dead_letter.fault else an_outcome(CURRENT)).cause == cause
 
 
-def test_what_differs_between_letters_of_a_group_is_said_for_the_first_few():
+def test_what_differs_between_messages_of_a_group_is_said_for_the_first_few():
     judged = [
-        judge(a_letter(), an_outcome(a_template("refused", "misconfigured", f"tag {n}")))
+        judge(a_dead_letter(), an_outcome(a_template("refused", "misconfigured", f"tag {n}")))
         for n in range(5)
     ]
 
-    [group] = Groups(judged).listed()
+    [group] = MessageGroups(judged).listed()
 
     assert len(group.whys) == 3
     assert group.has_more_whys
 
 
-def test_letters_with_one_verdict_and_one_cause_are_one_group():
+def test_messages_with_one_verdict_and_one_cause_are_one_group():
     def timed_out(minute, name):
         sent = datetime(2026, 6, 15, 12, minute, tzinfo=UTC)
-        letter = a_letter(error_message="Task timed out", sent=sent)
-        return judge(letter, an_outcome(a_template("promoted", "newer-image", name=name)))
+        dead_letter = a_dead_letter(error_message="Task timed out", sent=sent)
+        return judge(dead_letter, an_outcome(a_template("promoted", "newer-image", name=name)))
 
-    done = judge(a_letter(error_message="Task timed out"), an_outcome(CURRENT))
-    groups = Groups([timed_out(5, "web"), done, timed_out(1, "api"), timed_out(9, "web")])
+    done = judge(a_dead_letter(error_message="Task timed out"), an_outcome(CURRENT))
+    groups = MessageGroups([timed_out(5, "web"), done, timed_out(1, "api"), timed_out(9, "web")])
 
     replayable, obsolete = groups.listed()
     assert (replayable.verdict, replayable.count) == (Verdict.REPLAYABLE, 3)
@@ -303,10 +307,10 @@ def test_letters_with_one_verdict_and_one_cause_are_one_group():
     assert groups.count(Verdict.REPLAYABLE, Verdict.OBSOLETE) == 4
 
 
-def test_an_event_of_a_kind_that_is_selected_is_blocked_rather_than_invalid():
+def test_blocked_rather_than_invalid_is_an_event_that_the_rules_select():
     rejected = an_outcome(result="rejected", error="detail.state: is required")
 
-    judged = judge(a_letter(), rejected)
+    judged = judge(a_dead_letter(), rejected)
 
     assert judged.verdict is Verdict.BLOCKED
     assert judged.why == (

@@ -555,7 +555,7 @@ VERBS = {
     "capture": ["--to", "captured"],
     "dlq list": [],
     "dlq show": ["x"],
-    "dlq save": ["--to", "letters"],
+    "dlq save": ["--to", "captured"],
     "dlq drop": ["x", "--yes"],
     "dlq redrive": ["--yes"],
 }

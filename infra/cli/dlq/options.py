@@ -1,0 +1,52 @@
+"""The options that the verbs of `ami-reactor dlq` share."""
+
+from dataclasses import dataclass
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from infra.cli.options import STACK
+
+QueueUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="The queue; by default the stack's output tells.", show_default=False
+    ),
+]
+Wait = Annotated[
+    int,
+    typer.Option(
+        metavar="SECONDS",
+        min=0,
+        max=20,
+        help="How long a poll waits for messages; three empty ones end the reading.",
+    ),
+]
+WAIT = 1  # second
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ID", help="Message ids, as list shows.", show_default=False),
+]
+All = Annotated[bool, typer.Option("--all", help="Every message of the queue.")]
+
+
+@dataclass(frozen=True)
+class QueueOptions:
+    """The options that say which queue."""
+
+    profile: str | None
+    region: str | None
+    stack: str
+    queue_url: str | None
+    wait: int
+
+    def __str__(self) -> str:
+        """The same options for the next command, with a space before each."""
+        given = {
+            "--profile": self.profile,
+            "--region": self.region,
+            "--stack": None if self.stack == STACK else self.stack,
+            "--queue-url": self.queue_url,
+        }
+        return "".join(f" {name} {quote(value)}" for name, value in given.items() if value)
