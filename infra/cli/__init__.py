@@ -34,6 +34,7 @@ from infra.cli.replay import replay
 from infra.cli.rollback import rollback
 from infra.cli.status import status
 from infra.cli.template import template
+from infra.cli.verify import verify
 
 
 class _App(typer.Typer):
@@ -75,7 +76,7 @@ def _all_verbs(
 _VERBS: tuple[Callable[..., None], ...] = (
     replay, local,
     status, explain, follow, reconcile, hold, resume, rollback,
-    quarantine, unquarantine, history, prune, doctor,
+    quarantine, unquarantine, history, prune, doctor, verify,
     package, template, record, capture,
 )  # fmt: skip
 for verb in _VERBS:

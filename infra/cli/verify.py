@@ -1,0 +1,192 @@
+"""`ami-reactor verify`: does AWS behave as the code believes?"""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from infra.cli.account import account_of, agreed
+from infra.cli.options import AsJson, Profile, Region, Yes
+from infra.cli.render import counted, err, out, outside, print_gaps, print_json
+from infra.operate.account import Account
+from infra.operate.paging import Gaps
+from infra.operate.verify import templates
+from infra.operate.verify.bench import Bench
+from infra.operate.verify.fact import Finding, Stage, Verdict
+from infra.operate.verify.facts import FACTS
+from infra.operate.verify.permissions import actions, policy
+from infra.operate.verify.running import Check, run
+from infra.operate.verify.table import table
+from infra.operate.verify.things import KINDS, TEMPLATE, find, new_run, remove
+from models.base import printable
+
+_VERDICTS = {
+    Verdict.AS_BELIEVED: ("as believed", "green"),
+    Verdict.DIFFERS: ("differs", "bold red"),
+    Verdict.UNKNOWN: ("unknown", "bold yellow"),
+}
+
+
+def verify(
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Only remove what an interrupted run left.")
+    ] = False,
+    print_facts: Annotated[
+        bool, typer.Option("--facts", help="Only print the table of facts.")
+    ] = False,
+    print_policy: Annotated[
+        bool, typer.Option("--policy", help="Only print the IAM policy that it needs.")
+    ] = False,
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="How long to wait for what AWS shows late.",
+            show_default=False,
+        ),
+    ] = None,
+    yes: Yes = False,
+    profile: Profile = None,
+    region: Region = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask AWS about each fact on which the reactor rests, with throw-away launch templates.
+
+    What it makes carries the tag ami-reactor-verify and is removed, in any case; it changes nothing
+    else, and no image, instance or group.
+
+    Example: ami-reactor verify --yes
+
+    Exit status: 1 if AWS differs, or if something is left.
+    """
+    stages = (Stage.TEMPLATES,)
+    if print_facts:
+        _print_facts(as_json=as_json)
+        return
+    if print_policy:
+        sys.stdout.write(json.dumps(policy(stages), indent=None if as_json else 2) + "\n")
+        return
+    with account_of(profile, region) as account:
+        if clean:
+            raise typer.Exit(_clean(account, yes=yes, as_json=as_json))
+        bench = Bench(account, new_run(), 10 if wait is None else wait, (TEMPLATE,))
+        _show_plan(bench, stages)
+        if not agreed(account, "Make them, ask, and remove them?", yes=yes, is_shown=True):
+            raise typer.Exit(1)
+        raise typer.Exit(_verify(bench, templates.CHECKS, as_json=as_json))
+
+
+def _print_facts(*, as_json: bool) -> None:
+    if not as_json:
+        sys.stdout.write(table(FACTS.values()))
+        return
+    for fact in FACTS.values():
+        print_json(fact.model_dump(mode="json"))
+
+
+# -- the plan --------------------------------------------------------------------------------------
+
+
+def _show_plan(bench: Bench, stages: Iterable[Stage]) -> None:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(min_width=7)
+    table.add_column(overflow="fold")
+    made = f"{templates.TEMPLATES} launch templates, {bench.run}-…; they are removed"
+    for word, what in (
+        ("where", str(bench.account)),
+        ("who", printable(bench.account.caller)),
+        ("makes", made),
+        ("costs", "0.00 USD, and about 15 seconds"),
+        ("needs", ", ".join(actions(stages))),
+    ):
+        table.add_row(word, Text(what))
+    err.print(table)
+
+
+# -- the run ---------------------------------------------------------------------------------------
+
+
+def _verify(bench: Bench, checks: Iterable[Check], *, as_json: bool) -> int:
+    """Ask and show; what was made is removed whatever happens."""
+    verdicts: Counter[Verdict] = Counter()
+    left: dict[str, str] = {}
+    try:
+        with bench.cleared() as left:
+            for finding in run(checks, bench):
+                verdicts[finding.verdict] += 1
+                _show(finding, as_json=as_json)
+    finally:
+        _show_left(left)
+    if not as_json:
+        _show_sum(verdicts)
+    return 1 if left or verdicts[Verdict.DIFFERS] else 0
+
+
+def _show_left(left: dict[str, str]) -> None:
+    for what, why in left.items():
+        err.print(outside(f"left: {what}: {why}", "bold red"), soft_wrap=True)
+    if left:
+        err.print("to remove it: ami-reactor verify --clean")
+
+
+def _show(finding: Finding, *, as_json: bool) -> None:
+    if as_json:
+        print_json(finding.as_json())
+        return
+    word, style = _VERDICTS[finding.verdict]
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(min_width=11)
+    table.add_column(overflow="fold")
+    table.add_row(Text(word, style), Text(finding.fact.claim))
+    for label, text in _details(finding):
+        table.add_row(Text(f"  {label}", "italic"), outside(text))
+    out.print(table)
+
+
+def _details(finding: Finding) -> list[tuple[str, str]]:
+    if finding.verdict is Verdict.AS_BELIEVED:
+        return []
+    if finding.verdict is Verdict.UNKNOWN:
+        return [("missing", finding.missing)]
+    return [
+        ("believed", json.dumps(finding.believed)),
+        ("AWS", json.dumps(finding.seen)),
+        ("then", finding.fact.otherwise),
+        ("rests", ", ".join(finding.fact.rests)),
+    ]
+
+
+def _show_sum(verdicts: Counter[Verdict]) -> None:
+    parts = [f"{verdicts[verdict]} {word}" for verdict, (word, _) in _VERDICTS.items()]
+    out.print(Text(", ".join(parts), "bold"))
+
+
+# -- what an earlier run left ----------------------------------------------------------------------
+
+
+def _clean(account: Account, *, yes: bool, as_json: bool) -> int:
+    gaps = Gaps()
+    things = find(account, KINDS, gaps)
+    print_gaps(gaps)
+    for thing in things:
+        err.print(outside(f"{thing} ({thing.id})"), soft_wrap=True)
+    if not things:
+        err.print(f"{account}: nothing is left of a run", highlight=False)
+        return 1 if gaps else 0
+    if not agreed(account, f"Remove {counted(len(things), 'thing')}?", yes=yes):
+        return 1
+    left = remove(account, things)
+    for thing in things:
+        if as_json:
+            print_json({**thing.model_dump(), "removed": thing not in left})
+        elif thing in left:
+            err.print(outside(f"left: {thing}: {left[thing]}", "bold red"), soft_wrap=True)
+        else:
+            out.print(outside(f"removed: {thing}"), soft_wrap=True)
+    return 1 if left or gaps else 0

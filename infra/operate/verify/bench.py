@@ -1,0 +1,111 @@
+"""Where facts are checked: an account, a run's name, and patience with what AWS shows late."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from handlers.aws_errors import translated
+from infra.operate.account import Account
+from infra.operate.paging import Gaps
+from infra.operate.verify.fact import Answer
+from infra.operate.verify.things import Thing, find, is_gone, remove
+from models.errors import AwsRefused
+
+NO_SUCH_IMAGE = "ami-00000000000000000"
+
+_PAUSE = 1.0  # seconds between two looks
+_AMAZONS = [{"Name": "name", "Values": ["al2023-ami-2*-x86_64"]}]
+_FEW = 5  # images; two will do
+
+
+def ask(call: Callable[..., Any], **parameters: Any) -> Any:
+    """AWS's answer to a call of a boto3 client.
+
+    Raises:
+        AwsRefused: AWS said no; `code` says how, or a permission is missing.
+        AwsUnavailable: AWS does not answer now.
+    """
+    service = call.__self__.meta.service_model.endpoint_prefix  # type: ignore[attr-defined]
+    with translated(call.__name__.replace("_", " "), service=service):
+        return call(**parameters)
+
+
+def outcome_of(call: Callable[..., Any], **parameters: Any) -> str:
+    """`accepted`, or the error code with which AWS refuses the call."""
+    try:
+        ask(call, **parameters)
+    except AwsRefused as error:
+        if error.code is None:
+            raise
+        return error.code
+    return "accepted"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One run.
+
+    Attributes:
+        run: Its name, with which the name of everything that it makes begins.
+        wait: How long to wait for what AWS shows late, in seconds.
+        kinds: The kinds of things that it may make.
+        made: What AWS said that it made.
+    """
+
+    account: Account
+    run: str
+    wait: float
+    kinds: tuple[str, ...]
+    made: list[Thing] = field(default_factory=list)
+
+    def eventually(self, look: Callable[[], Any], believed: Any) -> Answer:
+        """Look until what is believed is seen, or the time is up."""
+        end = time.monotonic() + self.wait
+        while True:
+            seen = _seen(look)
+            if seen == believed or time.monotonic() >= end:
+                return Answer(believed, seen)
+            time.sleep(_PAUSE)
+
+    @cached_property
+    def images(self) -> list[str]:
+        """Two images that are there: this account's own, else Amazon's, else none."""
+        call = self.account.client("ec2").describe_images
+        own = ask(call, Owners=["self"], MaxResults=_FEW)["Images"]
+        others = ask(call, Owners=["amazon"], Filters=_AMAZONS, MaxResults=_FEW)["Images"]
+        found = [one["ImageId"] for one in [*own, *others] if one["State"] == "available"]
+        return [*found, NO_SUCH_IMAGE, NO_SUCH_IMAGE][:2]
+
+    @contextmanager
+    def cleared(self) -> Iterator[dict[str, str]]:
+        """Whatever ends the block, remove all that the run made.
+
+        Yields:
+            After the block, what is left or could not be looked for, with the reason.
+        """
+        left: dict[str, str] = {}
+        try:
+            yield left
+        finally:
+            left |= self._remove()
+
+    def _remove(self) -> dict[str, str]:
+        """What AWS said that it made, and what it made without getting to say so."""
+        gaps = Gaps()
+        found = find(self.account, self.kinds, gaps, self.run)
+        left = remove(self.account, [*self.made, *found])
+        return {str(thing): why for thing, why in left.items()} | {
+            f"perhaps more of {self.run}": gap for gap in gaps
+        }
+
+
+def _seen(look: Callable[[], Any]) -> Any:
+    try:
+        return look()
+    except AwsRefused as error:
+        if is_gone(error):
+            return error.code
+        raise

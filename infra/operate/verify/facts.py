@@ -1,0 +1,223 @@
+"""The table: what AWS does, as far as the code rests on it."""
+
+from infra.operate.verify.fact import Fact, Grade, Stage
+
+_EC2 = "API model of EC2"
+_IDEMPOTENCY = "https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html"
+_RESTRICTIONS = (
+    "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/launch-template-restrictions.html"
+)
+
+_TEMPLATES = (
+    Fact(
+        id="ids-beside-page-size",
+        claim="DescribeLaunchTemplates takes ids and a page size together.",
+        grade=Grade.INFERRED,
+        source="no text; EC2 refuses that of instances, images, snapshots and VPCs",
+        rests=("handlers/ec2.py _each",),
+        otherwise="Nothing: no call of ours has both.",
+    ),
+    Fact(
+        id="defaults-by-image",
+        claim="DescribeLaunchTemplateVersions lists the default versions of all templates that name"
+        " an image.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EC2}, DescribeLaunchTemplateVersions: Versions, Filters",
+        rests=("handlers/ec2.py templates_on",),
+        otherwise="The alarm for a lost current image would stay silent.",
+    ),
+    Fact(
+        id="mark-is-a-tag",
+        claim="The key and the value of the high-water mark are a valid tag, and tag-key finds it.",
+        grade=Grade.DOCUMENTED,
+        source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html",
+        rests=("handlers/ec2.py set_mark", "handlers/ec2.py opted_in_templates"),
+        otherwise="Every promotion would fail at its last write.",
+    ),
+    Fact(
+        id="filter-escapes",
+        claim=r"In a filter's value, `*` is a wildcard and `\*` is the character.",
+        grade=Grade.DOCUMENTED,
+        source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html",
+        rests=("handlers/ec2.py _tag_filter",),
+        otherwise="Nothing wrong is taken, for tags are compared again; an image whose tag has"
+        " such a character might not be found.",
+    ),
+    Fact(
+        id="all-tags-at-once",
+        claim="DeleteTags is taken without any key (asked as a dry run); it then deletes all.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EC2}, DeleteTags: Tags",
+        rests=("infra/README.md AllTagsAtOnce",),
+        otherwise="Nothing: one statement of the SCP would be needless.",
+    ),
+    Fact(
+        id="copy-differs-in-image",
+        claim="A version made from a source version differs from it in ImageId alone, snapshots"
+        " left aside.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EC2}, CreateLaunchTemplateVersion: SourceVersion",
+        rests=(
+            "handlers/ec2.py create_version",
+            "models/launch_template.py differs_in_image_alone",
+        ),
+        otherwise="Every promotion would be refused: the version is made and never the default.",
+    ),
+    Fact(
+        id="lists-keep-order",
+        claim="The lists in it stand in the order of its source.",
+        grade=Grade.INFERRED,
+        source="no text; other operations of EC2 promise no order",
+        rests=("models/launch_template.py parameters",),
+        otherwise="Nothing: lists are compared without their order.",
+    ),
+    Fact(
+        id="snapshots-dropped",
+        claim="The snapshots of inherited block device mappings are dropped.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EC2}, CreateLaunchTemplateVersion: SourceVersion",
+        rests=(
+            "models/launch_template.py snapshots_lost_with",
+            "infra/operate/writes.py copy_version",
+        ),
+        otherwise="Nothing is lost: images without that snapshot would be refused for no reason.",
+    ),
+    Fact(
+        id="read-as-answered",
+        claim="A version is read as CreateLaunchTemplateVersion answered it.",
+        grade=Grade.INFERRED,
+        source="no text",
+        rests=("handlers/ec2.py create_version",),
+        otherwise="A version that is not what was wanted could become the default.",
+    ),
+    Fact(
+        id="same-token-same-version",
+        claim="Asked again with the same ClientToken, EC2 answers with the same version and makes"
+        " none.",
+        grade=Grade.DOCUMENTED,
+        source=_IDEMPOTENCY,
+        rests=("handlers/ec2.py create_version",),
+        otherwise="A promotion that was interrupted would leave one version more, which is never"
+        " the default.",
+    ),
+    Fact(
+        id="same-token-other-wish",
+        claim="The same ClientToken with another wish is refused as IdempotentParameterMismatch.",
+        grade=Grade.DOCUMENTED,
+        source=_IDEMPOTENCY,
+        rests=("infra/embedded/repairs/launch_templates.py _once",),
+        otherwise="Nothing: a token of ours has one wish.",
+    ),
+    Fact(
+        id="missing-image-warned",
+        claim="A version with an image that does not exist is made, and the answer warns with"
+        " InvalidAMIID.NotFound.",
+        grade=Grade.DOCUMENTED,
+        source=_RESTRICTIONS,
+        rests=("handlers/ec2.py create_version",),
+        otherwise="With another code: nothing, any warning is enough. Without a warning: an image"
+        " that is lost in the same second could become the default.",
+    ),
+    Fact(
+        id="image-not-warned",
+        claim="A version with an image that exists is made without a warning.",
+        grade=Grade.INFERRED,
+        source=f"{_EC2}, CreateLaunchTemplateVersion: Warning",
+        rests=("handlers/ec2.py create_version",),
+        otherwise="Every promotion would be refused, and would say which warning.",
+    ),
+    Fact(
+        id="parameter-kept",
+        claim="An ImageId of resolve:ssm: is kept and shown as it is written.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EC2}, DescribeLaunchTemplateVersions: ResolveAlias",
+        rests=("models/decision.py SSM_PARAMETER_IMAGE",),
+        otherwise="A template that follows a parameter would be moved to a literal image.",
+    ),
+    Fact(
+        id="min-version",
+        claim="MinVersion counts the version that it names.",
+        grade=Grade.INFERRED,
+        source=f"{_EC2}, DescribeLaunchTemplateVersions: MinVersion, which says after which",
+        rests=("handlers/ec2.py versions",),
+        otherwise="Nothing: one version more is asked for, and what is not wanted left out.",
+    ),
+    Fact(
+        id="latest-in-answer",
+        claim="ModifyLaunchTemplate answers with the new default and the latest version's number.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EC2}, ModifyLaunchTemplate: LaunchTemplate",
+        rests=("handlers/ec2.py set_default",),
+        otherwise="A version that a person made meanwhile would be seen at the next event only.",
+    ),
+    Fact(
+        id="missing-version-refused",
+        claim="A default version that does not exist is refused as"
+        " InvalidLaunchTemplateId.VersionNotFound.",
+        grade=Grade.SEEN,
+        source="a recorded answer of AWS in LocalStack's tests",
+        rests=("infra/embedded/repairs/launch_templates.py _set_default",),
+        otherwise="Nothing: the code is only shown.",
+    ),
+    Fact(
+        id="default-not-deleted",
+        claim="That the default version cannot be deleted is told in an answer that is no error.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EC2}, DeleteLaunchTemplateVersions",
+        rests=("infra/operate/writes.py delete_versions",),
+        otherwise="Nothing: prune never asks for it, and says either.",
+    ),
+    Fact(
+        id="numbers-not-reused",
+        claim="A version's number is never given twice.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EC2}, CreateLaunchTemplateVersion: versions are numbered in their order",
+        rests=("models/tags.py HighWaterMark", "infra/operate/prune.py choose"),
+        otherwise="After a prune, the mark could name another version than it did.",
+    ),
+    Fact(
+        id="token-outlives-version",
+        claim="The ClientToken of a version that was deleted is answered with that version.",
+        grade=Grade.INFERRED,
+        source=f"{_IDEMPOTENCY}; how long a token lives is not said",
+        rests=("infra/operate/prune.py choose",),
+        otherwise="Nothing: prune leaves versions alone that are younger than a week.",
+    ),
+    Fact(
+        id="image-id-as-filter",
+        claim="DescribeImages takes image-id as a filter beside a page size, disabled and"
+        " deprecated images included, and answers with nothing where there is none.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EC2}, DescribeImages: Filters, IncludeDisabled, IncludeDeprecated, MaxResults",
+        rests=("handlers/ec2.py own_image", "handlers/ec2.py _images"),
+        otherwise="No image could be read: every event would fail, and say so.",
+    ),
+    Fact(
+        id="backup-proved-twice",
+        claim="An image of AWS Backup names its instance twice: in SourceInstanceId and in the tag"
+        " aws:backup:source-resource.",
+        grade=Grade.INFERRED,
+        source="AWS Backup's role may CreateImage, which sets the field; the tag is in a managed"
+        " policy of AWS's",
+        rests=("models/image.py source_instances", "models/image.py is_copy"),
+        otherwise="Without the field, each backup would be skipped as copied-image, which explain"
+        " says; ami-reactor:copied-images = allow takes it.",
+    ),
+    Fact(
+        id="boot-mode-inherited",
+        claim="An image boots as the image did from which its instance was started.",
+        grade=Grade.DOCUMENTED,
+        source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/set-ami-boot-mode.html",
+        rests=("models/image.py starts_where",),
+        otherwise="Such images would be skipped as other-boot-mode, which explain says.",
+    ),
+)
+
+FACTS = {
+    fact.id: fact
+    for fact in (*(one.model_copy(update={"stage": Stage.TEMPLATES}) for one in _TEMPLATES),)
+}
+
+
+def facts(*ids: str) -> tuple[Fact, ...]:
+    return tuple(FACTS[one] for one in ids)
