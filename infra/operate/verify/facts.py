@@ -31,7 +31,7 @@ _TEMPLATES = (
         claim="The key and the value of the high-water mark are a valid tag, and tag-key finds it.",
         grade=Grade.DOCUMENTED,
         source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html",
-        rests=("handlers/ec2.py set_mark", "handlers/ec2.py opted_in_templates"),
+        rests=("handlers/ec2.py set_high_water_mark", "handlers/ec2.py opted_in_templates"),
         otherwise="Every promotion would fail at its last write.",
     ),
     Fact(
