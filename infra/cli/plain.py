@@ -87,7 +87,7 @@ def _say(line: str, status: int) -> int:
         sys.stderr.write(f"ami-reactor: {line}\n")
         sys.stderr.flush()
     except OSError:
-        pass  # there is nobody to tell
+        pass  # stderr is closed
     return status
 
 

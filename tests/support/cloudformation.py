@@ -12,7 +12,7 @@ _NOTHING = object()
 def resources_of(
     document: Mapping[str, Any], stack: str = "ami-reactor", **parameters: str
 ) -> dict[str, dict[str, Any]]:
-    """The resources that such a stack has.
+    """The resources that a stack with these parameters has.
 
     What only a resource itself can say stays as text: `${DeadLetters}` is what Ref gives of it,
     `${DeadLetters.Arn}` one of its attributes.

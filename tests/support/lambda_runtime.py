@@ -156,7 +156,7 @@ def runtime_folder(folder: Path) -> Path:
 
 
 class _RuntimeApi(ThreadingHTTPServer):
-    """One event for whoever asks first; whoever asks again waits for ever, as in Lambda."""
+    """One event for the first request; a second request waits for ever, as in Lambda."""
 
     daemon_threads = True
     block_on_close = False
@@ -230,5 +230,5 @@ def _runtime_api(function: Function, event: bytes) -> Iterator[_RuntimeApi]:
         try:
             yield api
         finally:
-            api.events.put(None)  # whoever waits for a second one
+            api.events.put(None)  # for the request that waits for a second one
             api.shutdown()

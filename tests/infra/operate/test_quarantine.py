@@ -101,7 +101,7 @@ def test_an_image_that_is_quarantined_already_keeps_its_reason(account_with, mon
     account_with(a_world(an_image(OLD), an_image(NEW, 1, tags=QUARANTINED)))
     asked = requests(monkeypatch)
 
-    ran = run("quarantine", NEW, "--reason", "mine", "--yes")
+    ran = run("quarantine", NEW, "--reason", "mine")  # nothing to confirm
 
     assert (ran.status, ran.stdout) == (0, f"{NEW} is quarantined: kernel panic\n")
     assert "it was quarantined already" in ran.stderr
