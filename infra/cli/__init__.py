@@ -66,20 +66,25 @@ def _all_verbs(
             "--version",
             callback=_print_version,
             is_eager=True,
-            help="Say which version this is.",
+            help="Show the version and exit.",
         ),
     ] = False,
 ) -> None:
     """What goes before any verb; the app's own help stays."""
 
 
-_VERBS: tuple[Callable[..., None], ...] = (
-    replay, local,
-    status, explain, follow, reconcile, hold, resume, rollback,
-    quarantine, unquarantine, history, prune, doctor, verify,
-    package, template, record, capture,
-)  # fmt: skip
-for verb in _VERBS:
-    app.command(help=paragraphs(verb))(verb)
-app.add_typer(dlq, name="dlq")
+_GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Try and test": (replay, local, capture, record),
+    "See": (status, explain, history, doctor, verify),
+    "Change": (
+        follow, reconcile, hold, resume, rollback, prune, quarantine, unquarantine,
+    ),
+    "Deploy": (package, template),
+}  # fmt: skip
+"""The verbs as the README's table of commands has them."""
+
+for group, verbs in _GROUPS.items():
+    for verb in verbs:
+        app.command(help=paragraphs(verb), rich_help_panel=group)(verb)
+app.add_typer(dlq, name="dlq", rich_help_panel="Dead-letter queue")
 _undo()

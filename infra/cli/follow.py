@@ -37,10 +37,11 @@ def follow(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Images with this tag.")
     ] = None,
     image_name: Annotated[
-        str | None, typer.Option(metavar="GLOB", help="Images of such a name: * and ? are wild.")
+        str | None,
+        typer.Option(metavar="GLOB", help="Images whose name matches: * and ? are wild."),
     ] = None,
     copied_images: Annotated[
-        bool, typer.Option("--copied-images", help="Images made by CopyImage count too.")
+        bool, typer.Option("--copied-images", help="Images made by CopyImage may be taken too.")
     ] = False,
     observe: Annotated[
         bool, typer.Option("--observe", help="Decide and report only, never write.")

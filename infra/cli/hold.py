@@ -39,7 +39,7 @@ def hold(
 ) -> None:
     """Hold a launch template: nothing moves it until it is resumed.
 
-    Writes the tag ami-reactor-state:hold, which the function's role cannot get past.
+    Writes the tag ami-reactor-state:hold. IAM denies the function a change of a template with it.
 
     Example: ami-reactor hold web --reason "load test until Friday" --yes
     """
@@ -67,7 +67,7 @@ def resume(
 ) -> None:
     """End the hold of a launch template, and reconcile it at once.
 
-    Shows before what the reactor would do then.
+    Shows first what the reactor would do.
 
     Example: ami-reactor resume web --yes
 

@@ -19,7 +19,7 @@ def prune(
         str | None,
         typer.Argument(metavar="[TEMPLATE]", help="Its name or id.", show_default=False),
     ] = None,
-    everywhere: Annotated[bool, typer.Option("--all", help="All that opted in.")] = False,
+    everywhere: Annotated[bool, typer.Option("--all", help="All templates that opted in.")] = False,
     keep: Annotated[
         int, typer.Option(metavar="N", min=0, help="How many of the reactor's versions stay.")
     ] = 20,

@@ -55,7 +55,7 @@ def rollback(
     """Go back to an older version, so that it stays.
 
     Holds the template, quarantines its current image, and makes a copy of the older version the
-    default: the latest version stays the default. A hold that is there already stays as it is.
+    default: the latest version stays the default. A hold that exists already stays as it is.
     Running instances are not touched.
 
     Example: ami-reactor rollback web --reason "kernel panic" --yes

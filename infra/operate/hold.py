@@ -14,7 +14,7 @@ def stamp_now(account: Account, why: str) -> str:
 
 
 def hold_template(account: Account, template: Template, value: str) -> str:
-    """Hold the template; a hold that is there already stays as it is.
+    """Hold the template; a hold that exists already stays as it is.
 
     Returns:
         The value of the hold's tag now: the given one, or the first one's.

@@ -66,7 +66,7 @@ def _selects(template: Template, image: Image, place: Place) -> bool:
 
 
 def quarantine_image(account: Account, image_id: str, value: str) -> str:
-    """Quarantine the image; a quarantine that is there already stays as it is.
+    """Quarantine the image; a quarantine that exists already stays as it is.
 
     Returns:
         The value of the quarantine's tag now: the given one, or the first one's.

@@ -215,7 +215,7 @@ def run_rollbacks(
 ) -> Iterator[tuple[Rollback, int]]:
     """Do it; yield each template, as soon as it is moved, with its new default version.
 
-    A hold or a quarantine that is there already keeps who, when and why.
+    A hold or a quarantine that exists already keeps who, when and why.
 
     Args:
         account: Where the templates are.

@@ -57,6 +57,21 @@ def test_every_verb_is_in_the_readme():
     assert [verb for verb in verbs if f"`{verb}`" not in README] == []
 
 
+def test_help_groups_the_verbs_as_the_readme_does():
+    groups = re.findall(r"^\| \*\*(.+)\*\* \| \|\n((?:\| `.+\n)+)", README, re.MULTILINE)
+    shown = {
+        title: re.findall(r"`([a-z]+)`", " ".join(row.split("|")[1] for row in rows.splitlines()))
+        for title, rows in groups
+        if title != "Dead-letter queue"
+    }
+    helped: dict[str, list[str]] = {}
+    for command in app.registered_commands:
+        name = command.name or command.callback.__name__
+        helped.setdefault(command.rich_help_panel, []).append(name)
+
+    assert helped == shown
+
+
 @pytest.mark.parametrize(
     "readme", [ROOT / "README.md", *MANUALS], ids=lambda path: str(path.relative_to(ROOT))
 )
