@@ -16,8 +16,7 @@ from rich.text import Text
 from infra.cli.account import account_of
 from infra.cli.options import STACK, Force, Profile, Region, Stack
 from infra.cli.render import ago, err, out, outside, print_gaps, print_json, progress_line, stop
-from infra.operate.account import Account
-from infra.operate.find import NotFound, find_group, find_template
+from infra.operate.find import find_template_or_group
 from infra.operate.history import HistoryEntry, read_history, read_log
 from infra.operate.paging import Gaps
 from infra.replay.atomic_write import PUBLIC, CannotWrite, check_can_write, write_whole
@@ -61,7 +60,7 @@ def history(
         except CannotWrite as error:
             stop(str(error))
     with account_of(profile, region) as account:
-        template = _template(account, name)
+        _, [template, *_others] = find_template_or_group(account, name)
         gaps = Gaps()
         with progress_line() as progress:
             progress("the function's log")
@@ -78,18 +77,6 @@ def history(
             _draw(svg, template, entries, force=force)
         print_gaps(gaps)
         raise typer.Exit(1 if gaps else 0)
-
-
-def _template(account: Account, name: str) -> Template:
-    """The template of that name; else the one that the group of that name launches from."""
-    try:
-        return find_template(account, name)
-    except NotFound as nothing:
-        group = find_group(account, name)
-        named = next(group.specifications, None) if group else None
-        if named is None:
-            stop(f"{nothing}, and no such group", status=1)
-        return find_template(account, named.launch_template_id)
 
 
 def _show(console: Console, template: Template, entries: list[HistoryEntry]) -> None:

@@ -10,7 +10,6 @@ from rich.console import Group as Stacked
 from rich.table import Table
 from rich.text import Text
 
-from handlers.aws_errors import translated
 from infra.cli.account import account_of
 from infra.cli.options import STACK, AsJson, Region, Stack
 from infra.cli.render import (
@@ -26,21 +25,21 @@ from infra.cli.render import (
     print_notes,
     progress_line,
 )
-from infra.dead_letters.queue import Reading
 from infra.operate.account import Account
-from infra.operate.doctor import is_paused, paused, unpause
+from infra.operate.deployment import examine_pause
 from infra.operate.fleet import Fleet, TemplateStatus, read_fleet
-from infra.operate.groups import Follows, verdict
+from infra.operate.groups import UsesDefault, verdict
+from infra.operate.queue_depth import count_dead_letters
 from infra.operate.stack_outputs import output_of
 from models.base import aws_date
 from models.errors import AwsRefused, AwsUnavailable
 from models.failure_text import YOURS, told
 from models.tags import HOLD_TAG, read_stamp
 
-_FOLLOWS = {
-    Follows.YES: ("follows", "green"),
-    Follows.PARTLY: ("follows partly", "yellow"),
-    Follows.NO: ("does not follow", "bold red"),
+_GROUPS = {
+    UsesDefault.YES: ("$Default", "green"),
+    UsesDefault.PARTLY: ("partly $Default", "yellow"),
+    UsesDefault.NO: ("not $Default", "bold red"),
 }
 
 
@@ -66,25 +65,21 @@ def status(
     gaps: list[str] = []
     for name in profile.split(",") if profile else [None]:
         with account_of(name, region) as account:
-            fleet = fleet_of(account)
+            with progress_line() as progress:
+                fleet = read_fleet(account, progress)
             if as_json:
                 _pause(account, stack, err)
-                for status in fleet.statuses:
-                    print_json(_as_json(fleet, status))
+                for one in fleet.statuses:
+                    print_json(_as_json(fleet, one))
             else:
                 out.print(Text(str(account), "bold"))
                 _pause(account, stack, out)
                 _show(fleet)
-            found = [*fleet.gaps, *_dead_letters(account, stack, as_json=as_json)]
+            found = [*fleet.gaps, *_queue_depth(account, stack, as_json=as_json)]
             print_gaps(found)
             print_notes(fleet.notes)
             gaps += found
     raise typer.Exit(1 if gaps else 0)
-
-
-def fleet_of(account: Account) -> Fleet:
-    with progress_line() as progress:
-        return read_fleet(account, progress)
 
 
 def _show(fleet: Fleet) -> None:
@@ -99,57 +94,44 @@ def _show(fleet: Fleet) -> None:
     for status in fleet.statuses:
         table.add_row(_who(status), _launches(status, now), _next(status, now))
     out.print(table)
-    if lines := list(to_mend(fleet)):
+    if lines := list(_problems(fleet)):
         out.print()
     for line in lines:
         out.print(line, soft_wrap=True)
 
 
-def count_dead_letters(account: Account, stack: str) -> int:
-    """How many wait, those among them that somebody is just looking at.
-
-    Raises:
-        AwsRefused: There is no such stack, or it may not be asked.
-        AwsUnavailable: AWS does not answer now.
-    """
-    url = output_of(account, stack, "DeadLetterQueueUrl", "--stack")
-    with translated("counting dead letters", service="sqs"):
-        depth = Reading(account.client("sqs"), url).depth()
-    return depth.visible + depth.in_flight
-
-
-def _dead_letters(account: Account, stack: str, *, as_json: bool) -> list[str]:
-    """Say how many there are; where that may not be asked, the gap."""
+def _queue_depth(account: Account, stack: str, *, as_json: bool) -> list[str]:
+    """Print how many messages wait; what could not be read is answered, as a gap."""
     try:
         count = count_dead_letters(account, stack)
     except (AwsRefused, AwsUnavailable) as error:
         if isinstance(error, AwsUnavailable) or error.unauthorized:
             return [told(error, YOURS)]
-        err.print(outside(f"dead letters: {error}"), soft_wrap=True)
+        err.print(outside(f"dead-letter queue: {error}"), soft_wrap=True)
         return []
     if count:
-        say = err if as_json else out
-        say.print(Text(f"{counted(count, 'dead letter')}: ami-reactor dlq list", "bold red"))
+        what = f"{counted(count, 'message')} in the dead-letter queue: ami-reactor dlq list"
+        (err if as_json else out).print(Text(what, "bold red"))
     return []
 
 
-def _pause(account: Account, stack: str, say: Console) -> None:
-    """Say first of all that nothing will be moved, where the function is paused."""
+def _pause(account: Account, stack: str, console: Console) -> None:
+    """Print first of all that nothing will be moved, if the function is paused."""
     try:
-        name = output_of(account, stack, "FunctionName", "--stack")
-        is_off = is_paused(account.client("lambda"), name)
-    except (AwsRefused, AwsUnavailable):  # not deployed, or not to be asked: doctor says so
+        function = output_of(account, stack, "FunctionName", "--stack")
+        paused = examine_pause(account, stack, function)
+    except (AwsRefused, AwsUnavailable):  # not deployed, or not to be read: doctor says so
         return
-    if is_off:
-        say.print(outside(paused(name), "bold red"), soft_wrap=True)
-        say.print(outside(f"  fix: {unpause(name)}"), soft_wrap=True)
+    if paused:
+        console.print(outside(paused.what, "bold red"), soft_wrap=True)
+        console.print(outside(f"  fix: {paused.fix}"), soft_wrap=True)
 
 
 def _who(status: TemplateStatus) -> Stacked:
     lines = [outside(status.template.launch_template_name, "bold")]
     for group, found in status.findings():
-        short, style = _FOLLOWS[verdict(found)]
-        lines.append(Text.assemble("└ ", outside(group.name), " ", (short, style)))
+        launches, style = _GROUPS[verdict(found)]
+        lines.append(Text.assemble("ASG ", outside(group.name), ": ", (launches, style)))
     return Stacked(*lines)
 
 
@@ -185,30 +167,20 @@ def _next(status: TemplateStatus, now: datetime) -> Stacked:
     return Stacked(*lines)
 
 
-def to_mend(fleet: Fleet) -> Iterator[Text]:
-    """What keeps groups from following, one line each, and below it what mends it."""
+def _problems(fleet: Fleet) -> Iterator[Text]:
+    """What keeps promotions from groups, one line each, and below it the fix."""
     for status in fleet.statuses:
         for group, found in status.findings():
             for finding in found:
-                style = _FOLLOWS[finding.follows][1]
+                _, style = _GROUPS[finding.uses_default]
                 yield Text.assemble(outside(group.name, style), ": ", finding.what)
                 yield Text(f"  fix: {finding.fix}")
-        if status.has_unreleased_version:
-            yield from _unreleased(status)
+        name = status.template.launch_template_name
+        if latest := status.latest_not_default:
+            yield Text.assemble(outside(name, "yellow"), f": {latest.what}")
+            yield Text(f"  fix: {latest.fix}")
         if status.next.outcome in ("refused", "failed"):
-            name = outside(status.template.launch_template_name, "bold red")
-            yield Text.assemble(name, ": ", outside(status.next.message))
-
-
-def _unreleased(status: TemplateStatus) -> Iterator[Text]:
-    template = status.template
-    name = outside(template.launch_template_name, "yellow")
-    latest, default = template.latest_version_number, template.default_version_number
-    yield Text.assemble(name, f": version {latest} is the latest and not the default ({default})")
-    yield Text(
-        f"  fix: make it the default: aws ec2 modify-launch-template --launch-template-id"
-        f" {template.launch_template_id} --default-version {latest}; or delete it"
-    )
+            yield Text.assemble(outside(name, "bold red"), ": ", outside(status.next.message))
 
 
 def _as_json(fleet: Fleet, status: TemplateStatus) -> dict[str, Any]:
@@ -233,7 +205,9 @@ def _as_json(fleet: Fleet, status: TemplateStatus) -> dict[str, Any]:
                 "name": group.name,
                 "instances": group.size,
                 "follows": verdict(found),
-                "findings": [finding.model_dump(mode="json") for finding in found],
+                "findings": [
+                    {"follows": one.uses_default, "what": one.what, "fix": one.fix} for one in found
+                ],
             }
             for group, found in status.findings()
         ],

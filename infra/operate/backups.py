@@ -62,7 +62,7 @@ def read_fate(account: Account, instance_id: str) -> str | None:
     """What is wrong with that instance's backups, in a sentence's end; None: nothing.
 
     Raises:
-        AwsRefused: For want of a permission, for example.
+        AwsRefused: A permission is missing, for example.
         AwsUnavailable: AWS does not answer now.
     """
     client, place = account.client("backup"), account.place

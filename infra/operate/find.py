@@ -17,14 +17,14 @@ _SUGGESTIONS = 5
 
 
 class NotFound(AwsRefused):
-    """There is no such thing; the message names what is like it."""
+    """It does not exist; the message names what is like it."""
 
 
 def find_template(account: Account, name_or_id: str) -> Template:
     """The launch template with exactly that id or name; without versions.
 
     Raises:
-        NotFound: There is none; that others begin like it makes it none of them.
+        NotFound: There is none, even if names of others begin with it.
     """
     if _TEMPLATE_ID.fullmatch(name_or_id):
         found = list(
@@ -78,6 +78,24 @@ def find_instance(account: Account, instance_id: str) -> dict[str, Any]:
     )
     instance: dict[str, Any] = next(found)["Instances"][0]
     return instance
+
+
+def find_template_or_group(account: Account, name: str) -> tuple[Group | None, list[Template]]:
+    """The template with that name or id; else the group with that name, and its templates.
+
+    Raises:
+        NotFound: There is neither, or the group launches from no template.
+    """
+    try:
+        return None, [find_template(account, name)]
+    except NotFound as nothing:
+        group = find_group(account, name)
+        if group is None:
+            raise NotFound(f"{nothing}, and no such group") from nothing
+    ids = dict.fromkeys(one.launch_template_id for one in group.specifications)
+    if not ids:
+        raise NotFound(f"the group {printable(name)} launches from no launch template")
+    return group, [find_template(account, template_id) for template_id in ids]
 
 
 def did_you_mean(names: Iterable[str]) -> str:

@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from handlers.clock import Clock
 from handlers.observation import observe
 from handlers.reaction import plan
 from infra.operate.account import Account
 from infra.operate.groups import Finding, Group, findings
-from infra.operate.instances import look_for_deleted, read_groups, read_running
+from infra.operate.instances import mark_deleted, read_groups, read_running
 from infra.operate.paging import Gaps, Progress
 from infra.operate.read_ahead import ReadAhead
 from models.base import Place
@@ -24,10 +25,17 @@ from models.selectors import Selectors, read_selectors
 from models.tags import SOURCE_INSTANCE
 
 _ASKED = 50
-"""Where the whole fleet is read, so many groups are asked for a refresh: each takes a call."""
+"""If the whole fleet is read, so many groups are asked for a refresh: each takes a call."""
 
 _NAMED = 5
-"""So many instances are named where there may be any number."""
+"""Of any number of instances, so many are named."""
+
+
+class Problem(NamedTuple):
+    """What is wrong with a template, and how to fix it."""
+
+    what: str
+    fix: str
 
 
 @dataclass(frozen=True)
@@ -35,11 +43,12 @@ class TemplateStatus:
     """One template: what it is on, what it could be on, and what the reactor would do next.
 
     Attributes:
-        template: With its versions from the default on, where they could be read.
+        template: With its versions from the default on, if they could be read.
         next: What the reactor would do at the next event.
         running: Image id to the number of instances that run it now.
         images: All that were read for it, by id.
-        candidates: What it may be moved to, newest first; a hold and the mark not considered.
+        candidates: What it may be moved to, newest first, whatever a hold or the high-water mark
+            says.
         skipped: Why the other images that its tags select are no candidates.
     """
 
@@ -75,13 +84,22 @@ class TemplateStatus:
 
     @property
     def mixed_sources(self) -> list[str]:
-        """The same, where they are several and its tags name none of them."""
+        """The same, if they are several and its tags name none of them."""
         named = self.template.tags.get(SOURCE_INSTANCE)
         return self.sources if named is None and len(self.sources) > 1 else []
 
     @property
-    def has_unreleased_version(self) -> bool:
-        return self.template.latest_version_number != self.template.default_version_number
+    def latest_not_default(self) -> Problem | None:
+        """That the latest version is not the default, if it is not."""
+        template = self.template
+        latest, default = template.latest_version_number, template.default_version_number
+        if latest == default:
+            return None
+        return Problem(
+            f"version {latest} is the latest and not the default ({default})",
+            f"make version {latest} the default, or delete it: aws ec2 modify-launch-template"
+            f" --launch-template-id {template.launch_template_id} --default-version {latest}",
+        )
 
     def findings(self) -> list[tuple[Group, list[Finding]]]:
         return [(group, findings(group, self.template)) for group in self.groups]
@@ -103,12 +121,12 @@ class Fleet:
 
 
 def clock_now() -> Clock:
-    """An operator's clock: nobody cuts the command off."""
+    """An operator's clock: no timeout cuts the command off."""
     return Clock(datetime.now(UTC), lambda: 3600.0)
 
 
 def reconcile_event(place: Place, template_id: str | None = None) -> dict[str, Any]:
-    """The event that asks for a catch-up, as EventBridge would deliver it."""
+    """The event that asks to reconcile, as EventBridge would deliver it."""
     return {
         "id": "asked-by-an-operator",
         "source": "ami-reactor",
@@ -144,16 +162,15 @@ def read_fleet(
     wanted = account.ec2.opted_in_templates() if templates is None else list(templates)
     gaps = Gaps()
     ahead = ReadAhead(account.client("ec2"), account.place, wanted)
-    gaps.unless(lambda: ahead.read(progress))
+    gaps.read(lambda: ahead.read(progress), None)
     asked = _ASKED if templates is None else None
     groups = read_groups(account, wanted, gaps, progress, asked=asked)
-    gaps.unless(lambda: look_for_deleted(account, wanted, groups, asked))
+    groups = gaps.read(partial(mark_deleted, account, wanted, groups, asked), groups)
     progress("instances")
-    running: dict[str, Counter[str]] = {}
-    gaps.unless(lambda: running.update(read_running(account, wanted, groups)))
+    running: dict[str, Counter[str]] = gaps.read(lambda: read_running(account, wanted, groups), {})
     clock = clock_now()
     named = {image_id for counts in running.values() for image_id in counts}
-    gaps.unless(lambda: ahead.images(named))
+    gaps.read(lambda: ahead.images(named), None)
     outcomes = foreseen(ahead, clock)
     unknown = (one.message for one in outcomes.values() if one.outcome == "unknown")
     gaps.extend(dict.fromkeys(unknown))

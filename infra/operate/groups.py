@@ -127,18 +127,18 @@ def _named(mixed: _Mixed) -> Iterator[Specification]:
             yield override.launch_template_specification
 
 
-class Follows(StrEnum):
-    """Whether a promotion reaches what a group launches."""
+class UsesDefault(StrEnum):
+    """Whether a group launches what its template's default version names."""
 
-    YES = "follows"
-    PARTLY = "follows partly"
-    NO = "does not follow"
+    YES = "uses $Default"
+    PARTLY = "partly uses $Default"
+    NO = "does not use $Default"
 
 
 class Finding(Value):
-    """What stands in the way of following, and what mends it."""
+    """Why a group does not use $Default, or not for all it launches, and how to fix it."""
 
-    follows: Follows
+    uses_default: UsesDefault
     what: str
     fix: str
 
@@ -153,10 +153,11 @@ def findings(group: Group, template: Template) -> list[Finding]:
     ]
 
 
-def verdict(found: Iterable[Finding]) -> Follows:
+def verdict(found: Iterable[Finding]) -> UsesDefault:
     """The worst of the findings."""
-    kinds = {finding.follows for finding in found}
-    return next((kind for kind in (Follows.NO, Follows.PARTLY) if kind in kinds), Follows.YES)
+    kinds = {finding.uses_default for finding in found}
+    worst_first = (UsesDefault.NO, UsesDefault.PARTLY)
+    return next((kind for kind in worst_first if kind in kinds), UsesDefault.YES)
 
 
 def _of_specifications(group: Group, template: Template) -> Iterator[Finding]:
@@ -167,7 +168,7 @@ def _of_specifications(group: Group, template: Template) -> Iterator[Finding]:
         return
     if base.version in group.deleted:
         what = f"it cannot launch: its version {printable(base.version)} was deleted"
-        yield Finding(follows=Follows.NO, what=what, fix=_update(group, template))
+        yield Finding(uses_default=UsesDefault.NO, what=what, fix=_update(group, template))
     elif found := _of_version(base.version, template, "it launches"):
         yield found.model_copy(update={"fix": _update(group, template)})
 
@@ -178,11 +179,12 @@ def _of_version(version: str, template: Template, launches: str) -> Finding | No
         return None
     if version == "$Latest":
         differs = f": version {latest} now, not the default {default}" if latest != default else ""
-        what = f"{launches} $Latest, so a version goes live the moment somebody saves it{differs}"
-        return Finding(follows=Follows.NO if differs else Follows.PARTLY, what=what, fix="")
+        what = f"{launches} $Latest, so a version goes live as soon as it is saved{differs}"
+        uses_default = UsesDefault.NO if differs else UsesDefault.PARTLY
+        return Finding(uses_default=uses_default, what=what, fix="")
     same = ", which is the default now" if version == str(default) else ""
     what = f"{launches} version {printable(version)} for ever{same}: no promotion reaches it"
-    return Finding(follows=Follows.NO, what=what, fix="")
+    return Finding(uses_default=UsesDefault.NO, what=what, fix="")
 
 
 def _of_overrides(group: Group, template: Template) -> Iterator[Finding]:
@@ -193,7 +195,7 @@ def _of_overrides(group: Group, template: Template) -> Iterator[Finding]:
         what = _override(override, template)
         if what:
             kind = printable(override.instance_type)
-            yield Finding(follows=Follows.PARTLY, what=f"its {kind} {what}", fix=fix)
+            yield Finding(uses_default=UsesDefault.PARTLY, what=f"its {kind} {what}", fix=fix)
 
 
 def _override(override: _Override, template: Template) -> str | None:
@@ -222,7 +224,7 @@ def _of_refresh(group: Group, template: Template) -> Iterator[Finding]:
             )
         else:
             continue
-        yield Finding(follows=Follows.NO, what=what, fix=cancel_refresh(group))
+        yield Finding(uses_default=UsesDefault.NO, what=what, fix=cancel_refresh(group))
 
 
 def _of_warm_pool(group: Group) -> Iterator[Finding]:
@@ -235,7 +237,7 @@ def _of_warm_pool(group: Group) -> Iterator[Finding]:
         return
     size = "" if group.warm_pool_size is None else f" of {group.warm_pool_size}"
     yield Finding(
-        follows=Follows.PARTLY,
+        uses_default=UsesDefault.PARTLY,
         what=f"it has a warm pool{size}: the next scale-outs start its instances, which were made"
         " from the version that was the default then",
         fix=f"{start_refresh(group)} (after a promotion: it replaces those in the pool too), or do"

@@ -1,4 +1,4 @@
-"""IAM's answer to a request, worked out from policies: for where IAM itself may not be asked.
+"""IAM's answer to a request, worked out from policies, if IAM itself may not be asked.
 
 Statements with Deny, NotAction, NotResource and Condition, and a permissions boundary. Not in it:
 an organisation's policies, resource policies, policy variables, and conditions on numbers, dates

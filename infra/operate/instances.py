@@ -8,15 +8,20 @@ from handlers.aws_errors import translated
 from infra.operate.account import Account
 from infra.operate.groups import Group, Refresh, Specification
 from infra.operate.paging import Gaps, Progress, batches, each
+from infra.operate.versions import read_versions
 from models.launch_template import Template
 
 GROUP_TAG = "aws:autoscaling:groupName"
 TEMPLATE_TAG = "aws:ec2launchtemplate:id"
 """What AWS itself writes on an instance that a group, or a launch template, launched."""
 
-
 _PAGE_OF_INSTANCES = 1000
-"""The most that DescribeInstances gives at once."""
+_PAGE_OF_GROUPS = 100
+"""The most that DescribeInstances and DescribeAutoScalingGroups give at once."""
+
+
+_Groups = tuple[dict[str, list[Group]], dict[str, int]]
+"""The groups by template id, and by group name how likely a refresh is in flight: 2, 1 or 0."""
 
 
 def read_groups(
@@ -39,63 +44,72 @@ def read_groups(
     """
     progress("Auto Scaling groups")
     listed = list(templates)
-    by_id = {template.launch_template_id: template for template in listed}
-    by_name = {template.launch_template_name: template for template in listed}
-    found: dict[str, list[Group]] = defaultdict(list)
-    signs: dict[str, int] = {}
-
-    def read() -> None:
-        for described in each(
-            account.client("autoscaling"),
-            "describe_auto_scaling_groups",
-            "AutoScalingGroups",
-            PaginationConfig={"PageSize": 100},
-        ):
-            group = Group.of(described)
-            signs[group.name] = _signs_of_a_refresh(group, described, by_name | by_id)
-            concerned = {
-                template.launch_template_id
-                for one in group.specifications
-                if (
-                    template := by_id.get(one.launch_template_id)
-                    or by_name.get(one.launch_template_name)
-                )
-            }
-            for template_id in sorted(concerned):
-                found[template_id].append(group)
-
-    gaps.unless(read)
+    nothing: _Groups = ({}, {})
+    found, signs = gaps.read(lambda: _groups_of(account, listed), nothing)
     sized = {group.name for groups in found.values() for group in groups if group.size}
     names = sorted(sized, key=lambda name: (-signs[name], name))
     if asked is not None and len(names) > asked:  # of fewer, every one: nothing is guessed
         likely = [name for name in names if signs[name]]
         names, gaps.unasked = likely[:asked], len(likely[asked:])
-    gaps.unless(lambda: _add_refreshes(account, found, names, progress))
-    return found
+    refreshes: dict[str, Refresh] = gaps.read(
+        lambda: _refreshes_in_flight(account, names, progress), {}
+    )
+    with_refresh = {
+        template_id: [
+            group.model_copy(update={"refresh": refreshes.get(group.name)}) for group in groups
+        ]
+        for template_id, groups in found.items()
+    }
+    return defaultdict(list, with_refresh)
 
 
-def look_for_deleted(
+def _groups_of(account: Account, templates: list[Template]) -> _Groups:
+    by_id = {template.launch_template_id: template for template in templates}
+    by_name = {template.launch_template_name: template for template in templates}
+    found: dict[str, list[Group]] = defaultdict(list)
+    signs: dict[str, int] = {}
+    for described in each(
+        account.client("autoscaling"),
+        "describe_auto_scaling_groups",
+        "AutoScalingGroups",
+        PaginationConfig={"PageSize": _PAGE_OF_GROUPS},
+    ):
+        group = Group.of(described)
+        signs[group.name] = _signs_of_a_refresh(group, described, by_name | by_id)
+        named = (
+            by_id.get(one.launch_template_id) or by_name.get(one.launch_template_name)
+            for one in group.specifications
+        )
+        for template_id in sorted({one.launch_template_id for one in named if one}):
+            found[template_id].append(group)
+    return found, signs
+
+
+def mark_deleted(
     account: Account, templates: list[Template], found: dict[str, list[Group]], most: int | None
-) -> None:
-    """Which numbers that groups name are versions that were deleted; a call for each template."""
+) -> dict[str, list[Group]]:
+    """The same groups, with the numbers that they name and that are versions no more.
+
+    Args:
+        account: Where to read.
+        templates: Those that the groups name.
+        found: The groups by template id.
+        most: So many templates at most are asked about, as each takes a call. None: all.
+    """
     numbered = [
         template
         for template in templates
         if any(_numbers(group, template) for group in found.get(template.launch_template_id, []))
     ]
+    marked = defaultdict(list, found)
     for template in numbered[:most]:
         id_ = template.launch_template_id
-        listed = each(
-            account.client("ec2"),
-            "describe_launch_template_versions",
-            "LaunchTemplateVersions",
-            LaunchTemplateId=id_,
-        )
-        there = {str(version["VersionNumber"]) for version in listed}
-        found[id_] = [
-            group.model_copy(update={"deleted": frozenset(_numbers(group, template) - there)})
+        existing = {str(v.version_number) for v in read_versions(account, id_)}
+        marked[id_] = [
+            group.model_copy(update={"deleted": frozenset(_numbers(group, template) - existing)})
             for group in found[id_]
         ]
+    return marked
 
 
 def _numbers(group: Group, template: Template) -> set[str]:
@@ -134,10 +148,10 @@ def _resolved(specification: Specification, templates: dict[str, Template]) -> t
     return template.launch_template_id, numbers.get(specification.version, specification.version)
 
 
-def _add_refreshes(
-    account: Account, found: dict[str, list[Group]], names: list[str], progress: Progress
-) -> None:
-    """AWS answers for one group at a time. A group without instances has nothing to refresh."""
+def _refreshes_in_flight(
+    account: Account, names: list[str], progress: Progress
+) -> dict[str, Refresh]:
+    """By group name. AWS answers for one group at a time."""
     client = account.client("autoscaling")
     in_flight: dict[str, Refresh] = {}
     for number, name in enumerate(names, start=1):
@@ -148,10 +162,7 @@ def _add_refreshes(
                 refresh = Refresh.model_validate(described)
                 if refresh.is_in_flight:
                     in_flight[name] = refresh
-    for groups in found.values():
-        groups[:] = [
-            group.model_copy(update={"refresh": in_flight.get(group.name)}) for group in groups
-        ]
+    return in_flight
 
 
 def read_running(

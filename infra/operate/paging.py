@@ -10,7 +10,7 @@ from models.failure_text import YOURS, told
 T = TypeVar("T")
 
 Progress = Callable[[str], None]
-"""Takes what is being read, for whoever waits for it."""
+"""Takes what is being read now, for the person who waits."""
 
 PAGE_OF_VERSIONS = 200
 """The most that DescribeLaunchTemplateVersions gives at once."""
@@ -23,7 +23,7 @@ def each(client: Any, operation: str, key: str, **which: Any) -> Iterator[dict[s
     """Each item of all pages; no more than one page is held at a time.
 
     Raises:
-        AwsRefused: For want of a permission, for example.
+        AwsRefused: A permission is missing, for example.
         AwsUnavailable: AWS does not answer now.
     """
     service = client.meta.service_model.endpoint_prefix
@@ -44,7 +44,7 @@ def batches(items: Iterable[T], size: int = FILTER_VALUES) -> Iterator[Sequence[
 
 
 class Gaps(list[str]):
-    """What could not be read, one line each: the rest is shown all the same.
+    """What could not be read, one line each; the rest is still shown.
 
     Attributes:
         unasked: How many groups were not asked for an instance refresh, to save calls.
@@ -52,12 +52,8 @@ class Gaps(list[str]):
 
     unasked = 0
 
-    def unless(self, read: Callable[[], object]) -> None:
-        """Read, or note what could not be read."""
-        self.read(read, None)
-
     def read(self, read: Callable[[], T], otherwise: T) -> T:
-        """What was read; where it could not be, note that, and take the other."""
+        """What was read; `otherwise` if it could not be read, which is noted."""
         try:
             return read()
         except (AwsRefused, AwsUnavailable) as error:

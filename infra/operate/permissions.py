@@ -1,4 +1,4 @@
-"""What the function's role may do: asked of IAM, or, where that may not be asked, read.
+"""What the function's role may do: simulated by IAM, or read from the role's policies.
 
 IAM's own simulation counts everything: Deny, conditions, the permissions boundary and an
 organisation's policies (API model, SimulatePrincipalPolicy).
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from handlers.aws_errors import translated
+from infra.operate.account import Account
 from infra.operate.iam import Asked, Policy, decide
 from infra.operate.paging import each
 from models.tags import HIGH_WATER_MARK_TAG, HOLD_TAG, OPT_IN_TAG
@@ -31,7 +32,7 @@ ACTIONS = DESCRIBE + WRITE + TAG + PUT + SEND + LOG
 
 _SOME_ID = "lt-00000000000000000"
 _FOLLOWS = {f"aws:ResourceTag/{OPT_IN_TAG}": ["on"]}
-_TAGS_THE_MARK = {
+_TAGS_HIGH_WATER_MARK = {
     "aws:TagKeys": [HIGH_WATER_MARK_TAG],
     f"aws:RequestTag/{HIGH_WATER_MARK_TAG}": ["ami-0 2026"],
 }
@@ -84,7 +85,7 @@ def questions(places: Places) -> Iterator[Question]:
     logs = f"log-group:/aws/lambda/{places.function}:log-stream:doctor"
     yield Question(DESCRIBE, "*")
     yield Question(WRITE, template, _FOLLOWS)
-    yield Question(TAG, template, _FOLLOWS | _TAGS_THE_MARK)
+    yield Question(TAG, template, _FOLLOWS | _TAGS_HIGH_WATER_MARK)
     yield Question(
         PUT, places.arn("events", "event-bus/default"), {"events:source": ["ami-reactor"]}
     )
@@ -92,16 +93,17 @@ def questions(places: Places) -> Iterator[Question]:
     yield Question(LOG, places.arn("logs", logs))
     for on, tags in _KEPT_OUT.items():
         yield Question(WRITE, template, tags, should=False, on=on)
-        yield Question(TAG, template, tags | _TAGS_THE_MARK, should=False, on=on)
+        yield Question(TAG, template, tags | _TAGS_HIGH_WATER_MARK, should=False, on=on)
     other = {"aws:TagKeys": ["Name"], "aws:RequestTag/Name": ["doctor"]}
-    yield Question(TAG, template, _FOLLOWS | other, should=False, on="tags other than the mark")
+    on = "tags other than the high-water mark"
+    yield Question(TAG, template, _FOLLOWS | other, should=False, on=on)
 
 
-def ask(client: Any, role_arn: str, question: Question) -> Iterator[Answer]:
+def ask(account: Account, role_arn: str, question: Question) -> Iterator[Answer]:
     """IAM's own answer.
 
     Raises:
-        AwsRefused: `unauthorized` where the caller may not ask.
+        AwsRefused: `unauthorized` if the caller may not ask.
         AwsUnavailable: AWS does not answer now.
     """
     entries = [
@@ -113,7 +115,7 @@ def ask(client: Any, role_arn: str, question: Question) -> Iterator[Answer]:
         for key, values in question.context.items()
     ]
     for result in each(
-        client,
+        account.client("iam"),
         "simulate_principal_policy",
         "EvaluationResults",
         PolicySourceArn=role_arn,
@@ -154,13 +156,14 @@ class Policies:
                 yield Answer(action, decision == "allowed", why)
 
 
-def read_policies(client: Any, role: str) -> Policies:
+def read_policies(account: Account, role: str) -> Policies:
     """Every inline and attached policy of the role, and its boundary.
 
     Raises:
-        AwsRefused: For want of a permission, for example.
+        AwsRefused: A permission is missing, for example.
         AwsUnavailable: AWS does not answer now.
     """
+    client = account.client("iam")
     attached = each(client, "list_attached_role_policies", "AttachedPolicies", RoleName=role)
     identity = [
         *_inline(client, role),

@@ -1,4 +1,6 @@
-"""Where things are: the outputs of the deployed stack."""
+"""What CloudFormation knows of the deployed stack: its outputs and its parameters."""
+
+from typing import Any
 
 from handlers.aws_errors import translated
 from infra.operate.account import Account
@@ -17,12 +19,30 @@ def output_of(account: Account, stack: str, name: str, instead: str) -> str:
 
     Raises:
         AwsRefused: There is no such stack, or it has no such output.
+        AwsUnavailable: AWS does not answer now.
     """
-    client = account.client("cloudformation")
     doing = f"looking for the stack {printable(stack)} (or say {instead})"
-    with translated(doing, service="cloudformation"):
-        found = client.describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
-    outputs: dict[str, str] = {output["OutputKey"]: output["OutputValue"] for output in found}
+    described = _describe(account, stack, doing).get("Outputs", [])
+    outputs: dict[str, str] = {one["OutputKey"]: one["OutputValue"] for one in described}
     if name not in outputs:
         raise AwsRefused(f"the stack {printable(stack)} has no output {name}: say {instead}")
     return outputs[name]
+
+
+def parameter_of(account: Account, stack: str, name: str) -> str | None:
+    """One parameter with which the stack was deployed; None if it has no such parameter.
+
+    Raises:
+        AwsRefused: There is no such stack, or a permission is missing.
+        AwsUnavailable: AWS does not answer now.
+    """
+    described = _describe(account, stack, "reading the stack's parameters").get("Parameters", [])
+    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in described}
+    return parameters.get(name)
+
+
+def _describe(account: Account, stack: str, doing: str) -> dict[str, Any]:
+    with translated(doing, service="cloudformation"):
+        answer = account.client("cloudformation").describe_stacks(StackName=stack)
+    described: dict[str, Any] = answer["Stacks"][0]
+    return described

@@ -6,6 +6,7 @@ name from the moment it exists. Only what has both is ever changed or removed.
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from handlers.aws_errors import translated
@@ -57,8 +58,12 @@ def find(account: Account, kinds: Iterable[str], gaps: Gaps, run: str | None = N
     """What is there of a run, or of any; a kind that may not be listed becomes a gap."""
     found: list[Thing] = []
     for kind in kinds:
-        gaps.unless(lambda kind=kind: found.extend(KINDS[kind].find(account)))  # type: ignore[misc]
+        found += gaps.read(partial(_listed, account, kind), [])
     return [thing for thing in found if run is None or thing.name.startswith(f"{run}-")]
+
+
+def _listed(account: Account, kind: str) -> list[Thing]:
+    return list(KINDS[kind].find(account))
 
 
 def remove(account: Account, things: Iterable[Thing]) -> dict[Thing, str]:

@@ -11,7 +11,7 @@ from moto.iam.models import iam_backends
 
 from infra.embedded.stack import transformed
 from infra.embedded.world.seed import read_world, seed
-from infra.operate.doctor import RULES
+from infra.operate.deployment import RULES
 from infra.operate.permissions import ACTIONS
 from models.events import DETAIL_TYPES
 from tests.support.builders import (
@@ -35,7 +35,7 @@ from tests.support.builders import (
 from tests.support.fleets import a_group, default_image, run
 
 
-def a_sound_world(**more: Any) -> dict[str, Any]:
+def an_ok_world(**more: Any) -> dict[str, Any]:
     return a_world(an_image(OLD), AutoScalingGroups=[a_group()], **more)
 
 
@@ -48,8 +48,8 @@ def line_with(words: str) -> dict[str, str]:
     return line
 
 
-def test_where_all_is_well_it_says_so_line_by_line(stage_with):
-    staged = stage_with(a_sound_world())
+def test_if_all_is_ok_it_says_so_line_by_line(stage_with):
+    staged = stage_with(an_ok_world())
     for event in (backup_completed(OLD), ami_state(OLD), reconcile()):
         staged.delivery.deliver(event)
     staged.delivery.deliver(tags_changed(template_arn("lt-0123456789abcdef0"), "ami-reactor"))
@@ -59,80 +59,80 @@ def test_where_all_is_well_it_says_so_line_by_line(stage_with):
     assert ran.status == 0
     assert ran.stdout.startswith("account 111122223333 · Region ap-northeast-2\n")
     for what in (
-        "well the stack ami-reactor is CREATE_COMPLETE since",
-        "well all 5 rules are enabled",
-        "well the function is there: code",
-        "well what the function fails on is tried three times, and kept",
-        "well its role allows what it needs, and keeps off templates that are held: IAM says so",
-        "well dead letters: 0",
-        *(f"well the last {kind}: 20" for kind in DETAIL_TYPES),
-        "well templates that are sound, with their groups: 1",
+        "ok the stack ami-reactor is CREATE_COMPLETE since",
+        "ok all 5 rules are enabled",
+        "ok the function is deployed: code",
+        "ok a failed event is tried three times, then kept in the dead-letter queue",
+        "ok its role allows what it needs, and denies writes to held templates: IAM says so",
+        "ok messages in the dead-letter queue: 0",
+        *(f"ok the last {kind}: 20" for kind in DETAIL_TYPES),
+        "ok templates OK, with their Auto Scaling groups: 1",
     ):
         assert what in ran.words
 
 
-def test_an_event_that_never_came_is_to_be_looked_at_and_no_failure(stage_with):
-    stage_with(a_sound_world())
+def test_an_event_that_never_came_is_a_warning_and_no_failure(stage_with):
+    stage_with(an_ok_world())
 
-    assert line_with("no Backup Job State Change in 14 days")["state"] == "look"
+    assert line_with("no Backup Job State Change in 14 days")["state"] == "warn"
     assert run("doctor").status == 0
 
 
-def test_without_a_stack_the_templates_are_examined_all_the_same(account_with):
-    account_with(a_sound_world())
+def test_without_a_stack_the_templates_are_still_examined(account_with):
+    account_with(an_ok_world())
 
     ran = run("doctor")
 
     assert ran.status == 1
-    assert "bad there is no stack ami-reactor in ap-northeast-2 fix: deploy it" in ran.words
-    assert "well templates that are sound" in ran.words
+    assert "fail there is no stack ami-reactor in ap-northeast-2 fix: deploy it" in ran.words
+    assert "ok templates OK" in ran.words
     assert "unknown" not in ran.words
 
 
 def test_a_disabled_rule_is_named_with_the_command_that_enables_it(stage_with):
-    staged = stage_with(a_sound_world())
+    staged = stage_with(an_ok_world())
     staged.session.client("events").disable_rule(Name="ami-reactor-backup-completed")
 
     line = line_with("the rule ami-reactor-backup-completed is disabled")
 
-    assert line["state"] == "bad"
+    assert line["state"] == "fail"
     assert line["fix"] == "aws events enable-rule --name ami-reactor-backup-completed"
     assert run("doctor").status == 1
 
 
 def test_a_missing_rule_is_named(stage_with):
-    staged = stage_with(a_sound_world())
+    staged = stage_with(an_ok_world())
     events = staged.session.client("events")
     targets = events.list_targets_by_rule(Rule="ami-reactor-image-tagged")["Targets"]
     events.remove_targets(Rule="ami-reactor-image-tagged", Ids=[t["Id"] for t in targets])
     events.delete_rule(Name="ami-reactor-image-tagged")
 
-    assert line_with("the rule ami-reactor-image-tagged is missing")["state"] == "bad"
+    assert line_with("the rule ami-reactor-image-tagged is missing")["state"] == "fail"
 
 
 def test_what_the_functions_role_lacks_is_named(stage_with):
-    stage_with(a_sound_world())
+    stage_with(an_ok_world())
     for role in iam_backends[ACCOUNT]["aws"].roles.values():
         for name, document in role.policies.items():
             role.policies[name] = document.replace("ec2:ModifyLaunchTemplate", "ec2:Nothing")
 
-    assert line_with("its role lacks ec2:ModifyLaunchTemplate")["state"] == "bad"
+    assert line_with("its role lacks ec2:ModifyLaunchTemplate")["state"] == "fail"
 
 
-def test_dead_letters_are_bad_and_lead_on(stage_with):
-    stage_with(a_sound_world(DeadLetters=[{"Body": "{}"}]))
+def test_messages_in_the_dead_letter_queue_fail_and_lead_on(stage_with):
+    stage_with(an_ok_world(DeadLetters=[{"Body": "{}"}]))
 
-    line = line_with("dead letters: 1")
+    line = line_with("messages in the dead-letter queue: 1")
 
-    assert (line["state"], line["fix"]) == ("bad", "ami-reactor dlq list")
+    assert (line["state"], line["fix"]) == ("fail", "ami-reactor dlq list")
 
 
-def test_a_warm_pool_is_something_to_look_at_and_no_failure(stage_with):
+def test_a_warm_pool_is_a_warning_and_no_failure(stage_with):
     stage_with(a_world(AutoScalingGroups=[a_group(WarmPoolConfiguration={"MinSize": 2})]))
 
     line = line_with("the group web: it has a warm pool")
 
-    assert line["state"] == "look"
+    assert line["state"] == "warn"
     assert "aws autoscaling delete-warm-pool --auto-scaling-group-name web" in line["fix"]
 
 
@@ -148,23 +148,23 @@ def test_a_warm_pool_is_something_to_look_at_and_no_failure(stage_with):
         pytest.param(
             {"versions": [a_version(), a_version(number=2, InstanceType="m5.large")]},
             "web: version 2 is the latest and not the default (1)",
-            "make it the default, or delete it: aws ec2 modify-launch-template",
+            "make version 2 the default, or delete it: aws ec2 modify-launch-template",
             id="latest is not default",
         ),
         pytest.param(
             {"AutoScalingGroups": [a_group(version="1")]},
             "the group web: it launches version 1 for ever",
             "aws autoscaling update-auto-scaling-group",
-            id="a group that does not follow",
+            id="a group that does not use $Default",
         ),
     ],
 )
 def test_what_is_wrong_with_a_template_is_one_line_with_its_fix(stage_with, world, what, fix):
-    stage_with(a_sound_world() | a_world(an_image(OLD), **world))
+    stage_with(an_ok_world() | a_world(an_image(OLD), **world))
 
     line = line_with(what)
 
-    assert line["state"] == "bad"
+    assert line["state"] == "fail"
     assert line["fix"].startswith(fix)
 
 
@@ -177,8 +177,8 @@ def test_what_is_wrong_with_a_template_is_one_line_with_its_fix(stage_with, worl
         ("DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingGroups"),
     ],
 )
-def test_what_may_not_be_looked_at_is_named_and_the_rest_is_examined(stage_with, operation, gap):
-    staged = stage_with(a_sound_world())
+def test_what_may_not_be_read_is_named_and_the_rest_is_examined(stage_with, operation, gap):
+    staged = stage_with(an_ok_world())
     staged.faults.inject(operation, "AccessDenied", times=99)
 
     ran = run("doctor", "--json")
@@ -210,13 +210,13 @@ PAUSED = "the function ami-reactor is paused: its reserved concurrency is 0"
 
 
 def test_a_paused_function_is_told_with_the_command_that_ends_it(stage_with):
-    staged = stage_with(a_sound_world())
+    staged = stage_with(an_ok_world())
     functions = staged.session.client("lambda")
     functions.put_function_concurrency(FunctionName="ami-reactor", ReservedConcurrentExecutions=0)
 
     line = line_with(PAUSED)
 
-    assert (line["state"], line["name"]) == ("bad", "function")
+    assert (line["state"], line["name"]) == ("fail", "function")
     assert line["fix"] == (
         "aws lambda put-function-concurrency --function-name ami-reactor"
         " --reserved-concurrent-executions 1"
@@ -285,7 +285,10 @@ QUEUE = "arn:aws:sqs:ap-northeast-2:111122223333:ami-reactor-dead-letters"
             id="another function",
         ),
         pytest.param(
-            _target(DeadLetterConfig=None), "deliver to nobody", "rules", id="no dead letters"
+            _target(DeadLetterConfig=None),
+            "has no dead-letter queue: an event that it cannot deliver is lost",
+            "rules",
+            id="no queue",
         ),
         pytest.param(
             _target(DeadLetterConfig={"Arn": ELSEWHERE}),
@@ -301,7 +304,10 @@ QUEUE = "arn:aws:sqs:ap-northeast-2:111122223333:ami-reactor-dead-letters"
         ),
         pytest.param(_invoked(), "has no on-failure destination", "failures", id="not configured"),
         pytest.param(
-            _invoked(MaximumRetryAttempts=2), "fails on to nobody", "failures", id="no destination"
+            _invoked(MaximumRetryAttempts=2),
+            "has no on-failure destination",
+            "failures",
+            id="no destination",
         ),
         pytest.param(
             _invoked(DestinationConfig={"OnFailure": {"Destination": ELSEWHERE}}),
@@ -332,12 +338,12 @@ QUEUE = "arn:aws:sqs:ap-northeast-2:111122223333:ami-reactor-dead-letters"
     ],
 )
 def test_what_keeps_events_from_the_function_is_named(stage_with, change, what, name):
-    staged = stage_with(a_sound_world())
+    staged = stage_with(an_ok_world())
     change(staged)
 
     line = line_with(what)
 
-    assert (line["state"], line["name"]) == ("bad", name)
+    assert (line["state"], line["name"]) == ("fail", name)
     assert line["fix"] == "deploy the stack: see infra/README.md"
     assert not [w for w in lines() if w.startswith("all 5 rules")] or name != "rules"
 
@@ -355,7 +361,7 @@ def test_images_of_several_instances_are_named_and_no_failure(stage_with):
 
     line = line_with(f"were made from 2 instances, {INSTANCE}, {other}")
 
-    assert (line["state"], line["name"]) == ("look", "templates")
+    assert (line["state"], line["name"]) == ("warn", "templates")
     assert run("doctor").status == 0
 
 
@@ -411,12 +417,12 @@ AIR_GAPPED = {
     ],
 )
 def test_a_golden_instance_whose_images_are_temporary_is_named(stage_with, points, said):
-    stage_with(a_sound_world())
+    stage_with(an_ok_world())
     vars(backup_backends[ACCOUNT][REGION])["recovery_points"] = points
 
     found = [line for line in lines().values() if line["name"] == "backups"]
 
-    assert [line["state"] for line in found] == (["bad"] if said else [])
+    assert [line["state"] for line in found] == (["fail"] if said else [])
     if said:
         assert found[0]["what"].startswith(f"{INSTANCE}: its newest ")
         assert said in found[0]["what"]
@@ -425,20 +431,20 @@ def test_a_golden_instance_whose_images_are_temporary_is_named(stage_with, point
 
 @pytest.mark.parametrize("operation", ["ListRecoveryPointsByResource", "DescribeRecoveryPoint"])
 def test_without_permission_for_backups_that_is_said_and_no_failure(stage_with, operation):
-    staged = stage_with(a_sound_world())
+    staged = stage_with(an_ok_world())
     vars(backup_backends[ACCOUNT][REGION])["recovery_points"] = [a_recovery_point(OLD, 0)]
     staged.faults.inject(operation, "AccessDeniedException", times=99)
 
     line = line_with("not looked for temporary images")
 
-    assert line["state"] == "look"
+    assert line["state"] == "warn"
     assert f"missing permission: backup:{operation} (your credentials)" in line["what"]
     assert run("doctor").status == 0
 
 
 def test_a_temporary_image_comes_and_goes_and_the_group_ends_where_it_can_launch(stage_with):
     """Available, promoted, deregistered within minutes: as a night with such a plan goes."""
-    staged = stage_with(a_sound_world())
+    staged = stage_with(an_ok_world())
     ec2 = staged.session.client("ec2")
     made = []
     for night in range(2):
@@ -463,7 +469,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def test_the_function_of_a_stack_of_another_name_is_found_from_its_outputs(stage_with):
-    staged = stage_with(a_sound_world())
+    staged = stage_with(an_ok_world())
     document = {
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
         "Outputs": {
@@ -477,4 +483,4 @@ def test_the_function_of_a_stack_of_another_name_is_found_from_its_outputs(stage
 
     ran = run("doctor", "--stack", "StackSet-ami-reactor-0a1b2c3d")
 
-    assert "well the function is there: code" in ran.words
+    assert "ok the function is deployed: code" in ran.words

@@ -45,7 +45,7 @@ def test_a_template_from_its_tags_to_what_would_be_done(account_with):
         f"new instances launch {OLD} of 2026-06-15T12:00:00.000Z: version 1",
         "that version was made on 2026-06-14T12:00:00.000Z by root",
         "images that its tags select: 3, of which may be taken: 3",
-        "the group web follows; its instances: 0",
+        "the group web uses $Default; its instances: 0",
         "so the reactor would promote it: newer-image:",
     ):
         assert statement in said(ran)
@@ -54,7 +54,7 @@ def test_a_template_from_its_tags_to_what_would_be_done(account_with):
 @pytest.mark.parametrize(
     ("of_new", "verdict"),
     [
-        ({}, "newer than the one in force, but not the newest"),
+        ({}, "newer than the current image, but not the newest"),
         ({"State": "disabled"}, "not-available"),
         ({"Architecture": "arm64"}, "other-architecture"),
         (
@@ -70,7 +70,7 @@ def test_each_image_with_what_speaks_for_it_or_against_it(account_with, of_new, 
 
     assert f"{NEWER} of {at(2)}: the newest, and it would be taken" in statements
     assert f"{NEW} of {at(1)}: {verdict}" in statements
-    assert f"{OLD} of {at(0)}: in force" in statements
+    assert f"{OLD} of {at(0)}: current image" in statements
 
 
 def test_a_hold_and_what_it_keeps_away(account_with):
@@ -79,7 +79,7 @@ def test_a_hold_and_what_it_keeps_away(account_with):
     statements = said(run("explain", "web"))
 
     assert "held: jane: load test" in statements
-    assert f"{NEWER} of {at(2)}: the newest, and it is kept from it: held" in statements
+    assert f"{NEWER} of {at(2)}: the newest, but it would not be taken: held" in statements
 
 
 def test_the_event_that_moved_it_is_named(stage_with):
@@ -136,7 +136,7 @@ def test_a_group_and_then_its_template(account_with):
 
     statements = said(run("explain", "front"))
 
-    assert statements.startswith("the group front does not follow; its instances: 0")
+    assert statements.startswith("the group front does not use $Default; its instances: 0")
     assert "fix: aws autoscaling update-auto-scaling-group" in statements
     assert f"web ({TEMPLATE})" in statements
 
@@ -156,7 +156,7 @@ def test_an_instance_that_is_behind(account_with):
     assert f"a new instance would launch {OLD} instead" in statements
 
 
-def test_an_instance_that_nobody_here_launched(account_with):
+def test_an_instance_that_no_followed_template_launched(account_with):
     account_with(a_world(Instances=[{"InstanceId": MEMBER, "ImageId": NEW}]))
 
     assert "no followed template launched it" in said(run("explain", MEMBER))
@@ -181,7 +181,7 @@ def test_an_image_and_each_template_that_it_concerns(account_with):
     assert statements.endswith("web: the newest, and it would be taken")
 
 
-def test_an_image_that_nobody_follows(account_with):
+def test_an_image_that_no_template_selects(account_with):
     stranger = an_image(OTHER, Name="golden") | {"SourceInstanceId": "i-0bbbbbbbbbbbbbbb1"}
     account_with(a_world(*images(), stranger))
 
@@ -195,13 +195,13 @@ def test_many_images_are_not_all_listed(account_with):
     assert "and 11 older ones" in said(run("explain", "web"))
 
 
-def test_for_pipes_one_object(account_with):
+def test_json_is_one_object(account_with):
     account_with(a_world())
 
     [line] = run("explain", "web", "--json").lines
 
     assert line["what"] == f"web ({TEMPLATE})"
-    assert line["below"][-1]["mood"] == "good"
+    assert line["below"][-1]["mood"] == "ok"
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def staged(request, stage_with) -> Any:
         ),
         pytest.param(
             lambda role: role.drop_condition("aws:TagKeys"),
-            f"{BEYOND}ec2:CreateTags on tags other than the mark",
+            f"{BEYOND}ec2:CreateTags on tags other than the high-water mark",
             id="other tags",
         ),
     ],
@@ -253,7 +253,7 @@ def test_what_is_wrong_with_the_role_is_named(staged, change, said):
 
     found = [line for line in run("doctor", "--json").lines if line["what"] == said]
 
-    assert [(line["state"], line["name"]) for line in found] == [("bad", "permissions")]
+    assert [(line["state"], line["name"]) for line in found] == [("fail", "permissions")]
     assert run("doctor").status == 1
 
 
@@ -277,7 +277,7 @@ def test_a_role_that_may_do_what_it_needs_is_well(staged, change):
     ran = run("doctor")
 
     assert ran.status == 0
-    assert "well its role allows what it needs" in ran.words
+    assert "ok its role allows what it needs" in ran.words
 
 
 def test_where_iam_may_not_be_asked_it_says_that_it_only_read(stage_with):
@@ -287,9 +287,9 @@ def test_where_iam_may_not_be_asked_it_says_that_it_only_read(stage_with):
     ran = run("doctor")
 
     assert ran.status == 0
-    assert "look its role was only read, not put before IAM" in ran.words
+    assert "warn its role was only read, not simulated by IAM" in ran.words
     assert "missing permission: iam:SimulatePrincipalPolicy (your credentials)" in ran.words
-    assert "held: read from its policies" in ran.words
+    assert "held templates: read from its policies" in ran.words
 
 
 @pytest.mark.parametrize("operation", ["GetRolePolicy", "ListRolePolicies", "GetRole"])

@@ -37,7 +37,7 @@ BY_NAME = "ami-reactor:image-name"
 
 
 def a_fleet(**more: Any) -> dict[str, Any]:
-    """A group of three, of which two run the image in force; a newer image is there."""
+    """A group of three, of which two run the current image; a newer image is there."""
     return a_world(
         an_image(OLD),
         an_image(NEW, 1),
@@ -47,7 +47,7 @@ def a_fleet(**more: Any) -> dict[str, Any]:
     )
 
 
-def standing(*arguments: str) -> dict[str, Any]:
+def template_status(*arguments: str) -> dict[str, Any]:
     [line] = run("status", "--json", *arguments).lines
     return line
 
@@ -55,7 +55,7 @@ def standing(*arguments: str) -> dict[str, Any]:
 def test_one_template_with_all_that_matters_about_it(account_with):
     account_with(a_fleet())
 
-    shown = standing()
+    shown = template_status()
 
     assert (shown["account"], shown["region"]) == ("111122223333", "ap-northeast-2")
     assert (shown["launch_template_name"], shown["default_version"]) == ("web", 1)
@@ -64,7 +64,7 @@ def test_one_template_with_all_that_matters_about_it(account_with):
     assert shown["newest_candidate"] == NEW
     assert (shown["next"]["outcome"], shown["next"]["reason"]) == ("promoted", "newer-image")
     assert shown["groups"] == [
-        {"name": "web", "instances": 3, "follows": "follows", "findings": []}
+        {"name": "web", "instances": 3, "follows": "uses $Default", "findings": []}
     ]
 
 
@@ -75,7 +75,7 @@ def test_people_read_the_same_in_a_table(account_with):
 
     assert shown.status == 0
     assert shown.stdout.startswith("account 111122223333 · Region ap-northeast-2\n")
-    for words in ("└ web follows", OLD, "version 1", "2 of 3 run it", f"1 on {NEW}"):
+    for words in ("ASG web: $Default", OLD, "version 1", "2 of 3 run it", f"1 on {NEW}"):
         assert words in shown.words
     assert "promote: newer-image" in shown.words
 
@@ -87,14 +87,14 @@ def test_it_works_before_anything_is_deployed(account_with):
 
     assert shown.status == 0
     assert "promote: newer-image" in shown.words
-    assert "dead letters: looking for the stack ami-reactor" in shown.stderr
+    assert "dead-letter queue: looking for the stack ami-reactor" in shown.stderr
 
 
-def test_dead_letters_are_counted(stage_with):
+def test_messages_in_the_dead_letter_queue_are_counted(stage_with):
     letter = {"Body": "{}", "MessageAttributes": {}}
     stage_with(a_fleet(DeadLetters=[letter, letter]))
 
-    assert "2 dead letters: ami-reactor dlq list" in run("status").stdout
+    assert "2 messages in the dead-letter queue: ami-reactor dlq list" in run("status").stdout
 
 
 def test_without_any_opted_in_template_it_says_how_to_begin(account_with):
@@ -111,23 +111,23 @@ def test_a_hold_shows_who_why_and_since_when(account_with):
     account_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | held)]))
 
     assert "keep: held jane since 2026-06-14 03:00Z: kernel panic" in _column(run("status").stdout)
-    assert standing()["hold"] == {
+    assert template_status()["hold"] == {
         "who": "jane",
         "since": "2026-06-14T03:00:00Z",
         "why": "kernel panic",
     }
 
 
-def test_a_hold_that_somebody_wrote_by_hand_is_shown_as_it_is(account_with):
+def test_a_hold_written_by_hand_is_shown_as_it_is(account_with):
     account_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)]))
 
-    assert standing()["hold"] == {"who": None, "since": None, "why": "jane: load test"}
+    assert template_status()["hold"] == {"who": None, "since": None, "why": "jane: load test"}
 
 
 def test_the_newest_candidate_is_shown_while_the_template_is_held(account_with):
     account_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)]))
 
-    assert standing()["newest_candidate"] == NEW
+    assert template_status()["newest_candidate"] == NEW
 
 
 def test_a_quarantined_image_is_no_candidate(account_with):
@@ -135,15 +135,15 @@ def test_a_quarantined_image_is_no_candidate(account_with):
     world["Images"] = [an_image(OLD), an_image(NEW, 1), an_image(NEWER, 2, tags=QUARANTINED)]
     account_with(world)
 
-    assert standing()["newest_candidate"] == NEW
+    assert template_status()["newest_candidate"] == NEW
 
 
-def test_a_group_that_does_not_follow_is_named_with_its_fix(account_with):
+def test_a_group_that_does_not_use_the_default_is_named_with_its_fix(account_with):
     account_with(a_world(AutoScalingGroups=[a_group(version="1")]))
 
     shown = run("status")
 
-    assert "└ web does not follow" in shown.words
+    assert "ASG web: not $Default" in shown.words
     assert "web: it launches version 1 for ever" in shown.stdout
     assert "\n  fix: aws autoscaling update-auto-scaling-group" in shown.stdout
 
@@ -152,18 +152,18 @@ def test_a_refresh_in_flight_with_a_version_of_its_own_is_named(account_with):
     account_with(a_fleet())
     start_refresh("web", LaunchTemplate={"LaunchTemplateId": TEMPLATE, "Version": "1"})
 
-    [group] = standing()["groups"]
+    [group] = template_status()["groups"]
 
-    assert group["follows"] == "does not follow"
+    assert group["follows"] == "does not use $Default"
     assert "will pin it to version 1" in group["findings"][0]["what"]
 
 
-def test_somebodys_unreleased_version_is_named(account_with):
+def test_a_latest_version_that_is_not_the_default_is_named(account_with):
     account_with(a_fleet(versions=[a_version(), a_version(OLD, 2, InstanceType="m5.large")]))
 
     shown = run("status").words
     assert "web: version 2 is the latest and not the default (1)" in shown
-    assert "fix: make it the default: aws ec2 modify-launch-template" in shown
+    assert "fix: make version 2 the default, or delete it: aws ec2 modify-launch-template" in shown
 
 
 def test_a_misconfigured_template_is_shown_with_what_is_wrong(account_with):
@@ -180,7 +180,7 @@ def test_an_image_that_is_gone_is_no_reason_to_show_nothing(account_with):
     world["Images"] = [an_image(NEW, 1)]
     account_with(world)
 
-    shown = standing()
+    shown = template_status()
 
     assert (shown["image_id"], shown["image_created"]) == (OLD, None)
     assert shown["next"]["reason"] == "current-image-gone"
@@ -197,7 +197,7 @@ def test_instances_without_a_group_count_for_the_template_they_were_launched_fro
     )
     account_with(world)
 
-    assert standing()["instances"] == {OLD: 3, NEW: 1}
+    assert template_status()["instances"] == {OLD: 3, NEW: 1}
 
 
 def test_outside_text_is_neither_markup_nor_control(account_with):
@@ -224,7 +224,7 @@ def test_outside_text_is_neither_markup_nor_control(account_with):
             "promote: newer-image",
         ),
         ("DescribeInstanceRefreshes", "autoscaling:DescribeInstanceRefreshes", "2 of 3 run it"),
-        ("DescribeImages", "ec2:DescribeImages", "└ web follows"),
+        ("DescribeImages", "ec2:DescribeImages", "ASG web: $Default"),
         ("DescribeStacks", "cloudformation:DescribeStacks", "promote: newer-image"),
         ("GetQueueAttributes", "sqs:GetQueueAttributes", "promote: newer-image"),
     ],
@@ -388,8 +388,8 @@ def test_of_a_thousand_groups_those_are_asked_in_which_a_refresh_can_be_in_fligh
     account_with, monkeypatch
 ):
     account_with(a_world(AutoScalingGroups=[a_group(instances={"i-0aaaaaaaaaaaaaaa1": "1"})]))
-    groups = many_groups(1000)
-    groups[999].instance_states[0].lifecycle_state = "Terminating"
+    many = many_groups(1000)
+    many[999].instance_states[0].lifecycle_state = "Terminating"
     start_refresh("web-0999", LaunchTemplate={"LaunchTemplateId": TEMPLATE, "Version": "7"})
     calls = requests(monkeypatch)
 
@@ -399,12 +399,14 @@ def test_of_a_thousand_groups_those_are_asked_in_which_a_refresh_can_be_in_fligh
     assert "note:" not in shown.stderr
     assert calls.count("DescribeInstanceRefreshes") == 1
     assert len(calls) <= 150
-    pinned = [g["name"] for g in shown.lines[0]["groups"] if g["follows"] == "does not follow"]
+    pinned = [
+        g["name"] for g in shown.lines[0]["groups"] if g["follows"] == "does not use $Default"
+    ]
     assert pinned == ["web-0999"]
 
 
 @pytest.mark.parametrize("verb", ["status", "doctor"])
-def test_where_all_groups_wait_for_a_scale_out_few_are_asked_and_that_is_said(
+def test_if_all_groups_wait_for_a_scale_out_few_are_asked_and_that_is_said(
     stage_with, monkeypatch, verb
 ):
     """Those first in which something is on the move."""
@@ -507,7 +509,7 @@ def test_instances_that_do_not_run_are_not_counted(account_with, state, tag):
     )
     account_with(world)
 
-    assert standing()["instances"] == {OLD: 2, NEW: 1}
+    assert template_status()["instances"] == {OLD: 2, NEW: 1}
 
 
 def test_versions_between_default_and_latest_are_read_too(account_with):
