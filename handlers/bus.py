@@ -4,6 +4,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from handlers.aws_errors import translated
+from handlers.paging import batches
+from models.aws_limits import EVENTS_AT_ONCE
 from models.errors import AwsRefused, AwsUnavailable
 from models.outcome import TemplateOutcome
 
@@ -16,8 +18,6 @@ SOURCE = "ami-reactor"
 RECONCILE = "Reconcile Requested"
 PROMOTED = "Launch Template Promoted"
 FAILED = "Promotion Failed"
-
-_BATCH = 10  # the most entries that PutEvents takes
 
 
 class Bus:
@@ -38,8 +38,7 @@ class Bus:
             Why, for those that could not be handed on, by template id.
         """
         refused: dict[str, AwsRefused | AwsUnavailable] = {}
-        for start in range(0, len(template_ids), _BATCH):
-            ids = template_ids[start : start + _BATCH]
+        for ids in batches(template_ids, EVENTS_AT_ONCE):
             try:
                 answers = self._put(RECONCILE, [{"launch_template_id": id_} for id_ in ids])
             except (AwsRefused, AwsUnavailable) as error:

@@ -1,10 +1,12 @@
 """The one gateway to EC2: asks, pages, and returns values."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from handlers.aws_errors import translated
+from handlers.paging import batches, each
+from models.aws_limits import FILTER_VALUE_CHARACTERS, FILTER_VALUES
 from models.base import Place
 from models.errors import AwsRefused, AwsUnavailable
 from models.image import Image
@@ -16,18 +18,29 @@ from models.version_description import Promotion
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
-_IMAGES_PAGE = 500  # without a size, DescribeImages answers with everything at once
-_VALUES = 200  # the most that EC2 takes for one filter
-_VALUE_CHARACTERS = 255  # of one value of a filter
+IMAGES_PAGE = 500
+"""Without a size, DescribeImages answers with everything at once."""
+
 _NO_TEMPLATE = ("InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.Malformed")
 
 
-class Ec2:
-    """EC2 as the reactor needs it. Every method may raise AwsRefused and AwsUnavailable."""
+Pages = Callable[..., Iterator[Any]]
 
-    def __init__(self, client: "EC2Client", place: Place) -> None:
-        self._client = client
+
+class Ec2:
+    """EC2 as the reactor needs it. Every method may raise AwsRefused and AwsUnavailable.
+
+    Attributes:
+        client: For writes.
+        place: The account and Region.
+        pages: Reads: takes what `handlers.paging.each` takes, and gives each item. A caller who
+            wants to keep EC2's own words gives another.
+    """
+
+    def __init__(self, client: "EC2Client", place: Place, pages: Pages = each) -> None:
+        self.client = client
         self.place = place
+        self.pages = pages
 
     # -- launch templates ------------------------------------------------------------------------
 
@@ -54,7 +67,7 @@ class Ec2:
 
     def _templates(self, **which: Any) -> list[Template]:
         with translated("listing launch templates"):
-            found = self._each("describe_launch_templates", "LaunchTemplates", which)
+            found = self._each("describe_launch_templates", "LaunchTemplates", **which)
             return [Template.model_validate(template) for template in found]
 
     def templates_on(self, image_id: str) -> set[str]:
@@ -63,7 +76,7 @@ class Ec2:
             "Versions": ["$Default"],
             "Filters": [{"Name": "image-id", "Values": [image_id]}],
         }
-        found = self._each("describe_launch_template_versions", _VERSIONS, which)
+        found = self._each("describe_launch_template_versions", _VERSIONS, **which)
         return {version["LaunchTemplateId"] for version in found}
 
     def versions(self, template: Template) -> tuple[Version, ...]:
@@ -78,7 +91,7 @@ class Ec2:
             # the API calls it "the version number after which to describe": ask for one more
             which["MinVersion"] = str(default - 1)
         with translated(f"reading the versions of {template.launch_template_id}"):
-            found = self._each("describe_launch_template_versions", _VERSIONS, which)
+            found = self._each("describe_launch_template_versions", _VERSIONS, **which)
             versions = [Version.model_validate(version) for version in found]
         seen = sorted((v for v in versions if v.version_number >= default), key=_number)
         if not seen or seen[0].version_number != default:
@@ -98,7 +111,7 @@ class Ec2:
         source = template.default
         doing = f"creating a version of {template.launch_template_id}"
         with translated(doing):
-            answer = self._client.create_launch_template_version(
+            answer = self.client.create_launch_template_version(
                 LaunchTemplateId=template.launch_template_id,
                 SourceVersion=str(source.version_number),
                 LaunchTemplateData={"ImageId": image.image_id},
@@ -123,7 +136,7 @@ class Ec2:
         """
         doing = f"making version {version.version_number} of {template.launch_template_id} default"
         with translated(doing):
-            answer = self._client.modify_launch_template(
+            answer = self.client.modify_launch_template(
                 LaunchTemplateId=template.launch_template_id,
                 DefaultVersion=str(version.version_number),
             )
@@ -131,7 +144,7 @@ class Ec2:
 
     def set_high_water_mark(self, template: Template, mark: HighWaterMark) -> None:
         with translated(f"tagging {template.launch_template_id} with {HIGH_WATER_MARK_TAG}"):
-            self._client.create_tags(
+            self.client.create_tags(
                 Resources=[template.launch_template_id],
                 Tags=[{"Key": HIGH_WATER_MARK_TAG, "Value": str(mark)}],
             )
@@ -148,9 +161,11 @@ class Ec2:
 
         For images that templates name already: the first one is often a vendor's.
         """
-        wanted = sorted(image_ids)
-        chunks = [wanted[start : start + _VALUES] for start in range(0, len(wanted), _VALUES)]
-        return [i for ids in chunks for i in self._images([{"Name": "image-id", "Values": ids}])]
+        return [
+            image
+            for ids in batches(sorted(image_ids), FILTER_VALUES)
+            for image in self._images([{"Name": "image-id", "Values": ids}])
+        ]
 
     def matching_images(self, selectors: Selectors) -> list[Image]:
         """Every image of this account that the selectors may match, in no order.
@@ -176,22 +191,18 @@ class Ec2:
         # EC2 hides other owners' deprecated images, from which templates may well launch
         hidden = {"IncludeDisabled": True, "IncludeDeprecated": True}
         which = {"Filters": filters, **hidden, **owners}
+        paging = {"PageSize": IMAGES_PAGE}
         with translated("listing images"):
-            found = self._each("describe_images", "Images", which, PageSize=_IMAGES_PAGE)
+            found = self._each("describe_images", "Images", **which, PaginationConfig=paging)
             return [Image.model_validate(image) for image in found]
 
-    def _each(
-        self, operation: str, key: str, which: dict[str, Any], **paging: int
-    ) -> Iterator[Any]:
-        """Each item of all pages; no more than one page is held at a time.
+    def _each(self, operation: str, key: str, **which: Any) -> Iterator[Any]:
+        """Each item of all pages.
 
         Launch templates are asked for without a page size: their default page is the largest, and
         EC2 refuses ids beside a size elsewhere (DescribeInstances, DescribeImages).
         """
-        with translated(operation.replace("_", " ")):
-            paginator: Any = self._client.get_paginator(operation)  # type: ignore[call-overload]
-            for page in paginator.paginate(**which, PaginationConfig=paging):
-                yield from page[key]
+        return self.pages(self.client, operation, key, **which)
 
 
 _VERSIONS = "LaunchTemplateVersions"
@@ -226,6 +237,6 @@ def _tag_filter(key: str, value: str) -> dict[str, Any]:
     A value that grows too long by that is left to the caller, who looks at the tags again.
     """
     literal = value.replace("\\", r"\\").replace("*", r"\*").replace("?", r"\?")
-    if len(literal) > _VALUE_CHARACTERS:
+    if len(literal) > FILTER_VALUE_CHARACTERS:
         return {"Name": "tag-key", "Values": [key]}
     return {"Name": f"tag:{key}", "Values": [literal]}

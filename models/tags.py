@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BeforeValidator, ValidationError
 
+from models.aws_limits import TAG_VALUE_CHARACTERS
 from models.base import ImageId, Timestamp, Value, aws_date, date_or_none, printable
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ QUARANTINE_TAG = f"{STATE_PREFIX}quarantine"
 BACKUP_SOURCE_TAG = "aws:backup:source-resource"
 """AWS Backup's own tag on the images that it makes. Only AWS can write an `aws:` tag."""
 
-_VALUE_CHARACTERS = 256  # the most that EC2 takes for a tag's value
 _HIGH_WATER_MARK = re.compile(
     r"(\S+) ([12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z)(?: ([1-9][0-9]{0,17}))?"
 )
@@ -116,7 +116,7 @@ class Stamp(Value):
 
 def stamp(who: str, why: str, now: datetime) -> str:
     """The tag's value."""
-    return f"{who} {now.astimezone(UTC):%Y-%m-%dT%H:%M}Z: {why}"[:_VALUE_CHARACTERS]
+    return f"{who} {now.astimezone(UTC):%Y-%m-%dT%H:%M}Z: {why}"[:TAG_VALUE_CHARACTERS]
 
 
 def read_stamp(value: str) -> Stamp:

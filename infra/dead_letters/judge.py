@@ -9,9 +9,9 @@ from handlers.clock import Clock
 from handlers.observation import ABSENCE_IS_BELIEVED_AFTER
 from handlers.reaction import plan
 from infra.dead_letters.queue import Message, Reading
-from infra.dead_letters.snapshot import Snapshot
 from infra.dead_letters.verdict import Judged, Verdict, judge
 from infra.operate.account import Account
+from infra.operate.read_ahead import ReadAhead
 from models.base import date_or_none
 from models.dead_letter import DeadLetter, read_dead_letter
 from models.decision import Reason
@@ -19,12 +19,15 @@ from models.errors import AwsRefused, AwsUnavailable
 from models.events import claimed_image
 from models.outcome import Outcome
 
+_REMEMBERED = 1000
+"""So many images are remembered while a queue is read, however long it is."""
+
 
 @dataclass(frozen=True)
 class Judge:
     """Asks the reactor's own planner, which writes nothing."""
 
-    ec2: Snapshot
+    ec2: ReadAhead
     clock: Clock
 
     def messages(self, reading: Reading) -> Iterator[tuple[Message, Judged]]:
@@ -33,7 +36,7 @@ class Judge:
             dead_letters = [read_dead_letter(message) for message in messages]
             images = {claimed_image(dead_letter.event) for dead_letter in dead_letters}
             with suppress(AwsRefused, AwsUnavailable):  # the plan meets it, and says so
-                self.ec2.look_up(filter(None, images))
+                self.ec2.images(filter(None, images))
             for message, dead_letter in zip(messages, dead_letters, strict=True):
                 yield message, judge(dead_letter, self.outcome(dead_letter))
 
@@ -61,5 +64,5 @@ class Judge:
 
 def judge_of(account: Account, now: datetime) -> Judge:
     """Judge all messages by the account as it is now; a plan has no deadline."""
-    snapshot = Snapshot(account.client("ec2"), account.place)
-    return Judge(snapshot, Clock(now, lambda: float("inf")))
+    ec2 = ReadAhead(account.client("ec2"), account.place, remembered=_REMEMBERED)
+    return Judge(ec2, Clock(now, lambda: float("inf")))

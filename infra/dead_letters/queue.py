@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.operate.paging import batches
+from handlers.paging import batches
+from models.aws_limits import MESSAGES_AT_ONCE
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-
-BATCH = 10
-"""The most messages that SQS takes or gives in one request."""
 
 VISIBILITY_SECONDS = 300
 """The visibility timeout of what is received: it ends by itself, should it never be reset."""
@@ -137,7 +135,7 @@ class Reading:
         """Ask for more time for what was read so long ago that it would soon be visible again."""
         soon = time.monotonic() + VISIBILITY_SECONDS / 2
         ending = [message for message in self._in_flight.values() if message.until < soon]
-        for batch in batches(ending, BATCH):
+        for batch in batches(ending, MESSAGES_AT_ONCE):
             until = _end_of_timeout()
             failed = self._change_visibility(batch, VISIBILITY_SECONDS)
             for number, message in enumerate(batch):
@@ -148,7 +146,7 @@ class Reading:
         try:
             answer = self.client.receive_message(
                 QueueUrl=self.queue_url,
-                MaxNumberOfMessages=BATCH,
+                MaxNumberOfMessages=MESSAGES_AT_ONCE,
                 WaitTimeSeconds=self.wait_seconds,
                 VisibilityTimeout=VISIBILITY_SECONDS,
                 MessageSystemAttributeNames=["All"],
@@ -171,7 +169,7 @@ class Reading:
 
     def _reset_visibility(self) -> None:
         messages, self._in_flight = list(self._in_flight.values()), {}
-        for batch in batches(messages, BATCH):
+        for batch in batches(messages, MESSAGES_AT_ONCE):
             self.not_reset += len(self._change_visibility(batch, 0))
 
     def _change_visibility(self, batch: Sequence[_InFlight], seconds: int) -> set[int]:

@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import Any
 
 from handlers.aws_errors import translated
+from handlers.paging import each
 from infra.operate.account import Account
 from infra.operate.fleet import Fleet
-from infra.operate.paging import each
+from models.aws_limits import RECOVERY_POINTS_AT_ONCE
 from models.base import Timestamp, Value, aws_date, printable
 from models.selectors import Selectors, read_selectors
 from models.tags import BACKUP_SOURCE_TAG
@@ -22,7 +23,6 @@ AIR_GAPPED = "LOGICALLY_AIR_GAPPED_BACKUP_VAULT"
 MOST = 20
 """So many instances are looked at: each takes two calls."""
 
-_PAGE = 1000  # recovery points; the most that AWS Backup gives at once
 _SAME_NIGHT = timedelta(days=1)
 
 
@@ -88,7 +88,7 @@ def _points(client: Any, arn: str) -> Iterator[RecoveryPoint]:
         "list_recovery_points_by_resource",
         "RecoveryPoints",
         ResourceArn=arn,
-        PaginationConfig={"PageSize": _PAGE},
+        PaginationConfig={"PageSize": RECOVERY_POINTS_AT_ONCE},
     ):
         yield RecoveryPoint.of(described)
 

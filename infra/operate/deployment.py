@@ -7,10 +7,10 @@ from shlex import quote
 from typing import Any
 
 from handlers.aws_errors import translated
+from handlers.paging import each
 from infra.operate import permissions
 from infra.operate.account import Account
 from infra.operate.check import Check, fail, ok, warn
-from infra.operate.paging import each
 from infra.operate.stack_outputs import output_of, parameter_of
 from models.base import aws_date, printable
 from models.errors import AwsRefused

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from handlers.paging import each
 from infra.operate.account import Account
 from infra.operate.groups import Group
-from infra.operate.paging import each
 from models.base import printable
 from models.errors import AwsRefused
 from models.launch_template import Template

@@ -5,19 +5,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from handlers.aws_errors import translated
+from handlers.paging import batches, each
 from infra.operate.account import Account
 from infra.operate.groups import Group, Refresh, Specification
-from infra.operate.paging import Gaps, Progress, batches, each
+from infra.operate.paging import Gaps, Progress
 from infra.operate.versions import read_versions
+from models.aws_limits import FILTER_VALUES, GROUPS_AT_ONCE, INSTANCES_AT_ONCE
 from models.launch_template import Template
+from models.tags import tags_of
 
 GROUP_TAG = "aws:autoscaling:groupName"
 TEMPLATE_TAG = "aws:ec2launchtemplate:id"
 """What AWS itself writes on an instance that a group, or a launch template, launched."""
-
-_PAGE_OF_INSTANCES = 1000
-_PAGE_OF_GROUPS = 100
-"""The most that DescribeInstances and DescribeAutoScalingGroups give at once."""
 
 
 _Groups = tuple[dict[str, list[Group]], dict[str, int]]
@@ -72,7 +71,7 @@ def _groups_of(account: Account, templates: list[Template]) -> _Groups:
         account.client("autoscaling"),
         "describe_auto_scaling_groups",
         "AutoScalingGroups",
-        PaginationConfig={"PageSize": _PAGE_OF_GROUPS},
+        PaginationConfig={"PageSize": GROUPS_AT_ONCE},
     ):
         group = Group.of(described)
         signs[group.name] = _signs_of_a_refresh(group, described, by_name | by_id)
@@ -187,14 +186,14 @@ def read_running(
 def _instances(
     account: Account, tag: str, values: Iterable[str]
 ) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
-    for batch in batches(sorted(values)):
+    for batch in batches(sorted(values), FILTER_VALUES):
         filters = [
             {"Name": f"tag:{tag}", "Values": list(batch)},
             {"Name": "instance-state-name", "Values": ["pending", "running"]},
         ]
         for reservation in _reservations(account, filters):
             for instance in reservation["Instances"]:
-                yield instance, {t["Key"]: t["Value"] for t in instance.get("Tags", [])}
+                yield instance, tags_of(instance.get("Tags", []))
 
 
 def count_running(account: Account, image_id: str) -> int:
@@ -214,5 +213,5 @@ def _reservations(account: Account, filters: list[dict[str, Any]]) -> Iterator[d
         "describe_instances",
         "Reservations",
         Filters=filters,
-        PaginationConfig={"PageSize": _PAGE_OF_INSTANCES},
+        PaginationConfig={"PageSize": INSTANCES_AT_ONCE},
     )

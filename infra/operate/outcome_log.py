@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pydantic_core
 from pydantic import ValidationError
 
+from handlers.paging import each
 from infra.operate.account import Account
-from infra.operate.paging import each
 from models.base import Value
 from models.errors import AwsRefused
 from models.outcome import Outcome

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from handlers.aws_errors import translated
+from handlers.paging import each
 from infra.operate.account import Account
 from infra.operate.iam import Asked, Policy, decide
-from infra.operate.paging import each
 from models.tags import HIGH_WATER_MARK_TAG, HOLD_TAG, OPT_IN_TAG
 
 Context = Mapping[str, Sequence[str]]

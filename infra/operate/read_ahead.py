@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from math import inf
 from typing import TYPE_CHECKING, Any
 
-from handlers.ec2 import Ec2
-from infra.operate.paging import Progress, each
+from handlers.ec2 import IMAGES_PAGE, Ec2
+from handlers.paging import each
+from infra.operate.paging import Progress
+from models.aws_limits import FILTER_VALUES
 from models.base import Place
-from models.image import Image
+from models.image import Image, amis
 from models.launch_template import Template, Version
 from models.selectors import Selectors, read_selectors
 from models.tags import BACKUP_SOURCE_TAG
@@ -16,30 +19,46 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 _FEW = 10  # templates; fewer calls than reading the versions of all that are in the account
-_INSTANCES = 200  # as many values as a filter takes
 
 
 class ReadAhead(Ec2):
-    """Answers as `Ec2` does, for templates that are given; their tags may be supposed ones.
+    """Answers as `Ec2` does, and asks EC2 each question once: all is judged by the same world.
 
     Ask `plan` with it, and the function's own code says what it would do.
+
+    Args:
+        client: An EC2 client.
+        place: The account and Region.
+        templates: The templates to work with, whose tags may be supposed ones; by default all that
+            opted in.
+        remembered: So many images at most; then it starts afresh, so that memory stays flat.
     """
 
-    def __init__(self, client: "EC2Client", place: Place, templates: Iterable[Template]) -> None:
+    def __init__(
+        self,
+        client: "EC2Client",
+        place: Place,
+        templates: Iterable[Template] | None = None,
+        *,
+        remembered: float = inf,
+    ) -> None:
         super().__init__(client, place)
-        self.templates = list(templates)
+        self._given = None if templates is None else list(templates)
+        self._remembered = remembered
         self._versions: dict[str, tuple[Version, ...]] = {}
         self._known: dict[str, Image | None] = {}
+        self._on_image: dict[str, set[str]] = {}
         self._by_instance: dict[str, list[Image]] = defaultdict(list)
         self._by_selectors: dict[tuple[object, ...], list[Image]] = {}
 
     def read(self, progress: Progress) -> None:
         """Read versions and images of all templates; of a few, each is asked for when needed."""
-        if len(self.templates) <= _FEW:
+        templates = self.opted_in_templates()
+        if len(templates) <= _FEW:
             return
         selectors = [
             read
-            for template in self.templates
+            for template in templates
             if isinstance(read := read_selectors(template.tags, self.place), Selectors)
         ]
         progress("the versions of launch templates")
@@ -47,21 +66,29 @@ class ReadAhead(Ec2):
         progress("the images of golden instances")
         self._read_images({i for wanted in selectors for i in wanted.source_instances})
         progress("the images that versions name")
-        self.images(
-            version.image_id
-            for versions in self._versions.values()
-            for version in versions
-            if version.image_id and version.image_id.startswith("ami-")
-        )
+        versions = (version for read in self._versions.values() for version in read)
+        self.images(amis(version.image_id for version in versions))
 
     # -- what the reactor asks -------------------------------------------------------------------
 
     def opted_in_templates(self) -> list[Template]:
-        return self.templates
+        if self._given is None:
+            self._given = super().opted_in_templates()
+        return self._given
 
     def opted_in_template(self, template_id: str) -> Template | None:
-        given = (t for t in self.templates if t.launch_template_id == template_id)
+        given = (t for t in self.opted_in_templates() if t.launch_template_id == template_id)
         return next(given, None)
+
+    def templates_on(self, image_id: str) -> set[str]:
+        if image_id not in self._on_image:
+            if len(self._on_image) > self._remembered:
+                self._on_image.clear()
+            self._on_image[image_id] = super().templates_on(image_id)
+        return self._on_image[image_id]
+
+    def own_image(self, image_id: str) -> Image | None:
+        return next((i for i in self.images([image_id]) if i.owner_id == self.place.account), None)
 
     def versions(self, template: Template) -> tuple[Version, ...]:
         read = self._versions.get(template.launch_template_id, ())
@@ -73,6 +100,8 @@ class ReadAhead(Ec2):
 
     def images(self, image_ids: Iterable[str]) -> list[Image]:
         wanted = set(image_ids)
+        if len(self._known) > self._remembered:
+            self._known.clear()
         if unknown := wanted - self._known.keys():
             found = {image.image_id: image for image in super().images(unknown)}
             self._known |= dict.fromkeys(unknown) | found  # only now: what fails tells of none
@@ -94,10 +123,10 @@ class ReadAhead(Ec2):
 
     def _read_versions(self) -> None:
         """Default and latest of every template in the account: EC2 can filter no further."""
-        concerned = {template.launch_template_id for template in self.templates}
+        concerned = {template.launch_template_id for template in self.opted_in_templates()}
         found: dict[str, dict[int, Version]] = defaultdict(dict)
         for described in each(
-            self._client,
+            self.client,
             "describe_launch_template_versions",
             "LaunchTemplateVersions",
             Versions=["$Default", "$Latest"],
@@ -123,7 +152,9 @@ class ReadAhead(Ec2):
 
     def _candidates(self, instance_ids: set[str]) -> Iterator[dict[str, Any]]:
         """Images that may be made from those instances; one of them maybe twice."""
-        if len(instance_ids) > _INSTANCES:  # then all images take fewer calls than the right ones
+        if (
+            len(instance_ids) > FILTER_VALUES
+        ):  # then all images take fewer calls than the right ones
             yield from self._own_images()
             return
         if not instance_ids:
@@ -135,11 +166,11 @@ class ReadAhead(Ec2):
 
     def _own_images(self, *filters: Any) -> Iterator[dict[str, Any]]:
         return each(
-            self._client,
+            self.client,
             "describe_images",
             "Images",
             Owners=["self"],
             IncludeDisabled=True,
             Filters=list(filters),
-            PaginationConfig={"PageSize": 500},
+            PaginationConfig={"PageSize": IMAGES_PAGE},
         )

@@ -9,14 +9,16 @@ template is read again, and a default that was not in the plan is neither quaran
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from handlers.paging import each
 from infra.operate import writes
 from infra.operate.account import Account
 from infra.operate.find import find_template
 from infra.operate.groups import Group
 from infra.operate.hold import hold_template
 from infra.operate.instances import count_running, read_groups
-from infra.operate.paging import PAGE_OF_VERSIONS, Gaps, Progress, each
+from infra.operate.paging import Gaps, Progress
 from infra.operate.quarantine import Concerned, concerned
+from models.aws_limits import VERSIONS_AT_ONCE
 from models.base import printable
 from models.errors import AwsRefused
 from models.image import Image
@@ -186,19 +188,19 @@ def _why_not(image: Image) -> str | None:
 
 def _below_default(account: Account, template: Template) -> Iterator[list[Version]]:
     """All versions below the default, highest first, a page at a time."""
-    for upper in range(template.default_version_number - 1, 0, -PAGE_OF_VERSIONS):
+    for upper in range(template.default_version_number - 1, 0, -VERSIONS_AT_ONCE):
         found = each(
             account.client("ec2"),
             "describe_launch_template_versions",
             "LaunchTemplateVersions",
             LaunchTemplateId=template.launch_template_id,
             # "after which", says the API: ask for one more
-            MinVersion=str(max(1, upper - PAGE_OF_VERSIONS)),
+            MinVersion=str(max(1, upper - VERSIONS_AT_ONCE)),
             MaxVersion=str(upper),
         )
         versions = (Version.model_validate(described) for described in found)
         wanted = [
-            version for version in versions if version.version_number > upper - PAGE_OF_VERSIONS
+            version for version in versions if version.version_number > upper - VERSIONS_AT_ONCE
         ]
         yield sorted(wanted, key=lambda version: version.version_number, reverse=True)
 

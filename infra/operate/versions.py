@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pydantic import AliasPath, Field
 from pydantic.alias_generators import to_pascal
 
+from handlers.paging import each
 from infra.operate.account import Account
-from infra.operate.paging import each
 from models.base import Timestamp, Value, printable
 from models.version_description import read_promotion
 

@@ -7,13 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from handlers.aws_errors import translated
+from handlers.paging import batches
 from infra.operate.account import Account
-from infra.operate.paging import batches
+from models.aws_limits import VERSIONS_AT_ONCE
 from models.errors import AwsRefused
 from models.launch_template import Template, Version
-
-DELETED_AT_ONCE = 200
-"""The most versions that one DeleteLaunchTemplateVersions takes."""
 
 
 def tag(account: Account, resource_id: str, tags: Mapping[str, str]) -> None:
@@ -67,7 +65,7 @@ def delete_versions(
     """Delete those versions; what was deleted, and by number why the others were not."""
     deleted: list[int] = []
     kept: dict[int, str] = {}
-    for batch in batches(numbers, DELETED_AT_ONCE):
+    for batch in batches(numbers, VERSIONS_AT_ONCE):
         with translated(f"deleting versions of {template.launch_template_id}"):
             answer = account.client("ec2").delete_launch_template_versions(
                 LaunchTemplateId=template.launch_template_id, Versions=[str(n) for n in batch]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic_core
 
-from infra.operate.paging import each
+from handlers.paging import each
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient

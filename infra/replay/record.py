@@ -2,14 +2,18 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from handlers.ec2 import Ec2
+from handlers.paging import batches, each
 from infra.operate.groups import Group
-from infra.operate.paging import Progress, batches, each
+from infra.operate.paging import Progress
+from models.aws_limits import FILTER_VALUES
 from models.base import Place, printable
+from models.image import amis
 from models.launch_template import Template
 from models.selectors import Selectors, read_selectors
 
@@ -35,9 +39,12 @@ def record(
         AwsRefused: Some of it may not be read.
         AwsUnavailable: AWS does not answer now.
     """
-    gateway = _Keeping(ec2, place)
+    images: dict[str, Described] = {}
+    gateway = Ec2(ec2, place, partial(_keeping, images))
     progress("launch templates")
-    described = [found for ids in batches(template_ids) for found in gateway.described(ids)]
+    described = [
+        found for ids in batches(template_ids, FILTER_VALUES) for found in _described(ec2, ids)
+    ]
     versions = [version for id_ in template_ids for version in _versions(ec2, id_, progress)]
     templates = [Template.model_validate(template) for template in described]
     _look_at_images(gateway, templates, versions, progress)
@@ -46,13 +53,22 @@ def record(
     world = {
         "Account": place.account,
         "Region": place.region,
-        "Images": list(gateway.seen.values()),
+        "Images": list(images.values()),
         "LaunchTemplates": described,
         "LaunchTemplateVersions": versions,
         "AutoScalingGroups": groups,
     }
     printed: Described = json.loads(json.dumps(world, default=_as_the_cli_prints_it))
     return printed, left_out
+
+
+def _described(client: "EC2Client", template_ids: Sequence[str]) -> Iterator[Described]:
+    return each(
+        client,
+        "describe_launch_templates",
+        "LaunchTemplates",
+        LaunchTemplateIds=list(template_ids),
+    )
 
 
 def _versions(client: "EC2Client", template_id: str, progress: Progress) -> Iterator[Described]:
@@ -66,13 +82,11 @@ def _versions(client: "EC2Client", template_id: str, progress: Progress) -> Iter
 
 
 def _look_at_images(
-    gateway: "_Keeping", templates: list[Template], versions: list[Described], progress: Progress
+    gateway: Ec2, templates: list[Template], versions: list[Described], progress: Progress
 ) -> None:
     """Ask for the images that are named, and for those that could be followed."""
-    named = {version["LaunchTemplateData"].get("ImageId", "") for version in versions}
-    for image_ids in batches(sorted(name for name in named if name.startswith("ami-"))):
-        progress("the images that versions name")
-        gateway.images(image_ids)
+    progress("the images that versions name")
+    gateway.images(amis(version["LaunchTemplateData"].get("ImageId") for version in versions))
     for template in templates:
         progress(f"the images that {template.launch_template_name} could follow")
         selectors = read_selectors(template.tags, gateway.place)
@@ -80,24 +94,12 @@ def _look_at_images(
             gateway.matching_images(selectors)
 
 
-class _Keeping(Ec2):
-    """The reactor's own questions; EC2's answers about images are kept as they were."""
-
-    def __init__(self, client: "EC2Client", place: Place) -> None:
-        super().__init__(client, place)
-        self.seen: dict[str, Described] = {}
-
-    def described(self, template_ids: Iterable[str]) -> list[Described]:
-        which = {"LaunchTemplateIds": list(template_ids)}
-        return list(self._each("describe_launch_templates", "LaunchTemplates", which))
-
-    def _each(
-        self, operation: str, key: str, which: dict[str, Any], **paging: int
-    ) -> Iterator[Any]:
-        for found in super()._each(operation, key, which, **paging):
-            if key == "Images":
-                self.seen[found["ImageId"]] = found
-            yield found
+def _keeping(images: dict[str, Described], *asked: Any, **which: Any) -> Iterator[Any]:
+    """The gateway's own questions; EC2's answers about images are kept as they were."""
+    for found in each(*asked, **which):
+        if "ImageId" in found:
+            images[found["ImageId"]] = found
+        yield found
 
 
 def _groups(

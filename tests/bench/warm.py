@@ -31,7 +31,7 @@ class _Answers:
     """A client that asks AWS only once for the same, as far as the reactor reads."""
 
     def __init__(self, client: Any) -> None:
-        self._client = client
+        self._client, self.meta = client, client.meta
         self._pages: dict[str, list[Any]] = {}
 
     def get_paginator(self, operation: str) -> "_Paginator":

@@ -11,6 +11,7 @@ from models.base import Place
 from models.selectors import Selectors, read_selectors
 from tests.support.builders import (
     ACCOUNT,
+    EC2_META,
     FOLLOWS_INSTANCE,
     NEW,
     OLD,
@@ -189,6 +190,7 @@ class _ManyImages:
     """EC2's client as the gateway uses it: pages of images whose descriptions nobody reads."""
 
     pages, each = 40, 100
+    meta = EC2_META
 
     def get_paginator(self, operation: str) -> "_ManyImages":
         assert operation == "describe_images"

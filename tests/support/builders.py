@@ -1,6 +1,7 @@
 """Builders with a default for everything: a test says only what it is about."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from models.base import aws_date
@@ -151,3 +152,7 @@ def tags_changed(arn: str, *keys: str) -> dict[str, Any]:
 def reconcile(template_id: str | None = None) -> dict[str, Any]:
     detail = {"launch_template_id": template_id} if template_id else {}
     return an_event("ami-reactor", "Reconcile Requested", None, **detail)
+
+
+EC2_META = SimpleNamespace(service_model=SimpleNamespace(endpoint_prefix="ec2"))
+"""What the pager asks a client of botocore's: which service it is of."""

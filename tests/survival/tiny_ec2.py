@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from tests.support.builders import EC2_META
+
 Shape = dict[str, Any]
 
 HOLD = "ami-reactor-state:hold"
@@ -336,6 +338,8 @@ def _pattern(value: str) -> re.Pattern[str]:
 class Client:
     """What `handlers.ec2.Ec2` needs of a botocore client; every request goes through `ask`."""
 
+    meta = EC2_META
+
     def __init__(self, ask: Callable[[str, Shape], Shape]) -> None:
         self._ask = ask
 
@@ -356,7 +360,8 @@ class _Pages(NamedTuple):
     ask: Callable[[str, Shape], Shape]
     operation: str
 
-    def paginate(self, PaginationConfig: Shape, **asked: Any) -> Iterator[Shape]:  # noqa: ARG002 botocore's own name
+    def paginate(self, **asked: Any) -> Iterator[Shape]:
+        asked.pop("PaginationConfig", None)
         yield self.ask(self.operation, asked)
 
 

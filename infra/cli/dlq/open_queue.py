@@ -9,10 +9,11 @@ from infra.cli.account import account_of
 from infra.cli.dlq.options import QueueOptions
 from infra.cli.render import counted, err, outside, tracked
 from infra.dead_letters.judge import judge_of
-from infra.dead_letters.queue import BATCH, VISIBILITY_SECONDS, Depth, Message, Reading
+from infra.dead_letters.queue import VISIBILITY_SECONDS, Depth, Message, Reading
 from infra.dead_letters.verdict import Judged
 from infra.operate.account import Account
 from infra.operate.stack_outputs import output_of
+from models.aws_limits import MESSAGES_AT_ONCE
 
 _MINUTES = VISIBILITY_SECONDS // 60
 
@@ -86,7 +87,7 @@ def _say_what_is_not_visible(queue: OpenQueue) -> None:
         )
     if queue.reading.is_interrupted:
         err.print(
-            f"a poll was interrupted: up to {BATCH} messages may not be visible for"
+            f"a poll was interrupted: up to {MESSAGES_AT_ONCE} messages may not be visible for"
             f" {_MINUTES} minutes",
             highlight=False,
             soft_wrap=True,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from infra.operate.paging import each
+from handlers.paging import each
 from infra.operate.verify.bench import NO_SUCH_IMAGE, Bench, ask, outcome_of
 from infra.operate.verify.fact import Answer, CannotTell
 from infra.operate.verify.facts import facts

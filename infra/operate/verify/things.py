@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from handlers.aws_errors import translated
+from handlers.paging import each
 from infra.operate.account import Account
-from infra.operate.paging import Gaps, each
+from infra.operate.paging import Gaps
 from models.base import Value
 from models.errors import AwsRefused, AwsUnavailable
 from models.failure_text import YOURS, told
