@@ -35,7 +35,7 @@ def copy_version(
     The snapshots of its block devices are named anew: EC2 drops those that are inherited.
 
     Raises:
-        AwsRefused: Also where EC2 made the version and warned, or made another one than was asked.
+        AwsRefused: Also if EC2 made the version with a warning, or with other data.
     """
     data: dict[str, Any] = {"ImageId": source.image_id}
     if "BlockDeviceMappings" in source.data:

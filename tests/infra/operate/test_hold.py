@@ -107,6 +107,7 @@ def test_resume_ends_the_hold_and_reconciles_at_once(stage_with):
     assert ran.status == 0
     assert HOLD not in tags_of()
     assert default_image() == NEW
+    assert ran.stderr == "account 111122223333 · Region ap-northeast-2\nreconciling 1 template\n"
     assert "web is held: jane: load test would be promoted web version 1 → 2" in ran.words
     assert "promoted web version 1 → 2" in ran.words
 

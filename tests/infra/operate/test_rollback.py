@@ -157,7 +157,7 @@ def test_for_pipes_one_object_a_template(account_with):
     }
 
 
-# -- where to --------------------------------------------------------------------------------------
+# -- which version it goes back to -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
