@@ -1,4 +1,4 @@
-"""`ami-reactor capture`: what the rules matched becomes event files."""
+"""`ami-reactor capture`: write the events that the rules matched, as files."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from infra.cli.account import account_of
-from infra.cli.event_files import event_files
+from infra.cli.files import event_files
 from infra.cli.options import STACK, KeepAccount, Profile, Region, Stack, To
 from infra.cli.render import err, stop
 from infra.operate.stack_outputs import output_of
 from infra.replay.anonymize import Anonymous
 from infra.replay.capture import captured_events
-from infra.replay.event_writer import story_of
+from infra.replay.event_writer import event_filename
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
@@ -28,7 +28,7 @@ def capture(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The log group; by default the stack's output tells.",
+            help="The log group of captured events; by default, the one of the stack's outputs.",
             show_default=False,
         ),
     ] = None,
@@ -36,9 +36,9 @@ def capture(
     region: Region = None,
     stack: Stack = STACK,
 ) -> None:
-    """Write the events that the stack's rules matched, one file each, named for its story.
+    """Write the events that the stack's rules matched, one file each. Read-only.
 
-    `ami-reactor replay DIR --world FILE` takes them. Read-only.
+    A file is named by time, type and image. `ami-reactor replay DIR --world FILE` reads them.
 
     Example: ami-reactor capture --since 7d --to captured
     """
@@ -48,7 +48,8 @@ def capture(
         anonymous = Anonymous(account.place.account)
         with err.status("reading"):
             for event in captured_events(account.client("logs"), group, begin):
-                files.write(event if keep_account else anonymous.copy_of(event), story_of(event))
+                content = event if keep_account else anonymous.copy_of(event)
+                files.write(content, event_filename(event))
 
 
 def _duration(text: str) -> timedelta:

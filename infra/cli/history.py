@@ -19,7 +19,7 @@ from infra.cli.render import ago, err, out, outside, print_gaps, print_json, pro
 from infra.operate.find import find_template_or_group
 from infra.operate.history import HistoryEntry, read_history, read_log
 from infra.operate.paging import Gaps
-from infra.replay.atomic_write import PUBLIC, CannotWrite, check_can_write, write_whole
+from infra.replay.atomic_write import PUBLIC, CannotWrite, check_can_write, write_file
 from models.base import aws_date, printable
 from models.launch_template import Template
 from models.tags import HOLD_TAG, read_stamp
@@ -117,7 +117,7 @@ def _draw(file: Path, template: Template, entries: list[HistoryEntry], *, force:
     title = printable(f"ami-reactor history {template.launch_template_name}")
     svg = console.export_svg(title=title, code_format=_SVG)
     try:
-        write_whole(file, svg, mode=PUBLIC, force=force)
+        write_file(file, svg, mode=PUBLIC, force=force)
     except CannotWrite as error:
         stop(str(error), status=1)
     err.print(outside(f"drawn: {file}"))

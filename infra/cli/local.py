@@ -1,4 +1,4 @@
-"""`ami-reactor local`: the embedded AWS as a server, for the AWS CLI and any SDK."""
+"""`ami-reactor local`: the embedded AWS as a server, for the AWS CLI and SDKs."""
 
 import signal
 from pathlib import Path
@@ -7,34 +7,39 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.files import world_from
 from infra.cli.render import err, stop
 
 
 def local(
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")
+        int, typer.Option(min=0, max=65535, help="The port on 127.0.0.1; 0: any free port.")
     ] = 5000,
     world: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="What exists at the start.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help="The world at the start: launch templates, versions, images and groups of one"
+            " account, as `ami-reactor record` writes them.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Run the embedded AWS as a server, with the reactor's stack deployed in it.
 
-    The real AWS CLI and any SDK can make images and templates, put events and watch the templates
-    move. Unlike AWS, it accepts events of aws.* sources from you: there is no other way to put one.
+    The AWS CLI and any SDK can make images and templates, put events and watch the templates move.
+    Unlike AWS, it accepts events of aws.* sources: there is no other way to put one.
 
-    Served are autoscaling, cloudformation, cloudwatch, ec2, events, iam, lambda, logs, sqs and sts,
-    to signed requests of programs of this machine: web pages are refused, no container is run, and
-    nothing is sent anywhere. What is not there is refused with UnsupportedOperation.
+    It serves autoscaling, backup, cloudformation, cloudwatch, ec2, events, iam, lambda, logs, sqs
+    and sts, to signed requests of programs of this machine. It refuses web pages, runs no container
+    and sends nothing anywhere. Any other operation gets the error UnsupportedOperation.
 
     Errors on demand: POST /reactor/faults {"operation": "CreateLaunchTemplateVersion",
-    "code": "RequestLimitExceeded", "times": 3}; DELETE /reactor/faults ends them.
+    "code": "RequestLimitExceeded", "times": 3}; DELETE /reactor/faults removes them.
 
     Example: ami-reactor local --port 5000 --world infra/stories/nightly/world.json
     """
-    # the embedded AWS takes a second to import, which the other verbs need not wait for
-    from infra.cli.worlds import world_from
+    # the embedded AWS takes a second to import, and most verbs do not need it
     from infra.embedded.server import PortTaken, serve
     from infra.embedded.stage import stage
 
@@ -46,8 +51,8 @@ def local(
                 err.print(f"The embedded AWS listens on {url} until Ctrl-C.")
                 err.print(f"account {staged.place.account} · Region {staged.place.region}")
                 err.print(f"queue {staged.stack.queue_url}\n", soft_wrap=True)
-                where = f"AWS_ENDPOINT_URL={url} AWS_DEFAULT_REGION={staged.place.region}"
-                err.print(f"export {where}", soft_wrap=True)
+                settings = f"AWS_ENDPOINT_URL={url} AWS_DEFAULT_REGION={staged.place.region}"
+                err.print(f"export {settings}", soft_wrap=True)
                 err.print("export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local")
                 run()
         except PortTaken as error:

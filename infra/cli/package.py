@@ -8,8 +8,14 @@ from rich.table import Table
 
 from infra.cli.options import Force
 from infra.cli.render import err, out, outside, print_json, stop
-from infra.deploy.archive import ARCHIVE, Archive, BadTarget, PackagingFailed, target_named
-from infra.deploy.archive import package as make
+from infra.deploy.archive import (
+    ARCHIVE,
+    Archive,
+    BadTarget,
+    PackagingFailed,
+    make_archive,
+    target_named,
+)
 from infra.replay.atomic_write import CannotWrite, check_can_write
 
 _TARGET = "python3.13-arm64"  # what the stack's parameters default to
@@ -22,26 +28,26 @@ def package(
         Path | None,
         typer.Option(
             metavar="FILE.zip",
-            help="The archive to write; without it dist/ami-reactor.zip, which"
-            " infra/template.yaml deploys: package's own file, which it always replaces.",
+            help="The archive to write. By default dist/ami-reactor.zip, which"
+            " infra/template.yaml deploys, and which package always replaces.",
             show_default=False,
         ),
     ] = None,
     force: Force = False,
     target: Annotated[
         str,
-        typer.Option(help="The runtime and the processor it is for; host: this machine's own."),
+        typer.Option(help="The runtime and the architecture; host: those of this machine."),
     ] = _TARGET,
     full: Annotated[
-        bool, typer.Option("--full", help="Leave nothing of the requirements out: slower to start.")
+        bool, typer.Option("--full", help="Keep everything of the requirements: slower to start.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make the archive that Lambda runs: models/, handlers/ and their pinned requirements.
 
     Every download is checked against the hash in handlers/requirements.txt. The same inputs make
-    the same bytes. Compiled ahead where the target's own Python is on the PATH. Of botocore's data
-    it holds the calls that the function makes.
+    the same bytes. It is compiled ahead if the target's own Python is on the PATH. Of botocore's
+    data it holds the calls that the function makes.
 
     Example: ami-reactor package --to build/reactor.zip --target host
 
@@ -58,7 +64,7 @@ def package(
         stop(f"--to {error}")
     try:
         with err.status("packaging") as status:
-            archive = make(wanted, to, status.update, is_full=full)
+            archive = make_archive(wanted, to, status.update, is_full=full)
     except PackagingFailed as error:
         stop(f"package: {error}", status=1)
     if as_json:
@@ -67,8 +73,8 @@ def package(
         _show(archive)
     if archive.compiled_by is None:
         err.print(
-            f"Not compiled ahead: python{wanted.python} is not on the PATH. It works, but each cold"
-            " start compiles everything anew and takes about twice as long.",
+            f"Not compiled ahead: python{wanted.python} is not on the PATH. The archive works, but"
+            " each cold start compiles everything and takes about twice as long.",
             style="yellow",
         )
 
@@ -95,13 +101,13 @@ def _show(archive: Archive) -> None:
     table.add_column("unpacked", justify="right")
     for part, (zipped, unpacked) in list(archive.parts.items())[:_LARGEST]:
         table.add_row(part, _mib(zipped), _mib(unpacked))
-    table.add_row("the whole", _mib(archive.size), _mib(archive.unpacked), style="bold")
+    table.add_row("total", _mib(archive.size), _mib(archive.unpacked), style="bold")
     out.print(table)
     out.print()
     here = Path.cwd()
     path = archive.path.relative_to(here) if archive.path.is_relative_to(here) else archive.path
     out.print(outside(str(path)), soft_wrap=True)
-    out.print(f"for {archive.target.name} · CodeSha256 {archive.sha256}", highlight=False)
+    out.print(f"target {archive.target.name} · CodeSha256 {archive.sha256}", highlight=False)
 
 
 def _mib(size: int) -> str:

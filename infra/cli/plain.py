@@ -1,4 +1,4 @@
-"""How the program begins and ends, whatever it was given and wherever its output goes."""
+"""How the program starts and ends, with any arguments and any output."""
 
 import codecs
 import os
@@ -11,12 +11,12 @@ from typing import Any, NoReturn
 _INSTEAD = {"→": ">", "└": "`", "├": "|", "│": "|", "─": "-", "━": "-", "·": "-", "…": "."}
 """One character for one, so that columns stay where they are."""
 
-_CLOSED = 141  # what a shell says of a program whose reader went away: 128 + SIGPIPE
+_CLOSED = 141  # 128 + SIGPIPE: a shell's exit status of a program whose reader has gone
 _OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def quiet_while_importing() -> Callable[[], None]:
-    """Let ^C end the program at once and without a word; returns what undoes that."""
+    """Let ^C end the program at once and without a message; returns what undoes that."""
     try:
         before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     except ValueError:  # not in the main thread, where no ^C arrives
@@ -29,7 +29,7 @@ def _restore(handler: Any) -> None:
 
 
 def run_plainly(program: Callable[[], Any]) -> NoReturn:
-    """Run the program, and end with one line where Python would print a traceback."""
+    """Run the program, and end with one line instead of a traceback."""
     _prepare_streams()
     _refuse_odd_arguments()
     stdout = sys.stdout
@@ -39,7 +39,7 @@ def run_plainly(program: Callable[[], Any]) -> NoReturn:
             status: Any = 0
         except SystemExit as end:
             status = end.code
-        # typer puts another stream there when the reader has gone
+        # typer replaces the stream when the reader has gone
         status = status if sys.stdout is stdout else _CLOSED
         sys.stdout.flush()
     except BrokenPipeError:
@@ -47,8 +47,8 @@ def run_plainly(program: Callable[[], Any]) -> NoReturn:
     except KeyboardInterrupt:
         status = 130
     except OSError as error:
-        named = f"{error.filename}: " if error.filename else "the output: "
-        status = _say(f"{named}{os.strerror(error.errno or 0)}", 1)
+        name = error.filename or "the output"
+        status = _print_error(f"{name}: {os.strerror(error.errno or 0)}", 1)
     _end(status)
 
 
@@ -63,7 +63,7 @@ def _prepare_streams() -> None:
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
-    """An encoding without our characters gets those that look like them."""
+    """An encoding that lacks our characters gets similar ones."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     odd = error.object[error.start : error.end]
@@ -71,18 +71,18 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 
 
 def _refuse_odd_arguments() -> None:
-    """Typer repeats what it does not understand as it is: an escape would reach the terminal."""
+    """Typer repeats an unknown argument unchanged: an escape would reach the terminal."""
     for argument in sys.argv[1:]:
         if any(map(_is_control, argument)):
             shown = argument.encode("unicode_escape").decode()
-            _end(_say(f"{shown}: an argument must not hold control characters", 2))
+            _end(_print_error(f"{shown}: an argument must not hold control characters", 2))
 
 
 def _is_control(char: str) -> bool:
     return char in _OVERRIDES or (unicodedata.category(char) == "Cc" and char not in "\n\t")
 
 
-def _say(line: str, status: int) -> int:
+def _print_error(line: str, status: int) -> int:
     try:
         sys.stderr.write(f"ami-reactor: {line}\n")
         sys.stderr.flush()
@@ -92,11 +92,11 @@ def _say(line: str, status: int) -> int:
 
 
 def _end(status: Any) -> NoReturn:
-    """End; what cannot be written any more is not tried again."""
+    """End the program; output that cannot be written is not tried again."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
         devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, 1)  # Python flushes once more, and would say so if that failed
+        os.dup2(devnull, 1)  # Python flushes once more, and would print an error if that failed
     sys.exit(status)

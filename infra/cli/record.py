@@ -1,4 +1,4 @@
-"""`ami-reactor record`: the account's world, in a file, for replay."""
+"""`ami-reactor record`: write an account's world to a file, for replay."""
 
 import json
 from pathlib import Path
@@ -13,9 +13,8 @@ from infra.operate.account import Account
 from infra.operate.find import find_template
 from infra.operate.paging import Progress
 from infra.replay.anonymize import Anonymous, user_data_in
-from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_whole
-from infra.replay.record import Described
-from infra.replay.record import record as record_world
+from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_file
+from infra.replay.record import Described, record_world
 
 
 def record(
@@ -35,8 +34,8 @@ def record(
 ) -> None:
     """Write the account's world: launch templates, versions, images, groups. Read-only.
 
-    `ami-reactor replay EVENTS --world FILE` starts from it. User data is part of a version: look
-    before you share the file.
+    `ami-reactor replay EVENTS --world FILE` starts from it. User data is part of a version: look at
+    it before you share the file.
 
     Example: ami-reactor record --to world.json
     """
@@ -44,7 +43,7 @@ def record(
         check_can_write(to, force=force)
     except CannotWrite as error:
         stop(str(error))
-    # the embedded AWS takes a second to import, which the other verbs need not wait for
+    # the embedded AWS takes a second to import, and most verbs do not need it
     from infra.embedded.world.seed import BadWorld, read_world
 
     with account_of(profile, region) as account:
@@ -57,7 +56,7 @@ def record(
         text = json.dumps(world, indent=2, ensure_ascii=False) + "\n"
         try:
             read_world(text, "what was read")
-            write_whole(to, text, mode=PRIVATE, force=force)
+            write_file(to, text, mode=PRIVATE, force=force)
         except (BadWorld, CannotWrite) as error:
             stop(str(error), status=1)
         found = ", ".join(
@@ -70,7 +69,7 @@ def record(
             )
         )
         out.print(outside(f"{to}: {found}"), soft_wrap=True)
-        _say_what_to_look_at(world)
+        _print_user_data(world)
 
 
 def _record(account: Account, names: list[str], progress: Progress) -> tuple[Described, list[str]]:
@@ -85,10 +84,10 @@ def _record(account: Account, names: list[str], progress: Progress) -> tuple[Des
     return record_world(client, account.client("autoscaling"), account.place, ids, progress)
 
 
-def _say_what_to_look_at(world: Described) -> None:
-    """Account ids are replaced in text; what else user data holds, nobody can know."""
+def _print_user_data(world: Described) -> None:
+    """Account ids are replaced in text; a person must look at what else user data holds."""
     versions, opaque = user_data_in(world)
     if versions:
-        compressed = f", of which {opaque} is compressed or no text" if opaque else ""
+        compressed = f", of which {opaque} is compressed or not text" if opaque else ""
         held = f"user data of {counted(versions, 'version')} is in it{compressed}"
         err.print(f"{held}: look before you share the file", highlight=False, soft_wrap=True)

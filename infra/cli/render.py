@@ -33,6 +33,7 @@ WOULD = {
     "kept": ("keep", "cyan"),
     "refused": ("refuse", "bold yellow"),
     "failed": ("fail", "bold red"),
+    "rejected": ("reject", "bold red"),
     "unknown": ("unknown", "bold yellow"),
 }
 """An outcome, as what would be done, and its colour."""
@@ -111,21 +112,37 @@ def tracked(items: Iterable[T], what: str, total: int, *, prints: bool) -> Itera
         yield from bar.track(items, total, description=what)
 
 
-def outcome_row(outcome: TemplateOutcome) -> Table:
-    """One line about one template: what was done, or would be; and why."""
-    _, style = WOULD[outcome.outcome]
-    would = _PLANNED.get(outcome.outcome, f"would be {outcome.outcome}")
-    versions = f" version {outcome.from_version} → {outcome.to_version}"
-    moved = versions if outcome.outcome == "promoted" else ""
-    name = outside(outcome.launch_template_name, "bold")
-    why = Text.assemble((outcome.reason, "italic"), ": ", outside(outcome.message))
+def word_table() -> Table:
+    """An empty table of a word and what it is about, aligned with other such tables."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(min_width=8)
     table.add_column(overflow="fold")
-    table.add_row(
-        Text(would if outcome.planned else outcome.outcome, style),
-        Text.assemble(name, moved, "  ", why),
-    )
+    return table
+
+
+def outcome_word(outcome: str, *, planned: bool = False) -> Text:
+    """An outcome or result in its colour; of a plan, as what would be done."""
+    would = _PLANNED.get(outcome, f"would be {outcome}")
+    _, style = WOULD.get(outcome, ("", "dim"))
+    return Text(would if planned else outcome, style)
+
+
+def reason_text(reason: str | None, message: str) -> Text:
+    return Text.assemble((f"{reason}: " if reason else "", "italic"), outside(message))
+
+
+def outcome_table(outcomes: Iterable[TemplateOutcome]) -> Table:
+    """A line for each template: what was done, or would be; and why."""
+    table = word_table()
+    for outcome in outcomes:
+        name = outside(outcome.launch_template_name, "bold")
+        versions = f" version {outcome.from_version} → {outcome.to_version}"
+        moved = versions if outcome.outcome == "promoted" else ""
+        why = reason_text(outcome.reason, outcome.message)
+        table.add_row(
+            outcome_word(outcome.outcome, planned=outcome.planned),
+            Text.assemble(name, moved, "  ", why),
+        )
     return table
 
 
@@ -134,7 +151,7 @@ def show_outcomes(outcomes: Iterable[TemplateOutcome], *, as_json: bool) -> None
         if as_json:
             print_json(outcome.model_dump(mode="json"))
         else:
-            out.print(outcome_row(outcome))
+            out.print(outcome_table([outcome]))
 
 
 def paragraphs(verb: Callable[..., None]) -> str:

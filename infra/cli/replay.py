@@ -1,16 +1,42 @@
 """`ami-reactor replay`: captured events through rules, delivery and the real handler, offline."""
 
+import json
+import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
-from infra.cli.options import Force
-from infra.cli.render import err, outside, stop
-from infra.replay.atomic_write import CannotWrite, check_can_write
+from infra.cli.files import world_from
+from infra.cli.options import AsJson, Force
+from infra.cli.render import (
+    err,
+    out,
+    outcome_table,
+    outcome_word,
+    outside,
+    reason_text,
+    stop,
+    tracked,
+    word_table,
+)
+from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_file
 from infra.replay.event_reader import BadInput, Captured, read_events
+from models.base import printable
 
-STORY = Path(__file__).parent.parent / "stories" / "nightly"
+if TYPE_CHECKING:
+    from infra.embedded.replayer import Replayed
+    from infra.embedded.stage import Stage
+
+DEMO = Path(__file__).parent.parent / "stories" / "nightly"
+
+_PROGRESS_FROM = 100  # events
+_SUFFIX = re.compile(r"\.(jsonl?|ndjson)\b")
 
 
 def replay(
@@ -20,26 +46,29 @@ def replay(
             metavar="[EVENT.json|DIR]...",
             help="Files or folders of events: JSON, JSON Lines, arrays, and as AWS wraps them:"
             " messages of SQS and SNS, answers of aws logs, entries for put-events, records of"
-            " Lambda. Without any, a story is told.",
+            " Lambda. Without any argument, runs the bundled demo.",
             show_default=False,
         ),
     ] = None,
     world: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="What exists before the first event.", show_default=False
+            metavar="FILE",
+            help="The world before the first event: launch templates, versions, images and groups"
+            " of one account, as `ami-reactor record` writes them.",
+            show_default=False,
         ),
     ] = None,
     world_out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write what exists afterwards, with the dead letters.",
+            help="Write the world after the last event, with the dead-letter queue.",
             show_default=False,
         ),
     ] = None,
     force: Force = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one object a line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Replay captured events against an AWS that lives in this process.
 
@@ -52,39 +81,111 @@ def replay(
     Exit status: 1 if an event was dead-lettered, lost or unreadable; 2 if a file cannot be read,
     or something in it is no event.
     """
-    is_story = not events and world is None
-    if not events and not is_story:
+    is_demo = not events and world is None
+    if not events and not is_demo:
         stop("replay: name the events to replay in that world")
     try:
         if world_out is not None:
             check_can_write(world_out, force=force)
-        captured = read_events(events or [STORY / "events"])
+        captured = read_events(events or [DEMO / "events"])
     except (BadInput, CannotWrite) as error:
         stop(str(error))
-    _say_what_is_not_given(captured, world, is_story=is_story)
-    # the embedded AWS takes a second to import, which the other verbs need not wait for
-    from infra.cli.replaying import run
-    from infra.cli.worlds import world_from
-
-    start = world_from(STORY / "world.json" if is_story else world)
-    try:
-        status = run(
-            start,
-            captured,
-            tell_the_end=is_story,
-            world_out=world_out,
-            force=force,
-            as_json=as_json,
-        )
-    except CannotWrite as error:
-        stop(str(error), status=1)
-    raise typer.Exit(status)
-
-
-def _say_what_is_not_given(captured: list[Captured], world: Path | None, *, is_story: bool) -> None:
-    if world is None and not is_story:
+    if world is None and not is_demo:
         err.print("without --world the world is empty: no launch template is in it")
+    _print_made_up(captured)
+    # the embedded AWS takes a second to import, and most verbs do not need it
+    from infra.embedded.replayer import replayed
+    from infra.embedded.stage import stage
+
+    with stage(world_from(DEMO / "world.json" if is_demo else world)) as staged:
+        show = _print_json if as_json else _print_table
+        failures = show(replayed(staged, _with_progress(captured)))
+        if is_demo and not as_json:
+            _scale_out(staged)
+        if world_out is not None:
+            _write_world(staged, world_out, force=force)
+    if failures and not as_json:
+        _print_next_step(failures, world_out)
+    raise typer.Exit(1 if failures else 0)
+
+
+def _print_made_up(captured: list[Captured]) -> None:
     for item in captured:
         if item.made_up:
-            made_up = f"made up, for an entry of PutEvents has none: {', '.join(item.made_up)}"
-            err.print(outside(f"{item.source}: {made_up}"), soft_wrap=True)
+            fields = ", ".join(item.made_up)
+            line = f"{item.source}: made up, because an entry of PutEvents has none: {fields}"
+            err.print(outside(line), soft_wrap=True)
+
+
+def _with_progress(captured: list[Captured]) -> Iterator[Captured]:
+    is_long = len(captured) >= _PROGRESS_FROM
+    return tracked(captured, "replaying", len(captured), prints=True) if is_long else iter(captured)
+
+
+def _print_json(lines: "Iterator[Replayed]") -> "list[Replayed]":
+    """Print each event's result as JSON Lines; which failed."""
+    failures = []
+    for line in lines:
+        sys.stdout.write(json.dumps(line.as_json()) + "\n")
+        sys.stdout.flush()
+        if line.is_failure:
+            failures.append(line)
+    return failures
+
+
+def _print_table(lines: "Iterator[Replayed]") -> "list[Replayed]":
+    """Print each event's result as soon as it is there; which failed."""
+    failures = []
+    for line in lines:
+        about = " · ".join(filter(None, (line.outcome.detail_type, line.outcome.image_id)))
+        out.print(Text.assemble((_title(line.source), "bold"), f"  {about}" if about else ""))
+        out.print(Padding(_outcomes(line), (0, 0, 1, 2)))
+        if line.is_failure:
+            failures.append(line)
+    return failures
+
+
+def _outcomes(line: "Replayed") -> Table:
+    outcome = line.outcome
+    if outcome.templates:
+        return outcome_table(outcome.templates)
+    table = word_table()
+    table.add_row(outcome_word(outcome.result), reason_text(outcome.reason, line.why))
+    return table
+
+
+def _title(source: str) -> str:
+    """A file's name says what happened; the number before it only keeps the order."""
+    words = _SUFFIX.sub("", Path(source).name).replace("-", " ").replace("_", " ")
+    return printable(words.lstrip("0123456789 ") or words)
+
+
+def _scale_out(staged: "Stage") -> None:
+    """The end of the demo: each group starts one more instance, from the new image."""
+    from infra.embedded.replayer import scale_out
+
+    for launched in scale_out(staged):
+        group = f"[bold]{launched.group}[/bold]"
+        out.print(f"Then the group {group} scales out to {launched.capacity}:")
+        out.print(f"{launched.instance_id} starts from [bold green]{launched.image_id}[/].")
+
+
+def _write_world(staged: "Stage", path: Path, *, force: bool) -> None:
+    try:
+        text = json.dumps(staged.world(), indent=2) + "\n"
+        write_file(path, text, mode=PRIVATE, force=force)
+    except CannotWrite as error:
+        stop(str(error), status=1)
+
+
+def _print_next_step(failures: "list[Replayed]", world_out: Path | None) -> None:
+    dead = sum(line.receipt.is_dead_lettered for line in failures)
+    lost = len(failures) - dead
+    steps = []
+    if dead:
+        kept = f"in {world_out}, under DeadLetters" if world_out else "only with --world-out FILE"
+        steps.append(f"{dead} dead-lettered; kept {kept}.")
+    if lost:
+        steps.append(f"{lost} lost or unreadable.")
+    steps.append("Fix the errors above, then replay again: replaying twice does no harm.")
+    err.print("\n".join(steps), markup=False, highlight=False)

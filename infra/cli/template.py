@@ -10,7 +10,7 @@ from infra.cli.options import Force
 from infra.cli.render import out, outside, stop
 from infra.deploy.archive import ARCHIVE
 from infra.deploy.template import template_text
-from infra.replay.atomic_write import PUBLIC, CannotWrite, write_whole
+from infra.replay.atomic_write import PUBLIC, CannotWrite, write_file
 
 
 def template(
@@ -42,7 +42,7 @@ def template(
         sys.stdout.write(template_text(archive))
         return
     try:
-        write_whole(to, template_text(archive, to.parent), mode=PUBLIC, force=force)
+        write_file(to, template_text(archive, to.parent), mode=PUBLIC, force=force)
     except CannotWrite as error:
         stop(f"--to {error}")
     out.print(outside(str(to)), soft_wrap=True)

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from infra.deploy.botocore_data import NoSuchOperation
 from infra.deploy.prune_requirements import prune
-from infra.replay.atomic_write import PUBLIC, CannotWrite, whole_file
+from infra.replay.atomic_write import PUBLIC, CannotWrite, new_file
 
 CHECKOUT = Path(__file__).parents[2]
 """The folder of `models/` and `handlers/`: a checkout, or the installed package."""
@@ -31,6 +31,7 @@ MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}  # as Lambda and as wheels c
 
 _TASK_ROOT = "/var/task"  # where Lambda unpacks the archive
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
+_DEPTH = 2  # folders
 _READABLE = 0o100644 << 16  # Lambda runs as another user, who must be able to read it
 _LEFT_BY_PIP = ("bin", "*.dist-info/RECORD", "*.dist-info/INSTALLER", "*.dist-info/REQUESTED")
 
@@ -61,11 +62,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Archive:
-    """What was made.
+    """The archive that was made.
 
     Attributes:
         sha256: As Lambda prints it (CodeSha256).
-        compiled_by: The interpreter; None where there was none, so that sources alone are shipped.
+        compiled_by: The interpreter; None if there was none, and the archive has sources only.
         parts: Bytes in the archive and unpacked, the largest first.
     """
 
@@ -99,48 +100,48 @@ def target_named(name: str) -> Target:
     return Target(name, python, machine)
 
 
-def package(
+def make_archive(
     target: Target,
     to: Path,
-    say: Callable[[str], None],
+    progress: Callable[[str], None],
     checkout: Path = CHECKOUT,
     *,
     is_full: bool = False,
 ) -> Archive:
-    """Make the archive; what was there before is replaced in one step.
+    """Make the archive; an older one is replaced in one step.
 
     Args:
-        target: What it is for.
+        target: The Python and the processor that it is for.
         to: The file.
-        say: Told what is being done.
-        checkout: Where the sources are.
-        is_full: Leave nothing of the requirements out, their sources neither.
+        progress: Called with what is being done.
+        checkout: The folder of the sources.
+        is_full: Keep everything of the requirements, their sources too.
 
     Raises:
         PackagingFailed: Something cannot be installed, compiled or written.
     """
     with TemporaryDirectory() as folder:
         root = Path(folder)
-        say(f"installing handlers/requirements.txt for {target.name}")
+        progress(f"installing handlers/requirements.txt for {target.name}")
         _install(target, checkout / "handlers" / "requirements.txt", root)
         _tidy(root)
         if not is_full:
-            say("leaving out what is not used")
+            progress("leaving out what is not used")
             try:
                 prune(root)
             except NoSuchOperation as error:
                 raise PackagingFailed(f"botocore has no {error}") from error
         interpreter = _interpreter(target.python)
         if interpreter is not None and not is_full:
-            say("compiling the requirements")
+            progress("compiling the requirements")
             _replace_by_compiled(interpreter, root)
         _copy_our_own(checkout, root)
         if interpreter is not None:
-            say("compiling")
+            progress("compiling")
             _compile(interpreter, root)
-        say("zipping")
+        progress("zipping")
         try:
-            with whole_file(to, mode=PUBLIC, force=True) as file:
+            with new_file(to, mode=PUBLIC, force=True) as file:
                 parts = _zip(root, file)
         except CannotWrite as error:
             raise PackagingFailed(str(error)) from error
@@ -164,23 +165,23 @@ def _install(target: Target, requirements: Path, root: Path) -> None:
         raise PackagingFailed(f"{_why(done.stdout)} (handlers/requirements.txt, {target.name})")
 
 
-def _why(said: str) -> str:
-    """The one line of pip's that tells; it never names the index."""
-    if "DO NOT MATCH THE HASHES" in said:
-        found = re.search(r"^ +(\S+) from ", said, re.MULTILINE)
+def _why(printed: str) -> str:
+    """The line of pip's output that says why; it never names the index."""
+    if "DO NOT MATCH THE HASHES" in printed:
+        found = re.search(r"^ +(\S+) from ", printed, re.MULTILINE)
         return f"{found[1] if found else 'a file'} does not have the hash that is expected"
-    if "Retrying" in said or "ConnectionError" in said:
+    if "Retrying" in printed or "ConnectionError" in printed:
         return "the package index cannot be reached"
-    if missing := re.search(r"No matching distribution found for (\S+)", said):
+    if missing := re.search(r"No matching distribution found for (\S+)", printed):
         return f"there is no wheel of {missing[1]}"
-    errors = [line for line in said.splitlines() if line.strip()]
-    return errors[-1] if errors else "pip failed and said nothing"
+    errors = [line for line in printed.splitlines() if line.strip()]
+    return errors[-1] if errors else "pip failed without a message"
 
 
 def _tidy(root: Path) -> None:
-    """What differs from one pip to the next goes.
+    """Remove the files that differ from one pip to the next.
 
-    METADATA, WHEEL and the licenses stay: scanners read from them what is in an archive.
+    METADATA, WHEEL and the licenses stay: scanners read them to know what is in an archive.
     """
     for pattern in _LEFT_BY_PIP:
         for path in root.glob(pattern):
@@ -196,7 +197,7 @@ def _copy_our_own(checkout: Path, root: Path) -> None:
 
 
 def _interpreter(python: str) -> str | None:
-    """An interpreter of that very minor version: no other one's .pyc are read by it."""
+    """An interpreter of the same minor version: a .pyc is for one minor version only."""
     for candidate in (sys.executable, shutil.which(f"python{python}")):
         if candidate and _version_of(candidate) == python:
             return candidate
@@ -213,7 +214,7 @@ def _version_of(interpreter: str) -> str | None:
 
 
 def _replace_by_compiled(interpreter: str, root: Path) -> None:
-    """Half the bytes, and one file less to look for at each import.
+    """Half the bytes, and one file less to read at each import.
 
     Like the libraries in C beside them, these .pyc are for one minor version of Python.
     """
@@ -223,7 +224,7 @@ def _replace_by_compiled(interpreter: str, root: Path) -> None:
 
 
 def _compile(interpreter: str, root: Path, *options: str) -> None:
-    """Lambda's disk is read-only: what is not compiled now is compiled at every cold start."""
+    """Lambda's disk is read-only: a source without a .pyc is compiled at every cold start."""
     # unchecked hashes, because the sources' dates do not survive the archive
     how = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", *options]
     done = subprocess.run(
@@ -242,18 +243,18 @@ def _zip(root: Path, to: BinaryIO) -> dict[str, tuple[int, int]]:
     with zipfile.ZipFile(to, "w") as archive:
         for name, path in sorted(files.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.create_system = 3  # Unix, whatever this machine is: the modes are its own
+            entry.create_system = 3  # Unix on any machine, so that the modes are read
             entry.external_attr = _READABLE
             archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
         return _parts(archive)
 
 
 def _parts(archive: zipfile.ZipFile) -> dict[str, tuple[int, int]]:
-    """The archive's weight by folder, two levels deep."""
+    """The archive's sizes by folder, two levels deep."""
     parts: dict[str, tuple[int, int]] = {}
     for entry in archive.infolist():
         folders = [part for part in Path(entry.filename).parts if part != "__pycache__"]
-        part = "/".join(folders[:2]) if len(folders) > 2 else folders[0]  # noqa: PLR2004
+        part = "/".join(folders[:_DEPTH]) if len(folders) > _DEPTH else folders[0]
         zipped, unpacked = parts.get(part, (0, 0))
         parts[part] = (zipped + entry.compress_size, unpacked + entry.file_size)
     return dict(sorted(parts.items(), key=lambda part: part[1], reverse=True))

@@ -1,6 +1,6 @@
-"""botocore's data: it has 430 services and 140 authorities, and the function needs two and five.
+"""botocore's data: the 2 services and 5 authorities that the function needs, of 430 and 140.
 
-That data would be two thirds of an archive with all of it.
+All of it would be two thirds of the archive.
 """
 
 import gzip
@@ -14,7 +14,7 @@ from typing import Any
 
 _AMAZONS = re.compile(r"Amazon Root CA \d|Starfield Services Root Certificate Authority - G2")
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-_WHOLE = ("_retry", "partitions", "sdk-default-configuration")
+_KEPT = ("_retry", "partitions", "sdk-default-configuration")
 """Files of botocore's data that are about no service."""
 
 
@@ -23,7 +23,7 @@ class NoSuchOperation(ValueError):
 
 
 def amazons_authorities(bundle: str) -> str:
-    """Of a bundle of certificates, the roots of AWS's own.
+    """The root certificates of AWS, out of a bundle.
 
     Source: https://www.amazontrust.com/repository/
     """
@@ -38,7 +38,7 @@ def _name(certificate: str) -> str:
 
 
 def prune_data(data: Path, operations: Mapping[str, Set[str]]) -> None:
-    """Cut botocore's data, in place, down to those operations of those services.
+    """Cut botocore's data, in place, down to these operations of these services.
 
     Raises:
         NoSuchOperation: A service lacks one of them; the folder is left as it was.
@@ -52,7 +52,7 @@ def prune_data(data: Path, operations: Mapping[str, Set[str]]) -> None:
         services = partition["services"]
         partition["services"] = {k: v for k, v in services.items() if k in operations}
     _write(lean / "endpoints", endpoints)
-    for name in _WHOLE:
+    for name in _KEPT:
         _write(lean / name, _read(data / name))
     shutil.rmtree(data)
     lean.rename(data)
@@ -71,7 +71,7 @@ def _prune_service(source: Path, to: Path, names: Set[str]) -> None:
 
 
 def _reached(operations: Any, shapes: Mapping[str, Any]) -> dict[str, Any]:
-    """The shapes that the operations are made of, whatever the depth."""
+    """The shapes that the operations are made of, at any depth."""
     found: dict[str, Any] = {}
     wanted = list(_references(operations))
     while wanted:

@@ -1,7 +1,8 @@
-"""What of the requirements goes into the archive: what the function uses, and no more.
+"""The part of the requirements that goes into the archive: what the function uses, and no more.
 
-Every event is a cold start, and a cold start pays for each file that it reads. Files are left out
-and botocore's data is cut (`data.py`); no library's code is changed: what runs is what was hashed.
+Most events are a cold start, and a cold start takes time for each file that it reads. Files are
+left out and botocore's data is cut (`botocore_data.py`); no library's code is changed: what runs is
+what was hashed.
 """
 
 import shutil

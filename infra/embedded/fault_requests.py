@@ -9,7 +9,7 @@ from werkzeug.wrappers import Request, Response
 
 from infra.embedded.faults import Fault, Faults
 from infra.embedded.services import operations
-from infra.replay.json_text import parsed
+from infra.replay.json_text import parse_json
 from models.base import printable
 
 FAULTS_PATH = "/reactor/faults"
@@ -53,7 +53,7 @@ def _inject(request: Request, faults: Faults) -> Response:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        value = parsed(body)
+        value = parse_json(body)
     except ValueError:
         raise _NoFault(_SHAPE) from None
     if not isinstance(value, dict) or not {"operation", "code"} <= value.keys() <= _KEYS:

@@ -1,4 +1,4 @@
 """Captured events and recorded worlds as files: read, written, made anonymous.
 
-Nothing here runs an event; the embedded AWS does.
+Nothing here replays an event: `infra/embedded/replayer.py` does.
 """

@@ -1,4 +1,4 @@
-"""Account ids, replaced in what is written for others to see."""
+"""Account ids, replaced in files that are meant to be shared."""
 
 import base64
 import binascii
@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-NOBODY = "111122223333"
+SAMPLE_ACCOUNT = "111122223333"
 """The account of AWS's own samples."""
 
 _FIRST_OTHER = 999900000001
 _IN_TEXT = (
     re.compile(r"(arn:[^:\s]*:[^:\s]*:[^:\s]*:)(\d{12})(?=:)"),
-    re.compile(r"()(?<!\d)(\d{12})(?=\.(?:dkr\.ecr|signin\.aws)[.-])"),  # hosts of an account's
+    re.compile(r"()(?<!\d)(\d{12})(?=\.(?:dkr\.ecr|signin\.aws)[.-])"),  # an account's own hosts
     re.compile(r"(https?://[^/\s]*\b(?:sqs|queue)\b[^/\s]*/)(\d{12})(?=/)"),
 )
-"""Where twelve digits are an account, whoever's: the second group of each."""
+"""Places in which twelve digits are an account's id: the second group of each."""
 
 _ACCOUNT = re.compile(r"\d{12}")
 _OWNED = re.compile(r"\d{12}(?=/)")  # OWNER/NAME, an image's location
@@ -25,10 +25,10 @@ _ENCODED_KEYS = frozenset({"UserData"})
 
 
 class UserData(NamedTuple):
-    """How many versions carry user data, and how much of it cannot be looked into.
+    """How many versions have user data, and for how many of them it cannot be read.
 
     Attributes:
-        opaque: Those whose user data is no text: compressed, perhaps.
+        opaque: Versions whose user data is not text, and may be compressed.
     """
 
     versions: int
@@ -36,7 +36,7 @@ class UserData(NamedTuple):
 
 
 def user_data_in(world: Mapping[str, Any]) -> UserData:
-    """What of a recorded world only a person can judge before it is shared."""
+    """The part of a recorded world that only a person can judge before it is shared."""
     versions = world["LaunchTemplateVersions"]
     held = [data for v in versions if (data := v["LaunchTemplateData"].get("UserData"))]
     return UserData(len(held), sum(_decoded(data) is None for data in held))
@@ -44,16 +44,16 @@ def user_data_in(world: Mapping[str, Any]) -> UserData:
 
 @dataclass
 class Anonymous:
-    """Replaces one account's id wherever it occurs, and others' where they are sure to be one.
+    """Replaces one account's id everywhere, and other accounts' ids in places known to hold one.
 
-    A stranger stays a stranger: each other account gets an id of its own, always the same.
+    Other accounts stay distinct: each gets an id of its own, always the same.
     """
 
     account: str
     _others: dict[str, str] = field(default_factory=dict)
 
     def copy_of(self, value: Any, key: str = "") -> Any:
-        """The same JSON value without anybody's account id."""
+        """The same JSON value with made-up account ids."""
         if isinstance(value, dict):
             return {self._text(name): self.copy_of(item, name) for name, item in value.items()}
         if isinstance(value, list):
@@ -71,8 +71,8 @@ class Anonymous:
     def _text(self, text: str) -> str:
         for place in _IN_TEXT:
             text = place.sub(lambda found: found[1] + self._of(found[2]), text)
-        text = text.replace(_in_fours(self.account), _in_fours(NOBODY))
-        return re.sub(rf"(?<!\d){self.account}(?!\d)", NOBODY, text)
+        text = text.replace(_in_fours(self.account), _in_fours(SAMPLE_ACCOUNT))
+        return re.sub(rf"(?<!\d){self.account}(?!\d)", SAMPLE_ACCOUNT, text)
 
     def _encoded(self, text: str) -> str:
         plain = _decoded(text)
@@ -81,13 +81,13 @@ class Anonymous:
         return base64.b64encode(self._text(plain).encode()).decode()
 
     def _of(self, account: str) -> str:
-        if account in (self.account, NOBODY):
-            return NOBODY
+        if account in (self.account, SAMPLE_ACCOUNT):
+            return SAMPLE_ACCOUNT
         return self._others.setdefault(account, str(_FIRST_OTHER + len(self._others)))
 
 
 def _decoded(user_data: str) -> str | None:
-    """The text; None if it is none, but compressed, perhaps."""
+    """The text; None if it is not text, and may be compressed."""
     try:
         return base64.b64decode(user_data, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all, and never another than the one that was named."""
+"""Files that are written completely or not at all, and never through a link."""
 
 import os
 import secrets
@@ -20,42 +20,42 @@ class CannotWrite(Exception):
 
 
 def check_can_write(path: Path, *, force: bool) -> None:
-    """See, before anything else is done, that a new file can be written.
+    """Check, before anything else is done, that a new file can be written.
 
     Args:
         path: The file.
-        force: It may be there already, and is replaced.
+        force: Replace the file if it exists already.
 
     Raises:
-        CannotWrite: Its folder cannot be written to, or it is there.
+        CannotWrite: Its folder cannot be written to, or it exists.
     """
     _check_is_free(path, force=force)
     try:
         with _new_beside(path, PRIVATE) as file:
             Path(file.name).unlink()
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise CannotWrite(file_error(path, error)) from error
 
 
-def write_whole(path: Path, content: str | bytes, *, mode: int, force: bool) -> None:
-    """Write a file, its folder too; who is interrupted leaves the old one, or none.
+def write_file(path: Path, content: str | bytes, *, mode: int, force: bool) -> None:
+    """Write a file, and its folder; an interruption leaves the old file, or none.
 
     Args:
         path: The file.
-        content: What shall be in it.
+        content: Its new content.
         mode: PRIVATE or PUBLIC.
-        force: It may be there already, and is replaced.
+        force: Replace the file if it exists already.
 
     Raises:
-        CannotWrite: The folder or the file cannot be written, or it is there.
+        CannotWrite: The folder or the file cannot be written, or it exists.
     """
-    with whole_file(path, mode=mode, force=force) as file:
+    with new_file(path, mode=mode, force=force) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
-def whole_file(path: Path, *, mode: int, force: bool) -> Iterator[BinaryIO]:
-    """As `write_whole`: yield a file that takes its name once the block has ended well."""
+def new_file(path: Path, *, mode: int, force: bool) -> Iterator[BinaryIO]:
+    """As `write_file`: yield a file that gets its name when the block has ended without error."""
     _check_is_free(path, force=force)
     try:
         with _new_beside(path, mode) as file:
@@ -68,11 +68,11 @@ def whole_file(path: Path, *, mode: int, force: bool) -> Iterator[BinaryIO]:
                 Path(file.name).unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise CannotWrite(file_error(path, error)) from error
 
 
 def _new_beside(path: Path, mode: int) -> BinaryIO:
-    """A new file in the same folder, of a name that nobody can have planted a link under."""
+    """A new file in the same folder, with a random name, at which no link can have been planted."""
     path.parent.mkdir(parents=True, exist_ok=True)
     name = str(path.parent / f".{secrets.token_hex(8)}.unfinished")
     return open(name, "xb", opener=lambda file, flags: os.open(file, flags, mode))
@@ -84,11 +84,11 @@ def _check_is_free(path: Path, *, force: bool) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise CannotWrite(file_error(path, error)) from error
     if not stat.S_ISREG(there):
         raise CannotWrite(f"{path}: is {_KINDS.get(stat.S_IFMT(there), 'no file')}; name a file")
     if not force:
-        raise CannotWrite(f"{path}: is there already: name another file, or say --force")
+        raise CannotWrite(f"{path}: exists already: name another file, or pass --force")
 
 
 _KINDS = {
@@ -102,21 +102,21 @@ _KINDS = {
 
 
 def content_of(path: Path) -> bytes | None:
-    """What is there already; None where nothing is.
+    """The content of a file that may exist; None if it does not.
 
     Raises:
-        CannotWrite: What is there cannot be read, or is a folder.
+        CannotWrite: It cannot be read, or is a folder.
     """
     try:
         return path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise CannotWrite(file_error(path, error)) from error
 
 
 def content_to_read(path: Path) -> bytes:
-    """What is in a file that somebody named; a pipe is read to its end, too.
+    """The content of a file that the user named; a pipe is read to its end.
 
     Raises:
         OSError: It cannot be read, or is a device, which may have no end.
@@ -127,5 +127,6 @@ def content_to_read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def cannot_write(path: Path, error: OSError) -> CannotWrite:
-    return CannotWrite(f"{path}: {os.strerror(error.errno or 0)}")
+def file_error(name: Path | str, error: OSError) -> str:
+    """One line: the file and what the operating system says of it."""
+    return f"{name}: {error.strerror or os.strerror(error.errno or 0)}"

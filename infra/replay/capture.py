@@ -1,12 +1,11 @@
-"""The events that the stack's rules matched, out of the log group that keeps them."""
+"""The events that the stack's rules matched, read from the log group that keeps them."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import pydantic_core
-
 from handlers.paging import each
+from infra.replay.json_text import parse_json
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -15,11 +14,11 @@ if TYPE_CHECKING:
 def captured_events(
     client: "CloudWatchLogsClient", log_group: str, since: datetime
 ) -> Iterator[dict[str, Any]]:
-    """The events since then; some perhaps twice, as EventBridge may deliver them.
+    """The events since then; some may be there twice, because EventBridge may deliver twice.
 
     Raises:
-        AwsRefused: There is no such log group, or it may not be read.
-        AwsUnavailable: AWS does not answer now.
+        AwsRefused: There is no such log group, or a permission is missing.
+        AwsUnavailable: AWS does not answer.
     """
     for line in each(
         client,
@@ -34,9 +33,9 @@ def captured_events(
 
 
 def _event(message: str) -> dict[str, Any] | None:
-    """The event in a line of the log; whatever else may be there is none."""
+    """The event in a line of the log; None if the line is something else."""
     try:
-        event = pydantic_core.from_json(message, allow_inf_nan=False)
+        event = parse_json(message)
     except ValueError:
         return None
     return event if isinstance(event, dict) and "detail-type" in event else None

@@ -1,4 +1,4 @@
-"""Captured events, read from files: one event, many, or whatever AWS wraps them in."""
+"""Captured events, read from files: one event, many, or an answer of AWS that holds them."""
 
 import stat
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.replay.atomic_write import content_to_read
-from infra.replay.json_text import NotUtf8, parsed, utf8
+from infra.replay.atomic_write import content_to_read, file_error
+from infra.replay.json_text import NotUtf8, parse_json, utf8
 from models.wrappings import MESSAGE, RECORD, Found, found_in
 
 
 class BadInput(ValueError):
-    """A file cannot be read as events. The message is one line: the file and what it may hold."""
+    """A file cannot be read as events. The message is one line: the file and what it must hold."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Captured:
 
     Attributes:
         source: The file's name, with the event's number if the file holds many.
-        payload: The event; None if a dead letter has none in it.
-        made_up: Its fields that the file does not have: to be filled in before it is replayed.
+        payload: The event; None for a message of a dead-letter queue that holds no event.
+        made_up: The event's fields that the file lacks: they are filled in before the replay.
     """
 
     source: str
@@ -34,7 +34,7 @@ def read_events(paths: list[Path]) -> list[Captured]:
     """All events, in the order given; a folder's JSON files by name.
 
     Raises:
-        BadInput: Some file cannot be read. Nothing has been done yet, so this stops everything.
+        BadInput: A file cannot be read. Nothing has been replayed yet.
     """
     return [captured for path in paths for file in _files(path) for captured in _read(file)]
 
@@ -45,10 +45,10 @@ def _files(path: Path) -> list[Path]:
             return [path]
         files = sorted(f for f in path.iterdir() if f.suffix in (".json", ".jsonl", ".ndjson"))
     except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from error
+        raise BadInput(file_error(path, error)) from error
     for file in files:
         if not file.is_file():  # a pipe among them would never end
-            raise BadInput(f"{file}: is no file")
+            raise BadInput(f"{file}: is not a file")
     if not files:
         raise BadInput(f"{path}: holds no .json file")
     return files
@@ -58,7 +58,7 @@ def _read(file: Path) -> Iterator[Captured]:
     try:
         text = utf8(content_to_read(file))
     except OSError as error:
-        raise BadInput(f"{file}: {error.strerror}") from error
+        raise BadInput(file_error(file, error)) from error
     except NotUtf8 as error:
         raise BadInput(f"{file}: {error}") from error
     found = [found for item in _items(file, text) for found in found_in(item)]
@@ -70,28 +70,31 @@ def _read(file: Path) -> Iterator[Captured]:
 
 
 def _is_dead_letter(found: Found) -> bool:
-    """Such a one is kept even if no event is in it: a queue may hold anything."""
+    """Whether it is kept even without an event in it: a queue may hold anything."""
     return MESSAGE in found.chain or RECORD in found.chain
 
 
 def _items(file: Path, text: bytes) -> list[Any]:
-    """The one JSON value of a file, or those of JSON Lines."""
+    """The one JSON value of a file, or the values of JSON Lines."""
     try:
-        return [parsed(text)]
+        return [parse_json(text)]
     except ValueError as error:
         return _lines(file, text, error)
 
 
 def _lines(file: Path, text: bytes, error: ValueError) -> list[Any]:
-    """JSON Lines; the error of the whole file is the one to tell where the first is no object."""
+    """JSON Lines; if the first line is not JSON, the error is that of the whole file."""
     lines = [line for line in text.splitlines() if line.strip()]
     items = []
     for number, line in enumerate(lines, start=1):
         try:
-            items.append(parsed(line))
+            items.append(parse_json(line))
         except ValueError as fault:
-            said = f"{file}:{number}: not JSON: {fault}" if items else f"{file}: not JSON: {error}"
-            raise BadInput(said) from fault
+            line_error, file_wide = (
+                f"{file}:{number}: not JSON: {fault}",
+                f"{file}: not JSON: {error}",
+            )
+            raise BadInput(line_error if items else file_wide) from fault
     if not items:
         raise BadInput(f"{file}: is empty")
     return items

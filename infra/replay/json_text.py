@@ -14,7 +14,7 @@ _MARKS = (
 
 
 class NotUtf8(ValueError):
-    """The content is text in another encoding. The message is what it is and what to do."""
+    """The content is text in another encoding. The message says which, and what to do."""
 
 
 def utf8(content: bytes) -> bytes:
@@ -31,11 +31,11 @@ def utf8(content: bytes) -> bytes:
     return content.removeprefix(codecs.BOM_UTF8)
 
 
-def parsed(content: bytes | str) -> Any:
+def parse_json(content: bytes | str) -> Any:
     """The JSON value.
 
     Raises:
-        ValueError: It is none. Unlike json.loads, this refuses NaN and answers deep nesting so.
+        ValueError: It is not JSON. Unlike json.loads, this refuses NaN, and deep nesting too.
     """
     text = utf8(content) if isinstance(content, bytes) else content
     return pydantic_core.from_json(text, allow_inf_nan=False)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Described = dict[str, Any]
 
 
-def record(
+def record_world(
     ec2: "EC2Client",
     auto_scaling: "AutoScalingClient",
     place: Place,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handlers.clients import AUTHORITIES
-from infra.deploy.archive import CHECKOUT, package, target_named
+from infra.deploy.archive import CHECKOUT, make_archive, target_named
 from tests.support.builders import ACCOUNT, INSTANCE, REGION, TEMPLATE
 from tests.support.lambda_runtime import Function, runtime_folder
 from tests.support.tls import certificate
@@ -69,7 +69,7 @@ def _trust(work: Path, runtime: Path) -> tuple[Path, Path]:
 
 def _ours(runtime: Path, certificate: Path) -> Contestant:
     work = certificate.parent
-    archive = package(target_named("host"), work / "ours.zip", _quiet)
+    archive = make_archive(target_named("host"), work / "ours.zip", _quiet)
     code = work / "ours"
     with zipfile.ZipFile(archive.path) as unpacked:
         unpacked.extractall(code)

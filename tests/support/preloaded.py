@@ -11,9 +11,9 @@ import sys
 gc.disable()
 
 import botocore.loaders
+import infra.cli.replaying
 
 import infra.cli.local
-import infra.cli.replaying
 import infra.embedded.server
 import infra.replay.record  # noqa: F401
 

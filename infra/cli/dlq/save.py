@@ -6,13 +6,13 @@ import typer
 
 from infra.cli.dlq.open_queue import open_queue
 from infra.cli.dlq.options import WAIT, All, Ids, QueueOptions, QueueUrl, Wait
-from infra.cli.event_files import event_files
+from infra.cli.files import event_files
 from infra.cli.options import STACK, KeepAccount, Profile, Region, Stack, To
 from infra.cli.render import stop
 from infra.dead_letters.queue import Message, without_handle
 from infra.dead_letters.verdict import Judged
 from infra.replay.anonymize import Anonymous
-from infra.replay.event_writer import slug, story_of
+from infra.replay.event_writer import event_filename, slug
 from models.dead_letter import DeadLetter, Shape
 
 
@@ -53,7 +53,7 @@ def _file_of(message: Message, judged: Judged) -> tuple[dict[str, Any], str]:
     dead_letter = judged.dead_letter
     if dead_letter.event is None:
         return without_handle(message), f"unreadable-{slug(dead_letter.message_id)}"
-    return dead_letter.event, story_of(dead_letter.event, _error_of(dead_letter))
+    return dead_letter.event, event_filename(dead_letter.event, _error_of(dead_letter))
 
 
 def _error_of(dead_letter: DeadLetter) -> str:

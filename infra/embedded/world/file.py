@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic.alias_generators import to_pascal
 
 from infra.embedded.world.entries import Group, Image, Instance, Template, Version, fail, misspelt
-from infra.replay.json_text import NotUtf8, parsed
+from infra.replay.json_text import NotUtf8, parse_json
 from models.base import printable
 from models.faults import in_plain_words
 
@@ -216,7 +216,7 @@ def read_world(text: str | bytes, source: str) -> World:
             it repeats ids and names only.
     """
     try:
-        content = parsed(text)
+        content = parse_json(text)
         _refuse_control_characters(content, ())
         return World.model_validate(content, by_alias=True, by_name=False)
     except ValidationError as exc:

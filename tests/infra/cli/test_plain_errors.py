@@ -255,7 +255,7 @@ def test_no_file_is_replaced_without_a_word(odd, writer):
     done = run(*writer, "file", cwd=odd, environment=ONLINE)
 
     assert (done.returncode, done.stdout) == (2, b"")
-    assert "file: is there already: name another file, or say --force" in one_line(done)
+    assert "file: exists already: name another file, or pass --force" in one_line(done)
     assert (odd / "file").read_text() == "mine"
     assert not list(odd.glob(".*"))
 
@@ -299,4 +299,4 @@ def test_a_pipe_is_read_and_one_in_a_folder_is_not(tmp_path):
     os.mkfifo(tmp_path / "a.json")
 
     assert json.loads(piped.stdout)["event_id"]
-    assert "a.json: is no file" in one_line(run("replay", str(tmp_path)))
+    assert "a.json: is not a file" in one_line(run("replay", str(tmp_path)))

@@ -23,7 +23,7 @@ from infra.deploy.archive import (
     MACHINES,
     PYTHONS,
     PackagingFailed,
-    package,
+    make_archive,
     target_named,
 )
 from infra.embedded.stack import TEMPLATE, transformed
@@ -101,11 +101,11 @@ def test_two_archives_made_in_two_folders_at_two_times_are_identical(
     for path in there.rglob("*.py"):
         os.utime(path, (1, 1))
         path.chmod(0o600)
-    first = package(HOST, tmp_path / "a" / "reactor.zip", quiet, here)
+    first = make_archive(HOST, tmp_path / "a" / "reactor.zip", quiet, here)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "elsewhere"))
 
-    second = package(HOST, tmp_path / "b" / "c" / "reactor.zip", quiet, there)
+    second = make_archive(HOST, tmp_path / "b" / "c" / "reactor.zip", quiet, there)
 
     assert first.path.read_bytes() == second.path.read_bytes()
     digest = hashlib.sha256(first.path.read_bytes()).digest()
@@ -115,7 +115,7 @@ def test_two_archives_made_in_two_folders_at_two_times_are_identical(
 def test_the_archive_holds_our_two_floors_and_the_dependencies_and_nothing_else(checkout, tmp_path):
     root = checkout()
 
-    archive = package(HOST, tmp_path / "reactor.zip", quiet, root)
+    archive = make_archive(HOST, tmp_path / "reactor.zip", quiet, root)
 
     everything = zipfile.ZipFile(archive.path).namelist()
     names = {name for name in everything if name.endswith(".py")}
@@ -130,7 +130,7 @@ def test_the_archive_holds_our_two_floors_and_the_dependencies_and_nothing_else(
 
 
 def test_every_file_can_be_read_by_whoever_lambda_runs_as(checkout, tmp_path):
-    archive = package(HOST, tmp_path / "reactor.zip", quiet, checkout())
+    archive = make_archive(HOST, tmp_path / "reactor.zip", quiet, checkout())
 
     entries = zipfile.ZipFile(archive.path).infolist()
     assert {oct(entry.external_attr >> 16) for entry in entries} == {"0o100644"}
@@ -140,7 +140,7 @@ def test_every_file_can_be_read_by_whoever_lambda_runs_as(checkout, tmp_path):
 
 
 def test_every_source_has_a_pyc_that_is_believed_without_looking_at_it(checkout, tmp_path):
-    archive = package(HOST, tmp_path / "reactor.zip", quiet, checkout())
+    archive = make_archive(HOST, tmp_path / "reactor.zip", quiet, checkout())
 
     with zipfile.ZipFile(archive.path) as unpacked:
         compiled = [name for name in unpacked.namelist() if name.endswith(".pyc")]
@@ -156,7 +156,7 @@ def test_every_source_has_a_pyc_that_is_believed_without_looking_at_it(checkout,
 
 
 def test_the_full_archive_leaves_no_source_out(checkout, tmp_path):
-    archive = package(HOST, tmp_path / "reactor.zip", quiet, checkout(), is_full=True)
+    archive = make_archive(HOST, tmp_path / "reactor.zip", quiet, checkout(), is_full=True)
 
     names = set(zipfile.ZipFile(archive.path).namelist())
     assert "tiny/__init__.py" in names
@@ -169,7 +169,7 @@ def test_where_the_targets_python_is_missing_the_sources_are_shipped_and_it_says
     monkeypatch.setenv("PATH", str(tmp_path))
     other = next(python for python in PYTHONS if python != HOST.python)
 
-    archive = package(
+    archive = make_archive(
         target_named(f"python{other}-arm64"), tmp_path / "reactor.zip", quiet, checkout()
     )
 
@@ -182,21 +182,21 @@ def test_a_file_with_another_hash_is_refused_by_name_and_leaves_the_old_archive(
     to.write_bytes(b"the old one")
 
     with pytest.raises(PackagingFailed, match=r"^tiny==1\.0 does not have the hash that is expe"):
-        package(HOST, to, quiet, checkout(requirement=f"tiny==1.0 --hash=sha256:{'0' * 64}"))
+        make_archive(HOST, to, quiet, checkout(requirement=f"tiny==1.0 --hash=sha256:{'0' * 64}"))
 
     assert to.read_bytes() == b"the old one"
 
 
 def test_a_dependency_without_a_hash_is_refused(checkout, tmp_path):
     with pytest.raises(PackagingFailed, match="hash"):
-        package(HOST, tmp_path / "reactor.zip", quiet, checkout(requirement="tiny==1.0"))
+        make_archive(HOST, tmp_path / "reactor.zip", quiet, checkout(requirement="tiny==1.0"))
 
 
 def test_a_dependency_without_a_wheel_is_named_and_no_setup_of_its_own_is_run(checkout, tmp_path):
     root = checkout(distribution=a_source_distribution)
 
     with pytest.raises(PackagingFailed, match=r"^there is no wheel of tiny==1\.0"):
-        package(HOST, tmp_path / "reactor.zip", quiet, root)
+        make_archive(HOST, tmp_path / "reactor.zip", quiet, root)
 
 
 def test_an_archive_that_cannot_be_written_leaves_nothing_behind(checkout, tmp_path):
@@ -204,7 +204,7 @@ def test_an_archive_that_cannot_be_written_leaves_nothing_behind(checkout, tmp_p
     to.mkdir()
 
     with pytest.raises(PackagingFailed, match=r"folder: is a folder"):
-        package(HOST, to, quiet, checkout())
+        make_archive(HOST, to, quiet, checkout())
 
     assert not list(tmp_path.glob(".*"))
 
@@ -214,7 +214,7 @@ def test_an_index_out_of_reach_is_said_without_its_address(checkout, tmp_path, m
     root = checkout(index=f"--index-url {NOWHERE}\n")
 
     with pytest.raises(PackagingFailed, match=r"^the package index cannot be") as failure:
-        package(HOST, tmp_path / "reactor.zip", quiet, root)
+        make_archive(HOST, tmp_path / "reactor.zip", quiet, root)
 
     assert "127.0.0.1" not in str(failure.value)
 
@@ -224,7 +224,7 @@ def test_a_source_that_does_not_compile_is_named(checkout, tmp_path):
     (root / "models" / "broken.py").write_text("def :\n")
 
     with pytest.raises(PackagingFailed, match=r"models/broken\.py"):
-        package(HOST, tmp_path / "reactor.zip", quiet, root)
+        make_archive(HOST, tmp_path / "reactor.zip", quiet, root)
 
     assert not (tmp_path / "reactor.zip").exists()
 
@@ -433,12 +433,12 @@ def test_the_command_prints_the_archives_size_and_its_parts(for_lambda):
     assert sum(part["unpacked_bytes"] for part in printed["parts"]) == printed["unpacked_bytes"]
 
 
-def test_the_table_has_the_ten_largest_parts_and_the_whole(for_this_machine):
+def test_the_table_has_the_ten_largest_parts_and_the_total(for_this_machine):
     archive, printed = for_this_machine
 
     head, *rows = printed.splitlines()
     assert head.split() == ["largest", "parts", "MiB", "zipped", "unpacked"]
-    assert rows[10].startswith("the whole") and f"{archive.stat().st_size / 2**20:.2f}" in rows[10]
+    assert rows[10].startswith("total") and f"{archive.stat().st_size / 2**20:.2f}" in rows[10]
     sizes = [float(row.split()[-2]) for row in rows[:10]]
     assert sizes == sorted(sizes, reverse=True)
     assert (

@@ -347,7 +347,7 @@ def test_it_says_how_much_user_data_is_in_it_that_it_cannot_judge(stage_with, re
 
     result, world = record(*options)
 
-    said = "user data of 3 versions is in it, of which 1 is compressed or no text: look before you"
+    said = "user data of 3 versions is in it, of which 1 is compressed or not text: look before you"
     assert result.exit_code == 0
     assert said in result.stderr
     kept = [v["LaunchTemplateData"]["UserData"] for v in world["LaunchTemplateVersions"]]
