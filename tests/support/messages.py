@@ -69,14 +69,19 @@ class Queue:
 
     def put(self, *messages: dict[str, Any]) -> list[str]:
         """Put messages in; their message ids."""
-        return [
-            self.sqs.send_message(
+        before = self.of_moto[:]
+        ids, sent = [], []
+        for message in messages:
+            self.of_moto.clear()  # moto looks at the whole queue for each message that is sent
+            answer = self.sqs.send_message(
                 QueueUrl=self.url,
                 MessageBody=message["Body"],
                 MessageAttributes=message["MessageAttributes"],
-            )["MessageId"]
-            for message in messages
-        ]
+            )
+            ids.append(answer["MessageId"])
+            sent += self.of_moto
+        self.of_moto[:] = before + sent
+        return ids
 
     @property
     def of_moto(self) -> list[Any]:
