@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.paging import batches
+from infra.operate.account import Account
 from models.aws_limits import MESSAGES_AT_ONCE
 
 if TYPE_CHECKING:
@@ -37,18 +38,6 @@ def _base64(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
 
-@dataclass(frozen=True)
-class Depth:
-    """How many messages SQS believes there are.
-
-    Attributes:
-        in_flight: Received by another consumer, and neither deleted nor visible again.
-    """
-
-    visible: int
-    in_flight: int
-
-
 @dataclass
 class _InFlight:
     receipt_handle: str
@@ -68,7 +57,7 @@ class Reading:
         is_interrupted: A poll was interrupted: what SQS would have answered may be in flight.
     """
 
-    client: "SQSClient"
+    account: Account
     queue_url: str
     wait_seconds: int = 1
     not_reset: int = 0
@@ -76,20 +65,10 @@ class Reading:
     _in_flight: dict[str, _InFlight] = field(default_factory=dict)
     _deleted: set[str] = field(default_factory=set)
 
-    def depth(self) -> Depth:
-        """Ask before reading: what is received here counts as in flight, too."""
-        answer = self.client.get_queue_attributes(
-            QueueUrl=self.queue_url,
-            AttributeNames=[
-                "ApproximateNumberOfMessages",
-                "ApproximateNumberOfMessagesNotVisible",
-            ],
-        )
-        numbers = answer["Attributes"]
-        return Depth(
-            visible=int(numbers["ApproximateNumberOfMessages"]),
-            in_flight=int(numbers["ApproximateNumberOfMessagesNotVisible"]),
-        )
+    @property
+    def client(self) -> "SQSClient":
+        client: SQSClient = self.account.client("sqs")
+        return client
 
     def __enter__(self) -> Self:
         return self

@@ -86,8 +86,8 @@ class Queue:
     @property
     def of_moto(self) -> list[Any]:
         """What no API does: moto's own messages, to be changed."""
-        name = self.url.rpartition("/")[2]
-        messages: list[Any] = sqs_backends[ACCOUNT][REGION].queues[name]._messages
+        account, name = self.url.split("/")[-2:]
+        messages: list[Any] = sqs_backends[account][REGION].queues[name]._messages
         return messages
 
     def depth(self) -> tuple[int, int]:

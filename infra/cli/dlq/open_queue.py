@@ -9,9 +9,10 @@ from infra.cli.account import account_of
 from infra.cli.dlq.options import QueueOptions
 from infra.cli.render import counted, err, outside, tracked
 from infra.dead_letters.judge import judge_of
-from infra.dead_letters.queue import VISIBILITY_SECONDS, Depth, Message, Reading
+from infra.dead_letters.queue import VISIBILITY_SECONDS, Message, Reading
 from infra.dead_letters.verdict import Judged
 from infra.operate.account import Account
+from infra.operate.queue_depth import Depth, read_depth
 from infra.operate.stack_outputs import output_of
 from models.aws_limits import MESSAGES_AT_ONCE
 
@@ -68,8 +69,9 @@ def open_queue(options: QueueOptions) -> Iterator[OpenQueue]:
         url = options.queue_url or output_of(
             account, options.stack, "DeadLetterQueueUrl", "--queue-url"
         )
-        reading = Reading(account.client("sqs"), url, options.wait)
-        queue = OpenQueue(account, options, reading, reading.depth(), datetime.now(UTC))
+        depth = read_depth(account.client("sqs"), url)
+        reading = Reading(account, url, options.wait)
+        queue = OpenQueue(account, options, reading, depth, datetime.now(UTC))
         try:
             with reading:
                 yield queue
