@@ -62,6 +62,8 @@ def run(
     environment: Mapping[str, str],
     folder: Path | str | None = None,
     stdin: int | None = None,
+    stdout: int | None = None,
+    stderr: int | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run `ami-reactor …` to its end."""
     with (
@@ -72,8 +74,8 @@ def run(
         status = Command(
             *arguments,
             stdin=nothing.fileno() if stdin is None else stdin,
-            stdout=out.fileno(),
-            stderr=err.fileno(),
+            stdout=out.fileno() if stdout is None else stdout,
+            stderr=err.fileno() if stderr is None else stderr,
             environment=environment,
             folder=folder,
         ).wait()
@@ -96,9 +98,11 @@ def serving(world: Path, **more: str) -> Iterator[str]:
         )
         os.close(writing)
         with open(reading, encoding="utf-8") as said:  # noqa: PTH123
-            yield said.readline().partition(" on ")[2].split()[0]
-            server.send(signal.SIGTERM)
-            status, rest = server.wait(), said.read()
+            try:
+                yield said.readline().partition(" on ")[2].split()[0]
+            finally:
+                server.send(signal.SIGTERM)
+                status, rest = server.wait(), said.read()
         assert (status, "Traceback" in rest) == (0, False), rest
 
 
@@ -110,6 +114,8 @@ def _become(
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
+    # a suite that a shell runs in the background ignores ^C, and so would all that it starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["ami-reactor", *arguments]
     sys.stdin, sys.stdout, sys.stderr = _streams()
     from infra.cli import app

@@ -8,18 +8,19 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import boto3
 import pytest
 
 from tests.support.builders import REGION, a_world, backup_completed
+from tests.support.command import Command, run, serving
 from tests.support.messages import throttled
 from tests.support.paths import ROOT
 
 SESSION = Path(__file__).with_name("dead_letters.console")
 PROGRAMS = Path(sys.executable).parent
-DLQ = [sys.executable, "-m", "infra.cli", "dlq"]
 DEADLINE_SECONDS = 60
 MESSAGES = 5
 VARYING = (
@@ -31,26 +32,16 @@ VARYING = (
 @pytest.fixture
 def local(tmp_path):
     """Serve a world; the environment of its clients."""
-    servers = []
-
-    def serve(world):
-        command = [sys.executable, "-m", "infra.cli", "local", "--port", "0", "--world", str(world)]
-        server = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-        servers.append(server)
-        return {
+    with ExitStack() as servers:
+        yield lambda world: {
             "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
             "HOME": str(tmp_path),
             "COLUMNS": "80",
-            "AWS_ENDPOINT_URL": server.stderr.readline().partition(" on ")[2].split()[0],
+            "AWS_ENDPOINT_URL": servers.enter_context(serving(world)),
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
         }
-
-    yield serve
-    for server in servers:
-        server.terminate()
-        server.communicate(timeout=DEADLINE_SECONDS)
 
 
 def steps():
@@ -97,25 +88,29 @@ def test_a_process_that_is_interrupted_leaves_every_message_that_was_not_accepte
     world = tmp_path / "world.json"
     world.write_text(json.dumps(a_world(DeadLetters=messages)))
     environment = local(world)
-    # five seconds between two messages: the signal comes in time, however busy the machine is
-    command = [*DLQ, "redrive", "--all", "--yes", "--rate", "0.2"]
+    # ten seconds between two messages: the signal comes in time, however busy the machine is
+    redrive = ("dlq", "redrive", "--all", "--yes", "--rate", "0.1")
+    reading, writing = os.pipe()
 
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        printed = process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        rest, said = process.communicate(timeout=DEADLINE_SECONDS)
+    with os.fdopen(reading, encoding="utf-8") as printed, (tmp_path / "said").open("w+") as said:
+        process = Command(
+            *redrive,
+            stdin=said.fileno(),
+            stdout=writing,
+            stderr=said.fileno(),
+            environment=environment,
+        )
+        os.close(writing)
+        first = printed.readline()
+        process.send(signal.SIGINT)
+        status, rest = process.wait(), printed.read()
+        said.seek(0)
+        errors = said.read()
 
-    redriven = set(re.findall(r"^redriven (\S{36})", printed + rest, re.MULTILINE))
-    assert process.returncode == 1
+    redriven = set(re.findall(r"^redriven (\S{36})", first + rest, re.MULTILINE))
+    assert status == 1
     assert "interrupted" in rest
-    assert "Traceback" not in said
+    assert "Traceback" not in errors
     assert 0 < len(redriven) < MESSAGES
     assert visible(environment) == MESSAGES - len(redriven)
 
@@ -126,15 +121,7 @@ def test_json_reaches_the_pipe_though_stderr_is_a_terminal(local, tmp_path):
     environment = local(world)
     watched, terminal = pty.openpty()
 
-    done = subprocess.run(
-        [*DLQ, "list", "--json"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=terminal,
-        timeout=DEADLINE_SECONDS,
-        check=True,
-    )
+    done = run("dlq", "list", "--json", environment=environment, stderr=terminal)
 
     os.close(terminal)
     assert json.loads(done.stdout)["verdict"] == "replayable"
@@ -146,22 +133,14 @@ def test_messages_are_deleted_once_a_person_has_said_yes(local, tmp_path, answer
     world = tmp_path / "world.json"
     world.write_text(json.dumps(a_world(DeadLetters=[throttled()])))
     environment = local(world)
-    listed = subprocess.check_output([*DLQ, "list", "--json"], cwd=ROOT, env=environment)
+    listed = run("dlq", "list", "--json", environment=environment).stdout
     keyboard, terminal = pty.openpty()
     os.write(keyboard, f"{answer}\n".encode())
 
-    done = subprocess.run(
-        [*DLQ, "drop", json.loads(listed)["message_id"], "--to", str(tmp_path / "dropped.jsonl")],
-        cwd=ROOT,
-        env=environment,
-        stdin=terminal,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
+    drop = ("dlq", "drop", json.loads(listed)["message_id"], "--to", f"{tmp_path}/dropped.jsonl")
+    done = run(*drop, environment=environment, stdin=terminal)
 
-    assert f"Region {REGION}\nDelete 1 message? [y/N]" in done.stderr
+    assert f"Region {REGION}\nDelete 1 message? [y/N]" in done.stderr.decode()
     assert (done.returncode, visible(environment)) == (status, left)
     assert (tmp_path / "dropped.jsonl").exists() == (answer == "y")
 

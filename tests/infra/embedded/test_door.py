@@ -6,11 +6,9 @@ Firefox 133, as they send them to a loopback address from a page elsewhere.
 
 import http.client
 import json
-import os
 import shutil
 import socket
 import subprocess
-import sys
 from urllib.parse import urlencode, urlsplit
 
 import boto3
@@ -29,6 +27,7 @@ from infra.cli.dlq import dlq
 from infra.embedded.stage import stage
 from infra.embedded.world.file import read_world
 from tests.support.builders import ACCOUNT, INSTANCE, OLD, REGION, TEMPLATE, a_world
+from tests.support.command import serving
 
 DEADLINE_SECONDS = 30
 SECRET = "c2VjcmV0LW9mLXRoZS11c2VyLWRhdGE="
@@ -103,13 +102,8 @@ def url(tmp_path_factory, docker):
     start = a_world()
     start["LaunchTemplateVersions"][0]["LaunchTemplateData"]["UserData"] = SECRET
     world.write_text(json.dumps(start))
-    command = [sys.executable, "-m", "infra.cli", "local", "--port", "0", "--world", str(world)]
-    environment = {**os.environ, "DOCKER_HOST": f"tcp://127.0.0.1:{docker.getsockname()[1]}"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
-        yield process.stderr.readline().partition(" on ")[2].split()[0]
-        process.terminate()
-        _, said = process.communicate(timeout=DEADLINE_SECONDS)
-    assert "Traceback" not in said
+    with serving(world, DOCKER_HOST=f"tcp://127.0.0.1:{docker.getsockname()[1]}") as url:
+        yield url
 
 
 @pytest.fixture

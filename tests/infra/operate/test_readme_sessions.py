@@ -4,11 +4,7 @@ import json
 import os
 import re
 import shlex
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +13,7 @@ from typer.testing import CliRunner
 from infra.cli import app
 from infra.embedded.stage import stage
 from infra.embedded.world.seed import read_world
+from tests.support import command
 from tests.support.builders import (
     FOLLOWS_INSTANCE,
     NEW,
@@ -26,6 +23,7 @@ from tests.support.builders import (
     a_world,
     an_image,
 )
+from tests.support.command import serving
 from tests.support.fleets import a_group, run
 from tests.support.paths import ROOT
 
@@ -73,19 +71,15 @@ def test_the_example_in_the_help_of_a_verb_runs(stage_with, verb):
     assert ran.stdout
 
 
-# -- the installed command -------------------------------------------------------------------------
+# -- a night ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def ami_reactor(tmp_path_factory) -> Iterator[Any]:
-    """The installed command, pointed at an `ami-reactor local`."""
-    program = shutil.which("ami-reactor", path=str(Path(sys.executable).parent))
-    assert program, "pip install -e ."
+    """The command line in processes of its own, pointed at an `ami-reactor local`."""
     world = tmp_path_factory.mktemp("operate") / "world.json"
     world.write_text(json.dumps(a_promoted_world()))
-    local = [program, "local", "--port", "0", "--world", str(world)]
-    with subprocess.Popen(local, stderr=subprocess.PIPE, text=True) as server:
-        url = server.stderr.readline().partition(" on ")[2].split()[0]
+    with serving(world) as url:
         environment = {
             "PATH": os.environ["PATH"],
             "COLUMNS": "160",
@@ -94,23 +88,10 @@ def ami_reactor(tmp_path_factory) -> Iterator[Any]:
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
         }
-
-        def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                [program, *arguments],
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
-            )
-
-        yield command
-        server.terminate()
-        server.wait(timeout=SECONDS)
+        yield lambda *arguments: command.run(*arguments, environment=environment)
 
 
-def test_a_night_with_the_installed_command(ami_reactor):
+def test_a_night_with_the_command_line(ami_reactor):
     for arguments, shown in (
         (("status",), f"{NEW}"),
         (("hold", "web", "--reason", "panic", "--yes"), "web is held:"),
@@ -127,8 +108,8 @@ def test_a_night_with_the_installed_command(ami_reactor):
         ran = ami_reactor(*arguments)
 
         assert ran.returncode == 0, ran.stderr
-        assert shown in ran.stdout
-        assert "Traceback" not in ran.stderr
+        assert shown in ran.stdout.decode()
+        assert b"Traceback" not in ran.stderr
 
 
 # -- the manual ------------------------------------------------------------------------------------
