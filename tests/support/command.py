@@ -62,8 +62,6 @@ def run(
     environment: Mapping[str, str],
     folder: Path | str | None = None,
     stdin: int | None = None,
-    stdout: int | None = None,
-    stderr: int | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run `ami-reactor …` to its end."""
     with (
@@ -74,8 +72,8 @@ def run(
         status = Command(
             *arguments,
             stdin=nothing.fileno() if stdin is None else stdin,
-            stdout=out.fileno() if stdout is None else stdout,
-            stderr=err.fileno() if stderr is None else stderr,
+            stdout=out.fileno(),
+            stderr=err.fileno(),
             environment=environment,
             folder=folder,
         ).wait()
