@@ -1,8 +1,6 @@
 """The stack's template, deployed to the embedded AWS."""
 
 import json
-import logging
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,15 +12,13 @@ from moto.cloudformation.models import Stack as MotoStack
 from moto.cloudformation.models import cloudformation_backends
 from moto.cloudformation.parsing import ResourceMap, clean_json, get_model_map
 from moto.iam.models import Role
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
 
 from infra.embedded.world.seed import World
 
 if TYPE_CHECKING:
     import boto3
 
-TEMPLATE = Path(__file__).parent.parent / "template.yaml"
+_TRANSFORMED = Path(__file__).with_name("template.json")
 STACK_NAME = "ami-reactor"
 
 
@@ -34,42 +30,27 @@ class Stack:
     queue_url: str
 
 
-class _NoManagedPolicies:
-    """The role is our own, so the translator has no managed policy to look up."""
-
-    def load(self) -> dict[str, str]:
-        return {}
-
-
 @cache
-def transformed(template: Path = TEMPLATE) -> dict[str, Any]:
-    """The template as CloudFormation sees it, after the SAM transform.
+def transformed() -> dict[str, Any]:
+    """The stack's template as CloudFormation sees it, after the SAM transform.
 
-    The code is a placeholder: the embedded Lambda calls the handler of this checkout.
+    `.ci/infra --transform` makes the file of `infra/template.yaml`. The code in it is a
+    placeholder: the embedded Lambda calls the handler that is there.
     """
-    document = yaml_parse(template.read_text())
-    for resource in document["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"].pop("CodeUri")
-            resource["Properties"]["InlineCode"] = "placeholder"
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # the translator asks boto3 for one
-    # at exit it would warn on stderr that it could not send metrics of its own
-    logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
-    plain: dict[str, Any] = transform(document, {}, _NoManagedPolicies())
-    return plain
+    template: dict[str, Any] = json.loads(_TRANSFORMED.read_text())["Template"]
+    return template
 
 
-def deploy(session: "boto3.Session", world: World, template: Path = TEMPLATE) -> Stack:
+def deploy(session: "boto3.Session", world: World, template: dict[str, Any]) -> Stack:
     """Create the stack, and one by one the resources that moto's CloudFormation leaves out."""
-    document = transformed(template)
-    resources = document["Resources"]
+    resources = template["Resources"]
     supported = {name: r for name, r in resources.items() if r["Type"] in _supported()}
     cloudformation = session.client("cloudformation")
     # moto parses YAML, which takes longer than all the rest; this is JSON
     with mock.patch.object(MotoStack, "parse_template", staticmethod(json.loads)):
         cloudformation.create_stack(
             StackName=STACK_NAME,
-            TemplateBody=json.dumps({**document, "Resources": supported}),
+            TemplateBody=json.dumps({**template, "Resources": supported}),
             Capabilities=["CAPABILITY_IAM"],
         )
     stack = cloudformation_backends[world.account][world.region].get_stack(STACK_NAME)

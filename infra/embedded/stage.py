@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.embedded.aws import embedded_aws
 from infra.embedded.delivery import Delivery
 from infra.embedded.faults import Faults
-from infra.embedded.stack import TEMPLATE, Stack, deploy
+from infra.embedded.stack import Stack, deploy, transformed
 from infra.embedded.world.seed import World, world_now
 from models.base import Place
 
@@ -62,13 +61,21 @@ class Stage:
 
 
 @contextmanager
-def stage(world: World, *, template: Path = TEMPLATE, aws_sources: bool = False) -> Iterator[Stage]:
-    """Yield the stage: the world in place, the stack deployed, events delivered."""
+def stage(
+    world: World, *, template: dict[str, Any] | None = None, aws_sources: bool = False
+) -> Iterator[Stage]:
+    """Yield the stage: the world in place, the stack deployed, events delivered.
+
+    Args:
+        world: What exists at the start.
+        template: Another template than the stack's own, as CloudFormation sees it.
+        aws_sources: Let PutEvents accept events from `aws.*`.
+    """
     place = Place(account=world.account, region=world.region)
     faults = Faults()
     delivery = Delivery(place, faults)
     with embedded_aws(world, aws_sources=aws_sources) as session:
-        stack = deploy(session, world, template)
+        stack = deploy(session, world, template or transformed())
         with delivery.installed(), faults.installed():
             _put_back(session, stack, world.dead_letters)
             yield Stage(session, place, stack, delivery, faults)

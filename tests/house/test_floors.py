@@ -30,12 +30,11 @@ MAY_IMPORT = {
         "pydantic",
         "pydantic_core",
         "rich",
-        "samtranslator",
         "typer",
         "werkzeug",
     },
 }
-ONLY_HERE = {"moto": "infra/embedded", "samtranslator": "infra/embedded", "typer": "infra/cli"}
+ONLY_HERE = {"moto": "infra/embedded", "typer": "infra/cli"}
 NO_CLOCK = {"os", "time", "pathlib", "io", "socket", "subprocess"}
 
 MODULES = [path for floor in MAY_IMPORT for path in sorted((ROOT / floor).rglob("*.py"))]

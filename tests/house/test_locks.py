@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from importlib.metadata import PackageNotFoundError, requires
+from importlib.metadata import version as installed_version
 
 import pytest
 from packaging.requirements import Requirement
@@ -43,7 +44,7 @@ def test_a_lock_pins_by_hash_and_names_no_index(lock):
 def test_the_operators_lock_has_what_the_project_asks_for_in_its_range(wanted):
     requirement = Requirement(wanted)
 
-    assert requirement.specifier.contains(pinned(OPERATORS)[requirement.name])
+    assert requirement.specifier.contains(pinned(OPERATORS)[canonicalize_name(requirement.name)])
 
 
 def test_the_operators_lock_has_what_its_packages_ask_for():
@@ -91,3 +92,20 @@ def test_ci_installs_its_tools_from_the_locks_and_runs_no_script_of_theirs():
     assert "--require-hashes --requirement .ci/tools/requirements.txt" in script
     assert "npm ci --silent --ignore-scripts" in script
     assert not re.search(r"npm install|pip\" install (?!.*\\\n\s+--require-hashes)", script)
+
+
+@pytest.mark.parametrize("name", ["aws-lambda-powertools", "botocore", "pydantic", "pydantic-core"])
+def test_what_is_installed_is_what_the_archive_runs(name):
+    """Else replay and these tests prove something of other libraries than Lambda's."""
+    lock = pinned(ROOT / "handlers" / "requirements.txt")
+
+    assert installed_version(name) == lock[name]
+
+
+def test_the_project_asks_for_the_versions_of_the_archive():
+    lock = pinned(ROOT / "handlers" / "requirements.txt")
+    dependencies = map(Requirement, PYPROJECT["project"]["dependencies"])
+    asked = {one.name: str(one.specifier) for one in dependencies}
+
+    for name in ("aws-lambda-powertools", "botocore", "pydantic"):
+        assert asked[name] == f"=={lock[name]}"

@@ -11,8 +11,9 @@ from moto.events.models import EventPattern
 
 from handlers.metrics import measured
 from infra.cli import app
+from infra.deploy.template import TEMPLATE
 from infra.embedded.aws import embedded_aws
-from infra.embedded.stack import TEMPLATE, transformed
+from infra.embedded.stack import transformed
 from infra.embedded.stage import stage
 from infra.embedded.world.seed import World, read_world
 from models.outcome import Result
@@ -224,7 +225,7 @@ def _queue_policy(resources):
         yield "the queue's policy does not name each rule"
     writers = {"aws:SourceArn": arns, "aws:PrincipalArn": "${Role.Arn}"}
     everybody = {"Effect": "Deny", "Principal": "*", "Resource": "${DeadLetters.Arn}"}
-    if found.pop("NoOtherSender", None) != everybody | {
+    if found.pop("NobodyElse", None) != everybody | {
         "Action": "sqs:SendMessage",
         "Condition": {"ArnNotEquals": writers},
     }:

@@ -49,7 +49,7 @@ _QUICK = (
 _LIBRARIES = (
     "aws_lambda_powertools", "boto3", "hypothesis", "moto.autoscaling.models", "moto.awslambda",
     "moto.cloudformation.models", "moto.ec2.models", "moto.events.models", "moto.sqs.models",
-    "pydantic", "pytest", "rich", "samtranslator.translator.transform", "typer", "yaml",
+    "pydantic", "pytest", "rich", "typer", "yaml",
 )  # fmt: skip
 _JOBS = 2
 _CPU_SECONDS = 150

@@ -26,7 +26,8 @@ from infra.deploy.archive import (
     make_archive,
     target_named,
 )
-from infra.embedded.stack import TEMPLATE, transformed
+from infra.deploy.template import TEMPLATE
+from infra.embedded.stack import transformed
 from tests.support.builders import ACCOUNT, NEW, REGION, a_world, backup_completed
 from tests.support.builders import TEMPLATE as TEMPLATE_ID
 from tests.support.lambda_runtime import Function, runtime_folder

@@ -1,11 +1,11 @@
 """From PutEvents to the handler, and into the dead-letter queue in AWS's own shapes."""
 
 import json
+from copy import deepcopy
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
-from infra.embedded.stack import TEMPLATE as STACK_TEMPLATE
+from infra.embedded.stack import transformed
 from infra.embedded.stage import stage
 from infra.embedded.world.seed import read_world
 from tests.support.builders import (
@@ -220,12 +220,10 @@ def test_an_archive_keeps_what_is_put_on_the_bus(staged):
     assert default_version(staged) == 2
 
 
-def _edited(tmp_path, edit):
-    document = yaml_parse(STACK_TEMPLATE.read_text())
-    edit(document["Resources"])
-    edited = tmp_path / "template.yaml"
-    edited.write_text(json.dumps(document))
-    return edited
+def _edited(edit):
+    template = deepcopy(transformed())
+    edit(template["Resources"])
+    return template
 
 
 def _without_policy(resources):
@@ -252,9 +250,9 @@ def _keep_one_rule(condition):
 @pytest.mark.parametrize(
     "edit", [_without_policy, _policy_for_one_rule, _denied_to_all_rules_but_one]
 )
-def test_a_dead_letter_is_lost_where_the_queues_policy_does_not_name_its_rule(tmp_path, edit):
+def test_a_dead_letter_is_lost_where_the_queues_policy_does_not_name_its_rule(edit):
     world = read_world(json.dumps(a_world()), "world")
-    with stage(world, template=_edited(tmp_path, edit)) as staged:
+    with stage(world, template=_edited(edit)) as staged:
         staged.faults.inject("Invoke", "TooManyRequestsException")
 
         receipt = staged.delivery.deliver(backup_completed())
@@ -263,12 +261,12 @@ def test_a_dead_letter_is_lost_where_the_queues_policy_does_not_name_its_rule(tm
         assert staged.dead_letters() == []
 
 
-def test_without_a_destination_the_functions_failures_are_lost(tmp_path):
+def test_without_a_destination_the_functions_failures_are_lost():
     def edit(resources):
-        resources["Reactor"]["Properties"].pop("EventInvokeConfig")
+        del resources["ReactorEventInvokeConfig"]
 
     world = read_world(json.dumps(a_world()), "world")
-    with stage(world, template=_edited(tmp_path, edit)) as staged:
+    with stage(world, template=_edited(edit)) as staged:
         assert staged.delivery.deliver(backup_completed(NO_IMAGE)).is_lost
 
 
