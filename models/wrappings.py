@@ -25,11 +25,11 @@ _GZIP = 31  # zlib's wbits for a gzip header
 
 
 class Wrapping(NamedTuple):
-    """Something that is no event, and may hold some.
+    """Something that is not an event, and may contain events.
 
     Attributes:
         name: What it is, with its article.
-        held: What is in it, one step inside: JSON, or text that is none.
+        held: What is in it, one step inside: JSON, or text that is not JSON.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Found(NamedTuple):
     Attributes:
         payload: The event; None if there is none.
         chain: The names of what was opened, the outermost first.
-        fault: Why it is no event; one line.
+        fault: Why it is not an event; one line.
         made_up: The event's fields that what was found does not have, and that have yet to be given
             a value: of an entry for PutEvents, id, account, region and time.
     """
@@ -80,12 +80,12 @@ def wrapping_of(item: object) -> Wrapping | None:
 
 
 def looks_like_an_event(item: Mapping[str, Any]) -> bool:
-    """Whether it is meant to be an event of EventBridge, though something may be wrong with it."""
+    """Whether it is meant to be an event of EventBridge, valid or not."""
     return sum(key in item for key in ("source", "detail-type", "detail")) > 1
 
 
 def fault_of(event: Mapping[str, Any]) -> str | None:
-    """What it lacks that EventBridge puts into every event; None if nothing."""
+    """What is missing that EventBridge puts into every event; None if nothing is."""
     for key in ("source", "detail-type"):
         if not isinstance(event.get(key), str):
             return f"{key}: {'must be a string' if key in event else 'is required'}"
@@ -113,13 +113,13 @@ def _innermost(item: object) -> Found:
 _NO_EVENTS = (
     (
         frozenset({"Images", "LaunchTemplates", "LaunchTemplateVersions", "AutoScalingGroups"}),
-        "a world, which goes with --world",
+        "a world: pass it with --world",
     ),
     (
         frozenset({"eventName", "CloudTrailEvent"}),
-        "a record of CloudTrail, which is what was asked of an API",
+        "a record of CloudTrail, which is an API call",
     ),
-    (frozenset({"Events"}), "an answer of CloudTrail, which is what was asked of an API"),
+    (frozenset({"Events"}), "an answer of CloudTrail, which lists API calls"),
     (frozenset({"queryId"}), "a query's id: aws logs get-query-results gives its answer"),
     (
         frozenset({"ArchiveName", "Archives"}),
@@ -153,8 +153,8 @@ def _of_an_entry(entry: Mapping[str, Any]) -> Found:
 
 
 def _parsed(inner: object) -> object:
-    """JSON in a text; whatever else it is, as it is."""
-    while isinstance(inner, str):  # some put JSON's own quotes around JSON
+    """JSON in a text; anything else unchanged."""
+    while isinstance(inner, str):  # some tools quote JSON as a JSON string
         try:
             # unlike json.loads, this refuses NaN and answers deep nesting with a ValueError
             text = inner.encode(errors="surrogatepass")
@@ -165,7 +165,7 @@ def _parsed(inner: object) -> object:
 
 
 def _decoded(data: object) -> str:
-    """Text in base64, perhaps compressed with gzip; empty if it is none."""
+    """Text in base64, perhaps compressed with gzip; empty if it is neither."""
     try:
         plain = base64.b64decode(data, validate=True) if isinstance(data, str) else b""
         if plain.startswith(b"\x1f\x8b"):

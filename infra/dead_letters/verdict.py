@@ -148,13 +148,13 @@ def _refusal(dead_letter: DeadLetter, template: TemplateOutcome) -> str | None:
     name, template_id = template.launch_template_name, template.launch_template_id
     failures = dead_letter.failure.of_templates
     own = [failure.message for failure in failures if _is_refusal_of(failure, template_id)]
-    said = own[0] if own else recorded if not failures else ""
-    action = permission_missing_in(said)
+    message = own[0] if own else recorded if not failures else ""
+    action = permission_missing_in(message)
     if action:
         resource = f"launch-template/{template_id}" if action in _ON_A_TEMPLATE else "*"
         lacks = f"{THE_ROLE}: {missing_permission(action)} on {resource}"
         return f"{name}: {lacks}; it was refused last time"
-    return f"{name}: AWS refused last time, for good: {said}" if own else None
+    return f"{name}: AWS refused last time, for good: {message}" if own else None
 
 
 def _is_refusal_of(failure: TemplateFailure, template_id: str) -> bool:

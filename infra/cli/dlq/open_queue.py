@@ -53,13 +53,23 @@ class OpenQueue:
             if ids and not self.missing:
                 return
         for message_id in sorted(self.missing):
-            err.print(
-                outside(f"{message_id}: not in the queue, or in flight to another consumer"),
-                soft_wrap=True,
-            )
+            _say_missing(message_id)
+
+    def first(self, beginning: str) -> tuple[Message, Judged] | None:
+        """The first message whose id begins so; None, and a line that says so, if there is none."""
+        for message, judged in self.messages():
+            if message["MessageId"].startswith(beginning):
+                return message, judged
+        _say_missing(beginning)
+        return None
 
     def output(self, name: str, instead: str) -> str:
         return output_of(self.account, self.options.stack, name, instead)
+
+
+def _say_missing(message_id: str) -> None:
+    line = f"{message_id}: not in the queue, or in flight to another consumer"
+    err.print(outside(line), soft_wrap=True)
 
 
 @contextmanager

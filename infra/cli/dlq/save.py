@@ -61,6 +61,6 @@ def _error_of(dead_letter: DeadLetter) -> str:
     failure = dead_letter.failure
     if failure.of_templates:
         return failure.of_templates[0].reason
-    # of Lambda's older dead letter, the code is an HTTP status
+    # in the older form of Lambda's dead-letter queue, the code is an HTTP status
     code = None if dead_letter.shape is Shape.FUNCTION_DLQ else failure.error_code
     return code or "dlq"

@@ -29,7 +29,9 @@ _NEXT = {
 
 
 def show(
-    message_id: Annotated[str, typer.Argument(metavar="ID", help="Its message id, as list shows.")],
+    message_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Its message id, or how that begins.")
+    ],
     queue_url: QueueUrl = None,
     wait: Wait = WAIT,
     profile: Profile = None,
@@ -43,10 +45,10 @@ def show(
     Exit status: 1 if the message is not found.
     """
     with open_queue(QueueOptions(profile, region, stack, queue_url, wait)) as queue:
-        for message, judged in queue.messages([message_id]):
-            _show(queue, message, judged)
-            return
-        raise typer.Exit(1)
+        found = queue.first(message_id)
+        if found is None:
+            raise typer.Exit(1)
+        _show(queue, *found)
 
 
 def _show(queue: OpenQueue, message: Message, judged: Judged) -> None:

@@ -366,6 +366,16 @@ def test_show_tells_everything_about_one_message(queue):
     assert queue.depth() == (2, 0)
 
 
+def test_the_beginning_of_an_id_is_enough_to_show_its_message(queue):
+    _, message_id = queue.put(throttled(), a_message("not json {"))
+
+    shown = run("show", message_id[:8]).stdout
+
+    assert shown.startswith(f"{message_id} (unreadable)")
+    assert f"ami-reactor dlq drop {message_id}" in shown
+    assert queue.depth() == (2, 0)
+
+
 def test_show_tells_how_often_the_message_was_received(queue):
     [message_id] = queue.put(throttled())
 
@@ -611,7 +621,7 @@ def errors(result):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--queue-url", "https://sqs/1/no"], "GetQueueAttributes: AWS.SimpleQueueService.NonEx"),
         (["--queue-url", "nonsense"], "GetQueueAttributes: "),
@@ -619,12 +629,12 @@ def errors(result):
     ],
 )
 @pytest.mark.usefixtures("staged")
-def test_a_queue_that_is_not_there_is_one_line(options, said):
+def test_a_queue_that_is_not_there_is_one_line(options, message):
     result = run("list", *options)
 
     [error] = errors(result)
     assert result.exit_code == 1
-    assert error.startswith(f"ami-reactor: {said}")
+    assert error.startswith(f"ami-reactor: {message}")
     assert "Traceback" not in result.output
 
 
@@ -762,10 +772,10 @@ def test_a_message_of_several_events_is_to_be_saved_and_not_dropped(queue, tmp_p
     assert [c.payload for c in read_events([tmp_path])] == [ami_state(), ami_state(OLD)]
 
 
-OURS = [backup_completed(), ami_state(), tags_changed(image_arn(NEW), "x"), reconcile(TEMPLATE)]
+SELECTED = [backup_completed(), ami_state(), tags_changed(image_arn(NEW), "x"), reconcile(TEMPLATE)]
 
 
-@pytest.mark.parametrize("event", OURS, ids=lambda event: event["detail-type"])
+@pytest.mark.parametrize("event", SELECTED, ids=lambda event: event["detail-type"])
 @pytest.mark.parametrize("detail", ["{}", {}, {"state": ["a newer form"]}, None, [1]])
 def test_no_event_of_a_kind_that_the_rules_select_is_advised_to_be_dropped(queue, event, detail):
     messages = [throttled(event | {"detail": detail}), throttled(event | {"resources": "a newer"})]

@@ -210,13 +210,13 @@ def test_messages_in_flight_are_left_too(queue):
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "message"),
     [
         ("TooManyRequestsException", "Invoke: TooManyRequestsException: injected into Invoke"),
         ("ServiceException", "it may have been accepted: Invoke: ServiceException"),
     ],
 )
-def test_an_invocation_that_fails_leaves_its_message_and_says_so(queue, staged, code, said):
+def test_an_invocation_that_fails_leaves_its_message_and_says_so(queue, staged, code, message):
     first, second = queue.put(*numbered(2))
     staged.faults.inject("Invoke", code)
 
@@ -224,7 +224,7 @@ def test_an_invocation_that_fails_leaves_its_message_and_says_so(queue, staged, 
         result = run("redrive", "--all", "--yes")
 
     assert result.exit_code == 1
-    assert f"{first}: {said}" in result.stderr
+    assert f"{first}: {message}" in result.stderr
     assert result.stdout.endswith("redriven 1 · left 1 not redriven\n")
     assert operations.count("Invoke") == 2
     assert [line["message_id"] for line in lines(run("list", "--json"))] == [first]

@@ -141,8 +141,8 @@ def test_unreadable_is_what_has_no_event():
 # -- what AWS refused for good ---------------------------------------------------------------------
 
 
-def refused(said, outcome=PROMOTED):
-    return judge(a_dead_letter(error_message=said), an_outcome(outcome))
+def refused(recorded, outcome=PROMOTED):
+    return judge(a_dead_letter(error_message=recorded), an_outcome(outcome))
 
 
 @pytest.mark.parametrize(
@@ -168,9 +168,9 @@ def test_blocked_by_a_missing_permission_names_its_action_and_resource(needs):
 
 @pytest.mark.parametrize("words", ["the role needs", "missing permission:"])
 def test_blocked_by_a_missing_permission_to_read_is_every_template(words):
-    said = f"describe launch templates: UnauthorizedOperation: {words} ec2:DescribeImages"
+    recorded = f"describe launch templates: UnauthorizedOperation: {words} ec2:DescribeImages"
 
-    judged = refused(said)
+    judged = refused(recorded)
 
     assert judged.verdict is Verdict.BLOCKED
     assert "ec2:DescribeImages on *" in judged.why
@@ -188,23 +188,23 @@ def test_replayable_is_what_aws_could_not_answer():
 
 
 def test_a_refusal_of_one_template_does_not_block_another():
-    said = f"api ({OTHER_TEMPLATE}): aws-refused: creating a version: {NEEDS_CREATE}"
+    recorded = f"api ({OTHER_TEMPLATE}): aws-refused: creating a version: {NEEDS_CREATE}"
 
-    assert refused(said).verdict is Verdict.REPLAYABLE
+    assert refused(recorded).verdict is Verdict.REPLAYABLE
     both = judge(
-        a_dead_letter(error_message=said),
+        a_dead_letter(error_message=recorded),
         an_outcome(a_template("promoted", "newer-image", **OTHER), PROMOTED),
     )
     assert both.why == f"web would be promoted to {NEW} (newer-image)"
 
 
 def test_a_refusal_is_told_to_its_end():
-    said = "creating a version: InvalidParameter: no; not at all"
+    recorded = "creating a version: InvalidParameter: no; not at all"
     other = f"api ({OTHER_TEMPLATE}): aws-unavailable: Throttling"
 
-    judged = refused(f"web ({TEMPLATE}): aws-refused: {said}; {other}")
+    judged = refused(f"web ({TEMPLATE}): aws-refused: {recorded}; {other}")
 
-    assert judged.why.endswith(f"for good: {said}")
+    assert judged.why.endswith(f"for good: {recorded}")
 
 
 def test_blocked_is_what_the_operator_may_not_read():
@@ -217,9 +217,9 @@ def test_blocked_is_what_the_operator_may_not_read():
 
 
 def test_obsolete_is_a_refusal_once_nothing_is_left_to_do():
-    said = f"web ({TEMPLATE}): aws-refused: creating a version: {NEEDS_CREATE}"
+    recorded = f"web ({TEMPLATE}): aws-refused: creating a version: {NEEDS_CREATE}"
 
-    assert refused(said, CURRENT).verdict is Verdict.OBSOLETE
+    assert refused(recorded, CURRENT).verdict is Verdict.OBSOLETE
 
 
 @pytest.mark.parametrize("code", ["NO_PERMISSIONS", "NO_RESOURCE"])

@@ -455,7 +455,7 @@ def test_what_is_made_up_for_an_entry_is_said_and_the_same_in_each_run(replay):
 def test_what_is_no_event_is_named_with_what_an_event_has(replay):
     result = replay([ami_state(), {"LaunchTemplates": []}])
 
-    assert "000.json:2: is a world, which goes with --world; an event" in result.stderr
+    assert "000.json:2: is a world: pass it with --world; an event" in result.stderr
     assert "has source, detail-type and detail" in result.stderr
 
 
