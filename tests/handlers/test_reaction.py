@@ -29,6 +29,7 @@ from tests.support.builders import (
     tags_changed,
     template_arn,
 )
+from tests.support.ids import reason_first
 
 MARK = "ami-reactor-state:newest-image"
 STRANGER = "999988887777"
@@ -46,8 +47,8 @@ STRANGERS_IMAGE = "ami-0e1f2a3b4c5d6e7f8"
         pytest.param(ami_state(), id="the image became available"),
         pytest.param(tags_changed(image_arn(NEW), "Name"), id="the image was tagged"),
         pytest.param(tags_changed(template_arn(TEMPLATE), "ami-reactor"), id="the opt-in"),
-        pytest.param(reconcile(TEMPLATE), id="a catch-up of the template"),
-        pytest.param(reconcile(), id="a catch-up of all"),
+        pytest.param(reconcile(TEMPLATE), id="a reconcile of the template"),
+        pytest.param(reconcile(), id="a reconcile of all"),
     ],
 )
 def test_a_newer_matching_image_moves_the_template(account_with, event):
@@ -223,7 +224,7 @@ def test_a_template_that_is_only_observed_is_never_written(account_with):
     assert account.writes() == []
 
 
-def test_an_image_that_comes_from_a_parameter_is_somebody_elses(account_with):
+def test_an_image_that_comes_from_a_parameter_is_left_to_the_parameter(account_with):
     account = account_with(a_world(versions=[a_version("resolve:ssm:/golden/web")]))
 
     outcome = account.outcome(backup_completed())
@@ -465,7 +466,7 @@ def test_an_image_that_cannot_be_launched_makes_no_mark(account_with, state):
     assert MARK not in account.tags()
 
 
-def test_a_catch_up_that_finds_no_image_at_all_is_a_calm_no_candidate(account_with):
+def test_a_reconcile_that_finds_no_image_at_all_is_a_calm_no_candidate(account_with):
     vendors = an_image(OLD, OwnerId=STRANGER)
     account = account_with(a_world(vendors))
 
@@ -473,6 +474,23 @@ def test_a_catch_up_that_finds_no_image_at_all_is_a_calm_no_candidate(account_wi
 
     assert outcome.result is Result.HANDLED
     assert [template.reason for template in outcome.templates] == ["no-candidate"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "event", "reason"),
+    reason_first(
+        (FOLLOWS_INSTANCE, backup_completed(None, "i-0c0c0c0c0c0c0c0c0"), "no-follower"),
+        ({}, reconcile(), "no-follower"),
+        (FOLLOWS_INSTANCE, ami_state("ami-0bbbbbbbbbbbbbbbb"), "image-not-found"),
+    ),
+)
+def test_an_event_that_no_template_follows_is_ignored(account_with, tags, event, reason):
+    account = account_with(a_world(templates=[a_template(tags=tags)]))
+
+    outcome = account.react(event)
+
+    assert (outcome.result, outcome.reason) == (Result.IGNORED, reason)
+    assert account.writes() == []
 
 
 def test_the_images_of_builds_come_and_go(account_with):
@@ -1164,17 +1182,17 @@ def test_a_backslash_is_itself(account_with, tag, image, asked):
 
 
 @pytest.mark.parametrize(
+    "operation", ["DescribeLaunchTemplateVersions", "DescribeImages", "CreateTags"]
+)
+@pytest.mark.parametrize(
     ("code", "status", "reason"),
-    [
+    reason_first(
         ("RequestLimitExceeded", 503, "aws-unavailable"),
         ("InternalError", 500, "aws-unavailable"),
         ("SomethingNew", 500, "aws-unavailable"),
         ("InvalidParameterValue", 400, "aws-refused"),
         ("UnauthorizedOperation", 403, "aws-refused"),
-    ],
-)
-@pytest.mark.parametrize(
-    "operation", ["DescribeLaunchTemplateVersions", "DescribeImages", "CreateTags"]
+    ),
 )
 def test_an_error_of_aws_fails_the_template(account_with, operation, code, status, reason):
     account = account_with(a_world())

@@ -1,4 +1,4 @@
-"""Each floor imports only what it may. This table is the architecture."""
+"""Each floor and each room imports only what it may. These tables are the architecture."""
 
 import ast
 import subprocess
@@ -34,6 +34,28 @@ MAY_IMPORT = {
         "werkzeug",
     },
 }
+ROOMS = {
+    "models": set(),
+    "handlers": {"models"},
+    "infra/operate": {"models", "handlers"},
+    "infra/dead_letters": {"models", "handlers", "infra/operate"},
+    "infra/replay": {"models", "handlers", "infra/operate"},
+    "infra/deploy": {"handlers", "infra/replay"},
+    "infra/embedded": {"models", "handlers", "infra/operate", "infra/replay"},
+    "infra/cli": {
+        "models",
+        "infra/operate",
+        "infra/dead_letters",
+        "infra/replay",
+        "infra/deploy",
+        "infra/embedded",
+    },
+}
+"""Every room, the lowest first, and the rooms that it may import: none above itself."""
+
+LOOSE = {"__init__.py", "README.md", "template.yaml"}
+"""All that lies at the root of infra/ and in no room. `stories/` holds data and no code."""
+
 ONLY_HERE = {"moto": "infra/embedded", "typer": "infra/cli"}
 NO_CLOCK = {"os", "time", "pathlib", "io", "socket", "subprocess"}
 
@@ -69,6 +91,56 @@ def test_a_module_imports_only_what_its_floor_may(path):
     third_party = _imported(path) - sys.stdlib_module_names
 
     assert third_party <= MAY_IMPORT[path.relative_to(ROOT).parts[0]]
+
+
+def _room(name: str) -> str:
+    """The room of a module, by its path or its dotted name."""
+    parts = name.replace(".", "/").split("/")
+    return "/".join(parts[: 2 if parts[0] == "infra" else 1])
+
+
+def _rooms_imported(path: Path) -> set[str]:
+    """Also by an import within a function, or for the type checker alone."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            found |= {f"infra.{a.name}" for a in node.names} if base == "infra" else {base}
+    return {_room(name) for name in found if name.partition(".")[0] in MAY_IMPORT}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_a_module_imports_only_the_rooms_that_its_room_may(path):
+    room = _room(_name(path))
+    if _name(path) == "infra/__init__.py":
+        assert _rooms_imported(path) == set()
+    else:
+        assert _rooms_imported(path) - {room} <= ROOMS[room]
+
+
+def test_no_room_may_import_one_above_it_so_there_is_no_circle():
+    order = list(ROOMS)
+
+    for room, below in ROOMS.items():
+        assert below <= set(order[: order.index(room)])
+
+
+def test_what_a_room_may_import_is_imported_somewhere():
+    found = {room: set() for room in ROOMS}
+    for path in MODULES:
+        found.get(_room(_name(path)), set()).update(_rooms_imported(path))
+
+    assert {room: rooms - {room} for room, rooms in found.items()} == ROOMS
+
+
+def test_nothing_lies_loose_at_the_root_of_infra():
+    listed = [path for path in (ROOT / "infra").iterdir() if path.name != "__pycache__"]
+    rooms = {_name(path) for path in listed if path.is_dir()}
+
+    assert {path.name for path in listed if path.is_file()} == LOOSE
+    assert rooms - ROOMS.keys() == {"infra/stories"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)

@@ -35,6 +35,7 @@ from tests.support.builders import (
     an_image,
     at,
 )
+from tests.support.ids import reason_first
 
 PLACE = Place(account=ACCOUNT, region=REGION)
 MARKED_AT_2 = {"ami-reactor-state:newest-image": f"{NEWER} {at(2)}"}
@@ -68,65 +69,77 @@ CURRENT = image(OLD)
 @pytest.mark.parametrize(
     ("decision", "reason"),
     [
-        pytest.param(asked(image(NEW, 1), tags=HELD), Reason.HELD, id="a hold"),
+        pytest.param(asked(image(NEW, 1), tags=HELD), Reason.HELD, id="held: a hold"),
         pytest.param(
             asked(image(NEW, 1), tags=HELD | {"ami-reactor": "nonsense"}),
             Reason.HELD,
-            id="a hold comes before a misconfiguration",
+            id="held: a hold comes before a misconfiguration",
         ),
         pytest.param(
             asked(image(NEW, 1), image_id="resolve:ssm:/golden"),
             Reason.SSM_PARAMETER_IMAGE,
-            id="the image comes from a parameter",
+            id="ssm-parameter-image: the image comes from a parameter",
         ),
         pytest.param(
             asked(image(NEW, 1), current=CURRENT, tags={"ami-reactor:typo": "x"}),
             Reason.MISCONFIGURED,
-            id="an unknown tag",
+            id="misconfigured: an unknown tag",
         ),
         pytest.param(
             asked(image(NEW, 1), image_id="ami-00fa360e28f425da0 "),
             Reason.MISCONFIGURED,
-            id="an image id with a space behind it",
+            id="misconfigured: an image id with a space behind it",
         ),
-        pytest.param(asked(), Reason.NOTHING_LAUNCHABLE, id="gone, and nothing there"),
+        pytest.param(
+            asked(), Reason.NOTHING_LAUNCHABLE, id="nothing-launchable: gone, and nothing there"
+        ),
         pytest.param(
             asked(image(NEW, 1), image(NEWER, 2, Architecture="arm64")),
             Reason.NOTHING_LAUNCHABLE,
-            id="gone, and the candidates disagree",
+            id="nothing-launchable: gone, and the candidates disagree",
         ),
-        pytest.param(asked(current=CURRENT), Reason.NO_CANDIDATE, id="nothing matches"),
+        pytest.param(
+            asked(current=CURRENT), Reason.NO_CANDIDATE, id="no-candidate: nothing matches"
+        ),
         pytest.param(
             asked(image(NEW, 1, State="pending"), current=CURRENT),
             Reason.NO_CANDIDATE,
-            id="what matches is pending",
-        ),
-        pytest.param(asked(CURRENT, current=CURRENT), Reason.ALREADY_CURRENT, id="the newest"),
-        pytest.param(
-            asked(image(NEW, -1), current=CURRENT), Reason.NOT_NEWER, id="the newest is older"
+            id="no-candidate: what matches is pending",
         ),
         pytest.param(
-            asked(image(NEW, 0), current=CURRENT), Reason.NOT_NEWER, id="made at the same moment"
+            asked(CURRENT, current=CURRENT),
+            Reason.ALREADY_CURRENT,
+            id="already-current: the newest",
+        ),
+        pytest.param(
+            asked(image(NEW, -1), current=CURRENT),
+            Reason.NOT_NEWER,
+            id="not-newer: the newest is older",
+        ),
+        pytest.param(
+            asked(image(NEW, 0), current=CURRENT),
+            Reason.NOT_NEWER,
+            id="not-newer: made at the same moment",
         ),
         pytest.param(
             asked(image(NEW, 1), current=CURRENT, tags=MARKED_AT_2),
             Reason.DEFAULT_MOVED_BACK,
-            id="older than the mark",
+            id="default-moved-back: older than the high-water mark",
         ),
         pytest.param(
             asked(image(NEW, 2), current=CURRENT, tags=MARKED_AT_2),
             Reason.DEFAULT_MOVED_BACK,
-            id="as old as the mark",
+            id="default-moved-back: as old as the high-water mark",
         ),
         pytest.param(
             asked(image(NEW, 1), current=CURRENT, tags={"ami-reactor": "observe"}),
             Reason.OBSERVED,
-            id="only observed",
+            id="observed: only observed",
         ),
         pytest.param(
             asked(image(NEW, 1), tags={"ami-reactor": "observe"}),
             Reason.OBSERVED,
-            id="only observed, though the image is gone",
+            id="observed: only observed, though the image is gone",
         ),
     ],
 )
@@ -140,25 +153,28 @@ def test_the_template_is_left_alone(decision, reason):
     ("decision", "reason", "image_id"),
     [
         pytest.param(
-            asked(image(NEW, 1), current=CURRENT), Reason.NEWER_IMAGE, NEW, id="a newer image"
+            asked(image(NEW, 1), current=CURRENT),
+            Reason.NEWER_IMAGE,
+            NEW,
+            id="newer-image: a newer image",
         ),
         pytest.param(
             asked(image(NEW, 3), current=CURRENT, tags=MARKED_AT_2),
             Reason.NEWER_IMAGE,
             NEW,
-            id="newer than the mark too",
+            id="newer-image: newer than the high-water mark too",
         ),
         pytest.param(
             asked(image(NEW, -3), tags=MARKED_AT_2),
             Reason.CURRENT_IMAGE_GONE,
             NEW,
-            id="gone: even an image older than the mark",
+            id="current-image-gone: gone: even an image older than the high-water mark",
         ),
         pytest.param(
             asked(image(NEW, 1), image_id=None),
             Reason.NEWER_IMAGE,
             NEW,
-            id="the version names no image at all",
+            id="newer-image: the version names no image at all",
         ),
     ],
 )
@@ -169,7 +185,7 @@ def test_the_template_is_promoted(decision, reason, image_id):
 
 @pytest.mark.parametrize(
     ("candidate", "skip"),
-    [
+    reason_first(
         (image(NEW, 1, State="pending"), "not-available"),
         (image(NEW, 1, tags=QUARANTINED), "quarantined"),
         (image(NEW, 1, DeprecationTime=at(5)), "deprecated"),
@@ -177,10 +193,9 @@ def test_the_template_is_promoted(decision, reason, image_id):
         (image(NEW, 1, Architecture="arm64"), "other-architecture"),
         (image(NEW, 1, BootMode="uefi"), "other-boot-mode"),
         (image(NEW, 1, Platform="windows"), "other-platform"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ),
 )
-def test_an_image_that_nearly_matched_is_said_with_its_reason(candidate, skip):
+def test_an_image_that_nearly_matched_is_reported_with_its_reason(candidate, skip):
     decision = asked(candidate, current=CURRENT)
 
     assert decision.reason is Reason.NO_CANDIDATE
@@ -219,7 +234,13 @@ def test_an_image_of_another_owner_does_not_even_nearly_match():
 SNAPSHOT = {"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": "snap-0123456789abcdef0"}}
 
 
-@pytest.mark.parametrize("current", [CURRENT, None], ids=["newer", "gone"])
+@pytest.mark.parametrize(
+    "current",
+    [
+        pytest.param(CURRENT, id="snapshot-would-be-lost: newer"),
+        pytest.param(None, id="snapshot-would-be-lost: gone"),
+    ],
+)
 def test_a_promotion_that_would_lose_a_data_volumes_snapshot_is_refused(current):
     decision = asked(image(NEW, 1), current=current, BlockDeviceMappings=[SNAPSHOT])
 
@@ -272,7 +293,7 @@ def with_encryption(device):
 
 @pytest.mark.parametrize(
     ("candidate", "data", "reason", "named"),
-    [
+    reason_first(
         (GROWN, mapped(a_volume(ROOT, 49)), "volume-too-small", ["/dev/xvda", "49", "50 GiB"]),
         (GROWN, mapped(a_volume(DATA, 8)), "volume-too-small", ["/dev/sdf", "8 GiB", "100"]),
         (
@@ -339,7 +360,7 @@ def with_encryption(device):
             "instance-type-unsupported",
             ["EnaSupport"],
         ),
-    ],
+    ),
 )
 def test_an_image_that_ec2_could_not_launch_from_the_version_is_refused(
     candidate, data, reason, named

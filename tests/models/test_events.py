@@ -20,6 +20,7 @@ from tests.support.builders import (
     tags_changed,
     template_arn,
 )
+from tests.support.ids import reason_first
 from tests.support.paths import EVENTS
 
 
@@ -119,13 +120,13 @@ def test_a_rejection_repeats_no_value():
 
 @pytest.mark.parametrize(
     ("event", "ignored"),
-    [
+    reason_first(
         (ami_state(), None),
         (ami_state(state="disabled"), None),
         (ami_state(state="failed"), Ignored.OTHER_STATE),
         (changed(backup_completed(), detail={"state": "RUNNING"}), Ignored.OTHER_STATE),
         (changed(backup_completed(), detail={"resourceType": "EBS"}), Ignored.NOT_EC2),
-    ],
+    ),
 )
 def test_an_event_that_concerns_nobody_is_told_apart_from_one_that_is_not_valid(event, ignored):
     assert parse_event(event).ignored() is ignored
@@ -139,11 +140,11 @@ def test_the_smallest_backup_event_of_aws_is_valid():
 
 @pytest.mark.parametrize(
     ("fields", "ignored"),
-    [
+    reason_first(
         ({}, None),
         ({"account": "999988887777"}, Ignored.OTHER_ACCOUNT),
         ({"region": "us-east-1"}, Ignored.OTHER_REGION),
-    ],
+    ),
 )
 def test_no_event_about_another_account_or_region_is_believed(fields, ignored):
     event = parse_event(changed(ami_state(), **fields))

@@ -21,6 +21,7 @@ from tests.support.builders import (
     an_image,
     backup_completed,
 )
+from tests.support.ids import reason_first
 from tests.support.paths import EVENTS
 
 ACTED_ON = "ami-0a1b2c3d4e5f60718"
@@ -114,7 +115,7 @@ RESULTS = [
 ]
 
 
-@pytest.mark.parametrize(("file", "outcomes"), RESULTS)
+@pytest.mark.parametrize(("file", "outcomes"), reason_first(*RESULTS))
 def test_each_captured_event_gets_the_result_that_its_readme_gives(replay, file, outcomes):
     [line] = lines(replay(EVENTS / f"{file}.json"))
 
