@@ -44,7 +44,7 @@ def history(
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one object a version.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
 ) -> None:
     """Show the versions of a launch template as a timeline, the newest first.
 
@@ -52,7 +52,7 @@ def history(
 
     Example: ami-reactor history web --last 5
 
-    Exit status: 1 if there is no such thing, or something could not be read.
+    Exit status: 1 if it does not exist, or something could not be read.
     """
     if svg is not None:
         try:
@@ -90,9 +90,9 @@ def _show(console: Console, template: Template, entries: list[HistoryEntry]) -> 
     table.add_column("How it came", overflow="fold", ratio=1)
     now = datetime.now(UTC)
     for entry in entries:
-        arrow = "→ " if entry.is_in_force else ""
+        arrow = "→ " if entry.is_default else ""
         number = f"{arrow}{entry.version.version_number}"
-        style = "bold green" if entry.is_in_force else ""
+        style = "bold green" if entry.is_default else ""
         table.add_row(number, _image(entry, now), _how(entry), style=style)
     console.print(table)
 
@@ -132,6 +132,6 @@ def _as_json(entry: HistoryEntry) -> dict[str, object]:
         "description": version.version_description,
         "image_id": version.image_id,
         "image_created": aws_date(image.creation_date) if image else None,
-        "in_force": entry.is_in_force,
+        "in_force": entry.is_default,
         "how": entry.how,
     }

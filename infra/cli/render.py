@@ -92,7 +92,7 @@ def progress_line() -> Iterator[Progress]:
 
 
 def tracked(items: Iterable[T], what: str, total: int, *, prints: bool) -> Iterator[T]:
-    """Each item; meanwhile a bar on stderr, where somebody watches.
+    """Each item; meanwhile a bar on stderr, if that is a terminal.
 
     Args:
         items: What takes long.

@@ -1,4 +1,4 @@
-"""What AWS said to an operator's request, in one line."""
+"""An AWS error of an operator's request, in one line."""
 
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
@@ -12,7 +12,7 @@ _NEXT = {
 
 
 def error_line(error: Exception) -> str:
-    """AWS's code and words where it answered, else what went wrong on the way."""
+    """AWS's code and message if it answered, else what went wrong on the way."""
     if not isinstance(error, ClientError):
         hints = [hint for kind, hint in _NEXT.items() if isinstance(error, kind)]
         return ": ".join([printable(str(error)), *hints])

@@ -88,7 +88,7 @@ class Group(Value, alias_generator=to_pascal):
 
     Attributes:
         size: How many instances it has.
-        warm_pool_size: How many wait in its warm pool; None where AWS does not say.
+        warm_pool_size: How many wait in its warm pool; None if AWS does not say.
         refresh: The instance refresh in flight; to be read apart, group by group.
         deleted: The numbers that it names and that were deleted; to be read apart.
     """

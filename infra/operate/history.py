@@ -17,7 +17,7 @@ from models.outcome import TemplateOutcome
 
 
 class Promotion(Value):
-    """One outcome of the function's that made a version the default."""
+    """One outcome in which the function made a version the default."""
 
     at: datetime
     event: str
@@ -28,14 +28,14 @@ class HistoryEntry(Value):
     """One version and what became of it.
 
     Attributes:
-        image: None where it cannot be seen any more.
-        is_in_force: New instances launch it.
+        image: None if it cannot be read any more.
+        is_default: New instances launch it.
         how: How it came, and what moved the template to it; one line each, oldest first.
     """
 
     version: VersionInfo
     image: Image | None
-    is_in_force: bool
+    is_default: bool
     how: tuple[str, ...]
 
 
@@ -45,7 +45,7 @@ class Log:
 
     Attributes:
         moves: Each time that the function made a version the default, oldest first.
-        begins: What was done before is not in it; None where that, or the log, could not be read.
+        begins: What was done before is not in it; None if that, or the log, could not be read.
     """
 
     moves: tuple[Promotion, ...] = ()
@@ -102,7 +102,7 @@ def read_history(account: Account, template: Template, last: int, log: Log) -> l
         HistoryEntry(
             version=version,
             image=images.get(version.image_id or ""),
-            is_in_force=version.version_number == template.default_version_number,
+            is_default=version.version_number == template.default_version_number,
             how=tuple(_how(version, template, log)),
         )
         for version in versions
@@ -138,7 +138,7 @@ def unlogged(version: VersionInfo, log: Log) -> str:
 
 
 def made_default(version: VersionInfo, template: Template, log: Log) -> Iterator[str]:
-    """How the version in force became so, if neither the function nor a rollback did it.
+    """How the default version became so, if neither the function nor a rollback did it.
 
     EC2 records who made a version, and not who made it the default.
     """
@@ -161,7 +161,7 @@ _BY_OTHERS = f"not by the reactor: {_CLOUDTRAIL}"
 
 
 def _has_not_moved(version: VersionInfo, template: Template) -> bool:
-    """A template's first version is its default until it is moved; the mark tells of moves."""
+    """Version 1 is the default until a template is moved, which leaves a high-water mark."""
     mark = template.high_water_mark
     return mark is None or mark.image_id == version.image_id
 

@@ -122,7 +122,7 @@ def _signs_of_a_refresh(
 ) -> int:
     """How likely an instance refresh is in flight: 2, 1, or 0 for not.
 
-    It takes instances out of service and puts others in. Where it is to change what the group
+    It takes instances out of service and puts others in. If it is to change what the group
     names, or the group's template moved on before it, they also differ from what the group names
     now; so they do in a group that is only waiting for its next scale-out, which is why that is
     the lesser sign. (A refresh shows none before its first instance, and none between two

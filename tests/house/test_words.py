@@ -72,8 +72,6 @@ NOT_YET: dict[str, tuple[str, ...]] = {
     ),
     r"\bsay --|nobody can be asked": ("infra/replay/atomic_write.py",),
     r"[Oo]ne object( a line)?\b": (
-        "history",
-        "infra/cli/history.py",
         "infra/cli/package.py",
         "infra/cli/replay.py",
         "infra/replay/README.md",

@@ -136,6 +136,17 @@ def test_a_warm_pool_is_a_warning_and_no_failure(stage_with):
     assert "aws autoscaling delete-warm-pool --auto-scaling-group-name web" in line["fix"]
 
 
+def test_each_finding_of_a_group_has_its_own_state(stage_with):
+    """A warm pool stays a warning, also if the group is pinned to a number."""
+    group = a_group(version="1", WarmPoolConfiguration={"MinSize": 2})
+    stage_with(a_world(AutoScalingGroups=[group]))
+
+    states = {what: line["state"] for what, line in lines().items() if "the group web" in what}
+
+    assert sorted(states.values()) == ["fail", "warn"]
+    assert all((state == "warn") == ("warm pool" in what) for what, state in states.items())
+
+
 @pytest.mark.parametrize(
     ("world", "what", "fix"),
     [
@@ -227,6 +238,39 @@ def test_a_paused_function_is_told_with_the_command_that_ends_it(stage_with):
     assert PAUSED in run("status", "--json").stderr
     functions.put_function_concurrency(FunctionName="ami-reactor", ReservedConcurrentExecutions=1)
     assert PAUSED not in run("status").stdout
+
+
+@pytest.mark.parametrize(
+    ("single_writer", "fix"),
+    [
+        ("true", "aws lambda put-function-concurrency --function-name ami-reactor"),
+        ("false", "aws lambda delete-function-concurrency --function-name ami-reactor"),
+    ],
+)
+def test_a_pause_ends_with_the_concurrency_that_the_stack_gives(stage_with, single_writer, fix):
+    staged = stage_with(an_ok_world())
+    document = {
+        "Parameters": {"SingleWriter": {"Type": "String"}},
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {
+            "FunctionName": {"Value": "ami-reactor"},
+            "DeadLetterQueueUrl": {"Value": staged.stack.queue_url},
+        },
+    }
+    staged.session.client("cloudformation").create_stack(
+        StackName="another",
+        TemplateBody=json.dumps(document),
+        Parameters=[{"ParameterKey": "SingleWriter", "ParameterValue": single_writer}],
+    )
+    staged.session.client("lambda").put_function_concurrency(
+        FunctionName="ami-reactor", ReservedConcurrentExecutions=0
+    )
+
+    found = run("doctor", "--stack", "another", "--json").lines
+
+    [line] = [line for line in found if line["what"].startswith(PAUSED)]
+    assert line["fix"].startswith(fix)
+    assert f"fix: {fix}" in run("status", "--stack", "another").words
 
 
 RULE = "ami-reactor-image-tagged"

@@ -257,7 +257,7 @@ def test_whoever_opens_the_drawing_tells_nobody(stage_with, tmp_path):
     run("history", "web", "--svg", str(tmp_path / "web.svg"))
 
     drawn = (tmp_path / "web.svg").read_text()
-    # the name of the format is an address that nobody asks
+    # the name of the format is an address that is never asked
     assert "http" not in drawn.replace('xmlns="http://www.w3.org/2000/svg"', "")
     assert "url(" not in drawn.replace("url(#", "")
 

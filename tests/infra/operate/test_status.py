@@ -91,8 +91,8 @@ def test_it_works_before_anything_is_deployed(account_with):
 
 
 def test_messages_in_the_dead_letter_queue_are_counted(stage_with):
-    letter = {"Body": "{}", "MessageAttributes": {}}
-    stage_with(a_fleet(DeadLetters=[letter, letter]))
+    message = {"Body": "{}", "MessageAttributes": {}}
+    stage_with(a_fleet(DeadLetters=[message, message]))
 
     assert "2 messages in the dead-letter queue: ami-reactor dlq list" in run("status").stdout
 
@@ -431,7 +431,7 @@ def test_if_all_groups_wait_for_a_scale_out_few_are_asked_and_that_is_said(
 
 
 def test_of_few_groups_each_is_asked(account_with):
-    """Even where the instances show nothing yet."""
+    """Even if the instances show nothing yet."""
     account_with(a_world(AutoScalingGroups=[a_group(instances={"i-0aaaaaaaaaaaaaaa1": "1"})]))
     start_refresh("web", LaunchTemplate={"LaunchTemplateId": TEMPLATE, "Version": "1"})
 
