@@ -15,14 +15,14 @@ from infra.cli.options import AsJson, Profile, Region, Yes
 from infra.cli.render import counted, err, out, outside, print_gaps, print_json
 from infra.operate.account import Account
 from infra.operate.paging import Gaps
-from infra.operate.verify import templates
 from infra.operate.verify.bench import Bench
 from infra.operate.verify.fact import Finding, Stage, Verdict
 from infra.operate.verify.facts import FACTS
+from infra.operate.verify.parts import PARTS, kinds_of
 from infra.operate.verify.permissions import actions, policy
-from infra.operate.verify.running import Check, run
+from infra.operate.verify.running import run
 from infra.operate.verify.table import table
-from infra.operate.verify.things import KINDS, TEMPLATE, find, new_run, remove
+from infra.operate.verify.things import KINDS, TAG, find, new_run, remove
 from models.base import printable
 
 _VERDICTS = {
@@ -33,6 +33,12 @@ _VERDICTS = {
 
 
 def verify(
+    events: Annotated[
+        bool,
+        typer.Option(
+            "--events", help="Also about events, with temporary queues, rules and log groups."
+        ),
+    ] = False,
     clean: Annotated[
         bool, typer.Option("--clean", help="Only remove what an interrupted run left.")
     ] = False,
@@ -65,7 +71,7 @@ def verify(
 
     Exit status: 1 if AWS differs, or if something is left.
     """
-    stages = (Stage.TEMPLATES,)
+    stages = [Stage.TEMPLATES, *([Stage.EVENTS] if events else [])]
     if print_facts:
         _print_facts(as_json=as_json)
         return
@@ -75,11 +81,12 @@ def verify(
     with account_of(profile, region) as account:
         if clean:
             raise typer.Exit(_clean(account, yes=yes, as_json=as_json))
-        bench = Bench(account, new_run(), 10 if wait is None else wait, (TEMPLATE,))
-        _show_plan(bench, stages)
+        name = new_run()
+        _show_plan(account, name, stages)
         if not agreed(account, "Make them, ask, and remove them?", yes=yes, is_shown=True):
             raise typer.Exit(1)
-        raise typer.Exit(_verify(bench, templates.CHECKS, as_json=as_json))
+        bench = Bench(account, name, kinds_of(stages))
+        raise typer.Exit(_verify(bench, stages, wait, as_json=as_json))
 
 
 def _print_facts(*, as_json: bool) -> None:
@@ -93,16 +100,18 @@ def _print_facts(*, as_json: bool) -> None:
 # -- the plan --------------------------------------------------------------------------------------
 
 
-def _show_plan(bench: Bench, stages: Iterable[Stage]) -> None:
+def _show_plan(account: Account, name: str, stages: Iterable[Stage]) -> None:
+    parts = [PARTS[stage] for stage in stages]
+    cents = sum(part.cents for part in parts)
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(min_width=7)
     table.add_column(overflow="fold")
-    made = f"{templates.TEMPLATES} launch templates, {bench.run}-…; they are removed"
     for word, what in (
-        ("where", str(bench.account)),
-        ("who", printable(bench.account.caller)),
-        ("makes", made),
-        ("costs", "0.00 USD, and about 15 seconds"),
+        ("where", str(account)),
+        ("who", printable(account.caller)),
+        *(("makes", f"{part.makes}, in {part.takes}; all are removed") for part in parts),
+        ("named", f"{name}-…, tagged {TAG}"),
+        ("costs", f"under {cents / 100:.2f} USD" if cents else "0.00 USD"),
         ("needs", ", ".join(actions(stages))),
     ):
         table.add_row(word, Text(what))
@@ -112,15 +121,17 @@ def _show_plan(bench: Bench, stages: Iterable[Stage]) -> None:
 # -- the run ---------------------------------------------------------------------------------------
 
 
-def _verify(bench: Bench, checks: Iterable[Check], *, as_json: bool) -> int:
+def _verify(bench: Bench, stages: Iterable[Stage], wait: float | None, *, as_json: bool) -> int:
     """Ask and show; what was made is removed whatever happens."""
     verdicts: Counter[Verdict] = Counter()
     left: dict[str, str] = {}
     try:
         with bench.cleared() as left:
-            for finding in run(checks, bench):
-                verdicts[finding.verdict] += 1
-                _show(finding, as_json=as_json)
+            for stage in stages:
+                bench.wait = PARTS[stage].wait if wait is None else wait
+                for finding in run(PARTS[stage].checks, bench):
+                    verdicts[finding.verdict] += 1
+                    _show(finding, as_json=as_json)
     finally:
         _show_left(left)
     if not as_json:

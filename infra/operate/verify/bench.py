@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from handlers.aws_errors import translated
 from infra.operate.account import Account
 from infra.operate.paging import Gaps
+from infra.operate.verify.asking import ask, is_gone
 from infra.operate.verify.fact import Answer
-from infra.operate.verify.things import Thing, find, is_gone, remove
+from infra.operate.verify.things import Thing, find, remove
 from models.errors import AwsRefused
 
 NO_SUCH_IMAGE = "ami-00000000000000000"
@@ -21,54 +21,35 @@ _AMAZONS = [{"Name": "name", "Values": ["al2023-ami-2*-x86_64"]}]
 _FEW = 5  # images; two will do
 
 
-def ask(call: Callable[..., Any], **parameters: Any) -> Any:
-    """AWS's answer to a call of a boto3 client.
-
-    Raises:
-        AwsRefused: AWS said no; `code` says how, or a permission is missing.
-        AwsUnavailable: AWS does not answer now.
-    """
-    service = call.__self__.meta.service_model.endpoint_prefix  # type: ignore[attr-defined]
-    with translated(call.__name__.replace("_", " "), service=service):
-        return call(**parameters)
-
-
-def outcome_of(call: Callable[..., Any], **parameters: Any) -> str:
-    """`accepted`, or the error code with which AWS refuses the call."""
-    try:
-        ask(call, **parameters)
-    except AwsRefused as error:
-        if error.code is None:
-            raise
-        return error.code
-    return "accepted"
-
-
-@dataclass(frozen=True)
+@dataclass
 class Bench:
     """One run.
 
     Attributes:
         run: Its name, with which the name of everything that it makes begins.
-        wait: How long to wait for what AWS shows late, in seconds.
         kinds: The kinds of things that it may make.
+        wait: How long to wait for what AWS shows late, in seconds.
         made: What AWS said that it made.
     """
 
     account: Account
     run: str
-    wait: float
     kinds: tuple[str, ...]
+    wait: float = 0
     made: list[Thing] = field(default_factory=list)
 
-    def eventually(self, look: Callable[[], Any], believed: Any) -> Answer:
-        """Look until what is believed is seen, or the time is up."""
-        end = time.monotonic() + self.wait
+    def eventually(self, look: Callable[[], Any], believed: Any, times: float = 1) -> Answer:
+        """Look until what is believed is seen, or so many times the wait is over."""
+        end = time.monotonic() + self.wait * times
         while True:
             seen = _seen(look)
             if seen == believed or time.monotonic() >= end:
                 return Answer(believed, seen)
             time.sleep(_PAUSE)
+
+    def arn(self, service: str, resource: str) -> str:
+        place, partition = self.account.place, self.account.client("ec2").meta.partition
+        return f"arn:{partition}:{service}:{place.region}:{place.account}:{resource}"
 
     @cached_property
     def images(self) -> list[str]:

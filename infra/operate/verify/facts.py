@@ -213,9 +213,147 @@ _TEMPLATES = (
     ),
 )
 
+_EVENTBRIDGE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/"
+_NO_TAG_EVENTS = "the embedded AWS sends no event when a tag changes"
+_NO_STREAMS = "the embedded AWS knows policies of the account, not those of a log group"
+_NO_METRICS = "the embedded AWS counts no metrics of rules"
+
+_EVENTS = (
+    Fact(
+        id="aws-source-refused",
+        claim="PutEvents refuses an event whose source begins with aws. as"
+        " NotAuthorizedForSourceException, in an answer that is no error.",
+        grade=Grade.SEEN,
+        source="API model of EventBridge, PutEventsResultEntry; a published answer",
+        rests=("infra/embedded/repairs/events.py REFUSED", "infra/dead_letters/redrive.py"),
+        otherwise="Nothing breaks: a redrive invokes the function. But anyone with PutEvents could"
+        " forge a backup, which costs a look at EC2.",
+    ),
+    Fact(
+        id="event-has-nine-fields",
+        claim="An event is delivered with the nine fields of its envelope, as the body of a"
+        " message.",
+        grade=Grade.SEEN,
+        source=f"{_EVENTBRIDGE}eb-events-structure.html",
+        rests=("models/events.py", "infra/embedded/delivery.py"),
+        otherwise="Fields that are new are ignored. An event without one is rejected by name, and"
+        " waits in the dead-letter queue.",
+    ),
+    Fact(
+        id="event-time-in-seconds",
+        claim="An event's time is in UTC and whole seconds, such as 2026-06-15T17:00:31Z.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EVENTBRIDGE}eb-events-structure.html",
+        rests=("infra/embedded/delivery.py",),
+        otherwise="Nothing: any date of ISO 8601 is read.",
+    ),
+    Fact(
+        id="visibility-reset",
+        claim="A message whose visibility timeout is set to 0 is received again at once.",
+        grade=Grade.DOCUMENTED,
+        source="API model of SQS, ChangeMessageVisibility",
+        rests=("infra/dead_letters/queue.py _reset_visibility",),
+        otherwise="A message that dlq looked at would be in flight for a while; none is lost.",
+    ),
+    Fact(
+        id="undelivered-event-kept",
+        claim="An event that cannot be delivered for good goes to the rule's dead-letter queue at"
+        " once, as it is.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EVENTBRIDGE}eb-rule-dlq.html",
+        rests=("models/dead_letter.py", "infra/embedded/delivery.py RETRY_ATTEMPTS"),
+        otherwise="dlq would call the message foreign, and keep it.",
+    ),
+    Fact(
+        id="dead-letter-attributes",
+        claim="The message names rule, target, error and retries in its attributes.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EVENTBRIDGE}eb-rule-dlq.html",
+        rests=("models/dead_letter.py RULE_ARN",),
+        otherwise="Without RULE_ARN and ERROR_CODE, dlq takes it for Lambda's own; the verdict on"
+        " its event stays the same.",
+    ),
+    Fact(
+        id="dead-letter-code",
+        claim="A target that does not exist is NO_RESOURCE or NO_PERMISSIONS.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EVENTBRIDGE}eb-rule-dlq.html",
+        rests=("infra/dead_letters/verdict.py NO_PERMISSIONS",),
+        otherwise="dlq shows AWS's code, and no advice on it.",
+    ),
+    Fact(
+        id="tag-change-sent",
+        claim="A tag that changes on a launch template sends Tag Change on Resource, with the"
+        " changed keys.",
+        grade=Grade.INFERRED,
+        source="https://docs.aws.amazon.com/tag-editor/latest/userguide/tag-monitor.html",
+        rests=("infra/template.yaml TemplateTagged", "models/events.py"),
+        otherwise="An opt-in, or the end of a hold, waits for the next image or reconcile.",
+        only_aws=_NO_TAG_EVENTS,
+    ),
+    Fact(
+        id="tags-at-creation-sent",
+        claim="Tags that a launch template is created with send it, too.",
+        grade=Grade.INFERRED,
+        source="https://docs.aws.amazon.com/tag-editor/latest/userguide/tag-monitor.html",
+        rests=("infra/template.yaml TemplateTagged",),
+        otherwise="A template that is created with its opt-in waits for the next image.",
+        only_aws=_NO_TAG_EVENTS,
+    ),
+    Fact(
+        id="deletion-sends-none",
+        claim="The deletion of a launch template sends no such event.",
+        grade=Grade.INFERRED,
+        source="no text",
+        rests=("handlers/reaction.py NO_FOLLOWER",),
+        otherwise="Nothing: an event about a template that is gone is ignored as no-follower.",
+        only_aws=_NO_TAG_EVENTS,
+    ),
+    Fact(
+        id="policy-on-log-group",
+        claim="A policy on the log group itself lets EventBridge write to it.",
+        grade=Grade.INFERRED,
+        source="API model of CloudWatch Logs, PutResourcePolicy: resourceArn",
+        rests=("infra/template.yaml CapturedEventsPolicy",),
+        otherwise="Nothing: the stack's policy is one of the account's.",
+        only_aws=_NO_STREAMS,
+    ),
+    Fact(
+        id="stream-without-rule",
+        claim="EventBridge names the rule when it puts events, and not when it makes the stream.",
+        grade=Grade.INFERRED,
+        source="two published policies",
+        rests=("infra/template.yaml MakeAStream",),
+        otherwise="Nothing: the stack's policy lets it make the stream either way.",
+        only_aws=_NO_STREAMS,
+    ),
+    Fact(
+        id="rule-metrics-by-name",
+        claim="The metrics of a rule on the default bus have RuleName as their only dimension.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EVENTBRIDGE}eb-monitoring.html",
+        rests=("infra/template.yaml InvocationsFailedToBeSentToDlq",),
+        otherwise="The alarm for a lost dead letter would stay silent.",
+        only_aws=_NO_METRICS,
+    ),
+    Fact(
+        id="sum-of-missing-metrics",
+        claim="SUM(FILL(METRICS(), 0)) counts a metric without data as 0.",
+        grade=Grade.INFERRED,
+        source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/"
+        "using-metric-math.html",
+        rests=("infra/template.yaml SUM(FILL(METRICS(), 0))",),
+        otherwise="The alarm for a lost dead letter would stay silent.",
+        only_aws=_NO_METRICS,
+    ),
+)
+
+_BY_STAGE = {Stage.TEMPLATES: _TEMPLATES, Stage.EVENTS: _EVENTS}
+
 FACTS = {
-    fact.id: fact
-    for fact in (*(one.model_copy(update={"stage": Stage.TEMPLATES}) for one in _TEMPLATES),)
+    fact.id: fact.model_copy(update={"stage": stage})
+    for stage, listed in _BY_STAGE.items()
+    for fact in listed
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from infra.operate.verify.fact import Stage
-from infra.operate.verify.things import PREFIX, TAG
+from infra.operate.verify.things import LOG_GROUPS, PREFIX, TAG
 
 _OURS = {"StringLike": {f"aws:ResourceTag/{TAG}": f"{PREFIX}*"}}
 _TO_BE_OURS = {"StringLike": {f"aws:RequestTag/{TAG}": f"{PREFIX}*"}}
@@ -57,6 +57,57 @@ _STATEMENTS: dict[Stage, list[dict[str, Any]]] = {
             _LAUNCH_TEMPLATES,
             **_OURS,
         ),
+    ],
+    Stage.EVENTS: [
+        _allow("ListThem", ["sqs:ListQueues", "events:ListRules", "logs:DescribeLogGroups"], "*"),
+        _allow(
+            "UseQueues",
+            [
+                "sqs:ChangeMessageVisibility",
+                "sqs:CreateQueue",
+                "sqs:DeleteQueue",
+                "sqs:ListQueueTags",
+                "sqs:ReceiveMessage",
+                "sqs:TagQueue",
+            ],
+            f"arn:aws:sqs:*:*:{PREFIX}*",
+        ),
+        _allow(
+            "UseRules",
+            [
+                "events:DeleteRule",
+                "events:ListTagsForResource",
+                "events:ListTargetsByRule",
+                "events:PutRule",
+                "events:PutTargets",
+                "events:RemoveTargets",
+                "events:TagResource",
+            ],
+            f"arn:aws:events:*:*:rule/{PREFIX}*",
+        ),
+        _allow(
+            "PutEvents",
+            ["events:PutEvents"],
+            "arn:aws:events:*:*:event-bus/default",
+            **{
+                "ForAllValues:StringEquals": {"events:source": [TAG, "aws.ec2"]},
+                "Null": {"events:source": "false"},
+            },
+        ),
+        _allow(
+            "UseLogGroups",
+            [
+                "logs:CreateLogGroup",
+                "logs:DeleteLogGroup",
+                "logs:FilterLogEvents",
+                "logs:ListTagsForResource",
+                "logs:TagResource",
+            ],
+            f"arn:aws:logs:*:*:log-group:{LOG_GROUPS}{PREFIX}*",
+        ),
+        # IAM knows no resource for these
+        _allow("LetEventBridgeWrite", ["logs:DeleteResourcePolicy", "logs:PutResourcePolicy"], "*"),
+        _allow("ReadMetrics", ["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"], "*"),
     ],
 }
 

@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Any
 
 from handlers.paging import each
-from infra.operate.verify.bench import NO_SUCH_IMAGE, Bench, ask, outcome_of
+from infra.operate.verify.asking import ask, outcome_of
+from infra.operate.verify.bench import NO_SUCH_IMAGE, Bench
 from infra.operate.verify.fact import Answer, CannotTell
 from infra.operate.verify.facts import facts
 from infra.operate.verify.running import Check
@@ -51,7 +52,7 @@ _DATA: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class _Template:
+class ThrowAway:
     """One throw-away launch template."""
 
     bench: Bench
@@ -106,7 +107,7 @@ class _Template:
         ask(self.ec2.create_tags, Resources=[self.id], Tags=[{"Key": key, "Value": value}])
 
 
-def _template(bench: Bench, word: str, data: dict[str, Any]) -> _Template:
+def make_template(bench: Bench, word: str, data: dict[str, Any]) -> ThrowAway:
     """Make one; its tag is there from the moment that it is."""
     name = f"{bench.run}-{word}"
     made = ask(
@@ -118,7 +119,7 @@ def _template(bench: Bench, word: str, data: dict[str, Any]) -> _Template:
         ],
     )["LaunchTemplate"]
     bench.made.append(Thing(kind=TEMPLATE, name=name, id=made["LaunchTemplateId"]))
-    template = _Template(bench, made["LaunchTemplateId"])
+    template = ThrowAway(bench, made["LaunchTemplateId"])
     bench.eventually(lambda: template.tags()[TAG], bench.run)  # EC2 shows it a little later
     return template
 
@@ -128,7 +129,7 @@ def _template(bench: Bench, word: str, data: dict[str, Any]) -> _Template:
 
 def _reads(bench: Bench) -> Iterator[Answer | CannotTell]:
     image_id, _ = bench.images
-    template = _template(bench, "reads", {"ImageId": image_id})
+    template = make_template(bench, "reads", {"ImageId": image_id})
     describe = template.ec2.describe_launch_templates
     yield Answer(
         "accepted", outcome_of(describe, LaunchTemplateIds=[template.id], MaxResults=_PAGE)
@@ -148,7 +149,7 @@ def _reads(bench: Bench) -> Iterator[Answer | CannotTell]:
     )
 
 
-def _on_default(template: _Template, image_id: str) -> list[str]:
+def _on_default(template: ThrowAway, image_id: str) -> list[str]:
     found = each(
         template.ec2,
         "describe_launch_template_versions",
@@ -161,7 +162,7 @@ def _on_default(template: _Template, image_id: str) -> list[str]:
 
 def _copies(bench: Bench) -> Iterator[Answer | CannotTell]:
     first_image, other_image = bench.images
-    template = _template(bench, "copies", {"ImageId": first_image, **_DATA})
+    template = make_template(bench, "copies", {"ImageId": first_image, **_DATA})
     [source] = template.versions(Versions=["1"])
     made = template.create(other_image, "two")[_VERSION]
     yield Answer([], _other_settings(source, made))
@@ -172,7 +173,7 @@ def _copies(bench: Bench) -> Iterator[Answer | CannotTell]:
     yield Answer("IdempotentParameterMismatch", _refusal_of_other_wish(template, other_image))
 
 
-def _refusal_of_other_wish(template: _Template, image_id: str) -> str:
+def _refusal_of_other_wish(template: ThrowAway, image_id: str) -> str:
     try:
         template.create(image_id, "two", text=", another wish")
     except AwsRefused as error:
@@ -214,7 +215,7 @@ def _unlike(answer: dict[str, Any], read: list[dict[str, Any]]) -> list[str]:
 
 def _warnings(bench: Bench) -> Iterator[Answer | CannotTell]:
     image_id, _ = bench.images
-    template = _template(bench, "warnings", {"ImageId": image_id})
+    template = make_template(bench, "warnings", {"ImageId": image_id})
     made = template.create(NO_SUCH_IMAGE, "no such image", source=None)
     yield Answer([2, ["InvalidAMIID.NotFound"]], [made[_VERSION]["VersionNumber"], _codes(made)])
     if image_id == NO_SUCH_IMAGE:
@@ -231,7 +232,7 @@ def _codes(answer: dict[str, Any]) -> list[str]:
 
 def _numbers(bench: Bench) -> Iterator[Answer | CannotTell]:
     image_id, _ = bench.images
-    template = _template(bench, "numbers", {"ImageId": image_id})
+    template = make_template(bench, "numbers", {"ImageId": image_id})
     template.create(image_id, "two")
     template.create(image_id, "three")
     yield bench.eventually(lambda: _numbers_of(template.versions(MinVersion="2")), [2, 3])

@@ -5,20 +5,23 @@ name from the moment it exists. Only what has both is ever changed or removed.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from handlers.aws_errors import translated
 from handlers.paging import each
 from infra.operate.account import Account
 from infra.operate.paging import Gaps
+from infra.operate.verify.asking import ask, is_gone
 from models.base import Value
 from models.errors import AwsRefused, AwsUnavailable
 from models.failure_text import YOURS, told
+from models.tags import tags_of
 
 TAG = "ami-reactor-verify"
 PREFIX = f"{TAG}-"
+LOG_GROUPS = "/aws/events/"
+"""EventBridge writes to log groups of such names alone."""
 
 
 class Thing(Value):
@@ -26,7 +29,7 @@ class Thing(Value):
 
     Attributes:
         kind: A key of KINDS.
-        id: What removes it: an id, a URL or the name itself.
+        id: What removes it: an id, a URL, or the name.
     """
 
     kind: str
@@ -41,7 +44,7 @@ class Kind(NamedTuple):
     """How the resources of one kind are found and removed; both may raise AwsRefused."""
 
     find: Callable[[Account], Iterator[Thing]]
-    remove: Callable[[Account, Thing], None]
+    remove: Callable[[Account, str], None]
 
 
 def new_run() -> str:
@@ -49,9 +52,9 @@ def new_run() -> str:
     return PREFIX + secrets.token_hex(6)
 
 
-def is_ours(name: str, tags: Iterable[dict[str, Any]]) -> bool:
+def is_ours(name: str, tags: Mapping[str, str]) -> bool:
     """Whether a run made it: the tag names the run, and the name begins with that."""
-    run = next((tag["Value"] for tag in tags if tag["Key"] == TAG), "")
+    run = tags.get(TAG, "")
     return run.startswith(PREFIX) and name.startswith(f"{run}-")
 
 
@@ -77,17 +80,88 @@ def remove(account: Account, things: Iterable[Thing]) -> dict[Thing, str]:
     order = list(KINDS)
     for thing in sorted(set(things), key=lambda thing: (order.index(thing.kind), thing.name)):
         try:
-            KINDS[thing.kind].remove(account, thing)
+            _remove(account, thing)
         except (AwsRefused, AwsUnavailable) as error:
-            if not is_gone(error):
-                left[thing] = told(error, YOURS)
+            left[thing] = told(error, YOURS)
     return left
 
 
-def is_gone(error: Exception) -> bool:
-    """Whether AWS says that there is no such resource (any more)."""
-    code = getattr(error, "code", None) or ""
-    return any(word in code for word in ("NotFound", "NonExistent", "DoesNotExist"))
+def _remove(account: Account, thing: Thing) -> None:
+    try:
+        KINDS[thing.kind].remove(account, thing.id)
+    except AwsRefused as error:
+        if not is_gone(error):
+            raise
+
+
+# -- rules -----------------------------------------------------------------------------------------
+
+
+def _rules(account: Account) -> Iterator[Thing]:
+    client = account.client("events")
+    for rule in each(client, "list_rules", "Rules", NamePrefix=PREFIX):
+        tags = _tags(client.list_tags_for_resource, "Tags", ResourceARN=rule["Arn"])
+        if is_ours(rule["Name"], tags_of(tags or [])):
+            yield Thing(kind=RULE, name=rule["Name"], id=rule["Name"])
+
+
+def _remove_rule(account: Account, name: str) -> None:
+    client = account.client("events")
+    targets = ask(client.list_targets_by_rule, Rule=name)["Targets"]
+    if targets:
+        ask(client.remove_targets, Rule=name, Ids=[target["Id"] for target in targets])
+    ask(client.delete_rule, Name=name)
+
+
+# -- queues ----------------------------------------------------------------------------------------
+
+
+def _queues(account: Account) -> Iterator[Thing]:
+    client = account.client("sqs")
+    listed = ask(client.list_queues, QueueNamePrefix=PREFIX)
+    for url in listed.get("QueueUrls", []):
+        name = url.rpartition("/")[2]
+        if is_ours(name, _tags(client.list_queue_tags, "Tags", QueueUrl=url) or {}):
+            yield Thing(kind=QUEUE, name=name, id=url)
+
+
+def _remove_queue(account: Account, url: str) -> None:
+    ask(account.client("sqs").delete_queue, QueueUrl=url)
+
+
+# -- log groups ------------------------------------------------------------------------------------
+
+
+def _log_groups(account: Account) -> Iterator[Thing]:
+    client = account.client("logs")
+    prefix = f"{LOG_GROUPS}{PREFIX}"
+    for group in each(client, "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
+        arn, name = group["arn"].removesuffix(":*"), group["logGroupName"]
+        name = name.removeprefix(LOG_GROUPS)
+        if is_ours(name, _tags(client.list_tags_for_resource, "tags", resourceArn=arn) or {}):
+            yield Thing(kind=LOG_GROUP, name=name, id=arn)
+
+
+def _remove_log_group(account: Account, arn: str) -> None:
+    """The policy on it first, whose name is the same: nothing would find that alone."""
+    client, group = account.client("logs"), arn.rpartition(":")[2]
+    policy = {"policyName": group.removeprefix(LOG_GROUPS), "resourceArn": arn}
+    try:
+        ask(client.delete_resource_policy, **policy)
+    except AwsRefused as error:
+        if not is_gone(error):
+            raise
+    ask(client.delete_log_group, logGroupName=group)
+
+
+def _tags(call: Callable[..., Any], key: str, **which: Any) -> Any:
+    """The tags; None of what is gone since it was listed."""
+    try:
+        return ask(call, **which).get(key)
+    except AwsRefused as error:
+        if not is_gone(error):
+            raise
+        return None
 
 
 # -- launch templates ------------------------------------------------------------------------------
@@ -98,17 +172,19 @@ def _templates(account: Account) -> Iterator[Thing]:
     client = account.client("ec2")
     for one in each(client, "describe_launch_templates", "LaunchTemplates", Filters=tagged):
         name = one["LaunchTemplateName"]
-        if is_ours(name, one.get("Tags", [])):
+        if is_ours(name, tags_of(one.get("Tags", []))):
             yield Thing(kind=TEMPLATE, name=name, id=one["LaunchTemplateId"])
 
 
-def _remove_template(account: Account, thing: Thing) -> None:
-    with translated(f"deleting {thing.id}"):
-        account.client("ec2").delete_launch_template(LaunchTemplateId=thing.id)
+def _remove_template(account: Account, template_id: str) -> None:
+    ask(account.client("ec2").delete_launch_template, LaunchTemplateId=template_id)
 
 
-TEMPLATE = "launch template"
+RULE, QUEUE, LOG_GROUP, TEMPLATE = "rule", "queue", "log group", "launch template"
 KINDS: dict[str, Kind] = {
+    RULE: Kind(_rules, _remove_rule),
+    QUEUE: Kind(_queues, _remove_queue),
+    LOG_GROUP: Kind(_log_groups, _remove_log_group),
     TEMPLATE: Kind(_templates, _remove_template),
 }
 """In the order in which they are removed."""
