@@ -2,7 +2,7 @@
 
 Every invocation is a new process of Lambda's own runtime, and promotes one launch template. The
 first one of each is answered by the embedded AWS; the others get the same answers again, because
-what moto takes to find them is nobody's cold start. The contestants take turns, so that what else
+what moto takes to find them is part of no cold start. The contestants take turns, so that what else
 the machine does falls on all of them. Options: `--json`, `--rounds N`.
 """
 

@@ -144,4 +144,4 @@ def _install(folder: Path, *libraries: str) -> None:
     subprocess.run([*pip, "--no-warn-conflicts", *where, *libraries], check=True)
 
 
-_quiet: Callable[[str], None] = str  # nobody watches
+_quiet: Callable[[str], None] = str  # its progress is not shown

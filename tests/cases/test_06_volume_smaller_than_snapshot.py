@@ -21,7 +21,7 @@ def test_a_version_from_which_nothing_would_start_is_refused(world, words):
     assert web["to_version"] == 1
 
 
-def test_a_volume_larger_than_its_snapshot_is_none_of_our_business():
+def test_a_volume_larger_than_its_snapshot_is_promoted():
     [line] = replayed(CASE, world="world-larger.json").lines
 
     assert [web["outcome"] for web in line["templates"]] == ["promoted"]

@@ -15,7 +15,7 @@ def test_images_that_start_alike_are_alike(world):
     assert [web["reason"] for web in line["templates"]] == ["newer-image"]
 
 
-def test_an_image_that_starts_otherwise_is_left_aside_and_said():
+def test_an_image_with_another_boot_mode_is_skipped_and_named():
     [line] = replayed(CASE, world="world-x86-uefi.json").lines
     [web] = line["templates"]
 

@@ -9,18 +9,18 @@ def settled(event, world):
     return web
 
 
-def test_a_deprecated_image_in_force_is_left_for_a_newer_one():
+def test_a_deprecated_current_image_is_replaced_by_a_newer_one():
     assert settled("event.json", "world-in-force.json")["reason"] == "newer-image"
 
 
-def test_a_newer_image_that_is_deprecated_is_passed_over_and_said():
+def test_a_newer_image_that_is_deprecated_is_skipped_and_named():
     web = settled("event.json", "world-newest.json")
 
     assert web["outcome"] == "kept"
     assert "skipped: deprecated" in web["message"]
 
 
-def test_deprecated_images_alone_are_told_as_such():
+def test_the_message_counts_deprecated_images():
     web = settled("event-old.json", "world-all.json")
 
     assert web["outcome"] == "kept"

@@ -4,7 +4,7 @@ CASE = "15-disabled-and-enabled-again"
 NEW = "ami-0a1b2c3d4e5f60718"
 
 
-def test_what_the_reactor_had_to_leave_is_in_force_again_once_it_is_back():
+def test_an_image_is_taken_again_once_it_is_enabled_again():
     answers = steps_of(CASE)
 
     assert answers["after-the-backup"].json == NEW

@@ -130,7 +130,7 @@ def test_the_archive_holds_our_two_floors_and_the_dependencies_and_nothing_else(
     assert everything == sorted(everything)
 
 
-def test_every_file_can_be_read_by_whoever_lambda_runs_as(checkout, tmp_path):
+def test_every_file_can_be_read_by_the_user_that_lambda_runs_as(checkout, tmp_path):
     archive = make_archive(HOST, tmp_path / "reactor.zip", quiet, checkout())
 
     entries = zipfile.ZipFile(archive.path).infolist()
@@ -164,9 +164,7 @@ def test_the_full_archive_leaves_no_source_out(checkout, tmp_path):
     assert f"tiny/__pycache__/__init__.{sys.implementation.cache_tag}.pyc" in names
 
 
-def test_where_the_targets_python_is_missing_the_sources_are_shipped_and_it_says_so(
-    monkeypatch, tmp_path, checkout
-):
+def test_without_the_targets_python_the_archive_has_sources_only(monkeypatch, tmp_path, checkout):
     monkeypatch.setenv("PATH", str(tmp_path))
     other = next(python for python in PYTHONS if python != HOST.python)
 
@@ -210,7 +208,7 @@ def test_an_archive_that_cannot_be_written_leaves_nothing_behind(checkout, tmp_p
     assert not list(tmp_path.glob(".*"))
 
 
-def test_an_index_out_of_reach_is_said_without_its_address(checkout, tmp_path, monkeypatch):
+def test_an_unreachable_index_is_reported_without_its_address(checkout, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     root = checkout(index=f"--index-url {NOWHERE}\n")
 
@@ -309,7 +307,7 @@ def for_lambda(made):
 
 @pytest.fixture(scope="module")
 def deployed(for_this_machine, tmp_path_factory):
-    """The host's archive, unpacked as Lambda does: nobody may write there."""
+    """The host's archive, unpacked as Lambda does: the folder is read-only."""
     archive, _ = for_this_machine
     code = tmp_path_factory.mktemp("task")
     with zipfile.ZipFile(archive) as unpacked:

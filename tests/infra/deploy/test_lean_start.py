@@ -204,7 +204,7 @@ def test_the_reactors_session_hears_nothing_of_other_services():
     assert printed.stdout == "['found']\n[]\n"
 
 
-# -- what is missing all the same ------------------------------------------------------------------
+# -- what the archive lacks ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -277,11 +277,11 @@ def test_the_archives_own_authorities_are_enough(ask):
     assert ask(archives="ours", botocores="strangers")[0] == "2\n"
 
 
-def test_where_another_authority_vouches_for_aws_botocores_own_file_is_asked(ask):
+def test_if_another_authority_vouches_for_aws_botocores_own_file_is_read(ask):
     assert ask(archives="strangers", botocores="ours")[0] == "2\n"
 
 
-def test_where_none_vouches_for_it_nothing_is_said_to_it(ask):
+def test_if_no_authority_vouches_for_it_nothing_is_sent(ask):
     printed, complaint = ask(archives="strangers", botocores="strangers")
 
     assert printed == ""
@@ -289,7 +289,7 @@ def test_where_none_vouches_for_it_nothing_is_said_to_it(ask):
 
 
 @pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
-def test_a_bundle_that_somebody_configured_is_the_only_one(ask, variable):
+def test_a_configured_bundle_is_the_only_one(ask, variable):
     bundle = str(ask.pems["strangers"])
 
     assert "SSLError" in ask(archives="ours", botocores="ours", **{variable: bundle})[1]

@@ -80,7 +80,7 @@ def test_an_event_is_selected_by_one_rule_only(staged):
         assert staged.delivery.deliver(event).attempts == 1
 
 
-def test_an_event_that_somebody_puts_reaches_the_handler(staged):
+def test_an_event_of_put_events_reaches_the_handler(staged):
     entry = {"Source": "ami-reactor", "DetailType": "Reconcile Requested", "Detail": "{}"}
 
     staged.session.client("events").put_events(Entries=[entry])
@@ -109,7 +109,7 @@ def test_the_events_that_the_rules_matched_are_kept_as_they_were(staged):
     assert captured(staged) == [backup_completed()]
 
 
-def test_nothing_is_kept_where_no_policy_lets_eventbridge_write(staged):
+def test_nothing_is_captured_if_no_policy_lets_eventbridge_write(staged):
     logs = staged.session.client("logs")
     logs.delete_resource_policy(policyName="ami-reactor-captured-events")
 
@@ -118,15 +118,15 @@ def test_nothing_is_kept_where_no_policy_lets_eventbridge_write(staged):
     assert captured(staged) == []
 
 
-# -- the function's dead letter --------------------------------------------------------------------
+# -- the function's message in the dead-letter queue ----------------------------------------------
 
 
 def test_what_the_handler_fails_on_three_times_is_lambdas_record(staged):
     receipt = staged.delivery.deliver(backup_completed(NO_IMAGE))
 
     assert (receipt.attempts, receipt.is_dead_lettered) == (3, True)
-    [letter] = staged.dead_letters()
-    record = json.loads(letter["Body"])
+    [message] = staged.dead_letters()
+    record = json.loads(message["Body"])
     documented = json.loads(sample("dlq_lambda_onfailure_destination_python_error")["Body"])
     assert record.keys() == documented.keys()
     for part in ("requestContext", "responseContext", "responsePayload"):
@@ -134,7 +134,7 @@ def test_what_the_handler_fails_on_three_times_is_lambdas_record(staged):
     assert record["requestPayload"] == backup_completed(NO_IMAGE)
     assert record["requestContext"]["approximateInvokeCount"] == 3
     assert record["responsePayload"]["errorType"] == "ReactionFailed"
-    assert "MessageAttributes" not in letter
+    assert "MessageAttributes" not in message
 
 
 def test_a_handler_that_recovers_leaves_no_dead_letter(staged):
@@ -153,11 +153,11 @@ def test_reading_dead_letters_leaves_them_in_the_queue(staged):
     assert len(staged.dead_letters()) == len(staged.dead_letters()) == 1
 
 
-# -- the rule's dead letter ------------------------------------------------------------------------
+# -- the rule's message in the dead-letter queue --------------------------------------------------
 
 
-def attributes(letter):
-    return {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+def attributes(message):
+    return {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
 
 
 def test_an_event_that_lambda_throttles_for_a_day_is_the_rules_dead_letter(staged):
@@ -166,10 +166,10 @@ def test_an_event_that_lambda_throttles_for_a_day_is_the_rules_dead_letter(stage
     receipt = staged.delivery.deliver(backup_completed())
 
     assert (receipt.attempts, receipt.is_dead_lettered) == (0, True)
-    [letter] = staged.dead_letters()
+    [message] = staged.dead_letters()
     documented = sample("dlq_eventbridge_target_retries_exhausted")
-    assert attributes(letter) == attributes(documented)
-    assert json.loads(letter["Body"]) == backup_completed()
+    assert attributes(message) == attributes(documented)
+    assert json.loads(message["Body"]) == backup_completed()
 
 
 def test_a_missing_permission_is_not_retried(staged):
@@ -181,9 +181,9 @@ def test_a_missing_permission_is_not_retried(staged):
         receipt = staged.delivery.deliver(ami_state())
 
     assert receipt.is_dead_lettered
-    letter = staged.dead_letters()[-1]
+    message = staged.dead_letters()[-1]
     documented = sample("dlq_eventbridge_target_no_permissions")
-    assert attributes(letter) == attributes(documented) | {
+    assert attributes(message) == attributes(documented) | {
         "RULE_ARN": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/ami-reactor-ami-state-changed"
     }
 
@@ -194,15 +194,15 @@ def test_a_function_that_is_gone_is_not_retried(staged):
     receipt = staged.delivery.deliver(ami_state())
 
     assert receipt.is_dead_lettered
-    [letter] = staged.dead_letters()
-    assert attributes(letter)["ERROR_CODE"] == "NO_RESOURCE"
-    assert attributes(letter)["RETRY_ATTEMPTS"] == "0"
+    [message] = staged.dead_letters()
+    assert attributes(message)["ERROR_CODE"] == "NO_RESOURCE"
+    assert attributes(message)["RETRY_ATTEMPTS"] == "0"
 
 
-def test_a_target_queue_that_does_not_exist_stops_nobody(staged):
+def test_a_target_queue_that_does_not_exist_stops_no_other_target(staged):
     events = staged.session.client("events")
     events.put_rule(Name="listen", EventPattern=json.dumps({"source": ["aws.ec2"]}))
-    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:nobody"
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:missing"
     events.put_targets(Rule="listen", Targets=[{"Id": "1", "Arn": arn}])
 
     assert staged.delivery.deliver(ami_state()).outcome["result"] == "handled"
@@ -250,7 +250,7 @@ def _keep_one_rule(condition):
 @pytest.mark.parametrize(
     "edit", [_without_policy, _policy_for_one_rule, _denied_to_all_rules_but_one]
 )
-def test_a_dead_letter_is_lost_where_the_queues_policy_does_not_name_its_rule(edit):
+def test_a_dead_letter_is_lost_if_the_queues_policy_does_not_let_its_rule_send(edit):
     world = read_world(json.dumps(a_world()), "world")
     with stage(world, template=_edited(edit)) as staged:
         staged.faults.inject("Invoke", "TooManyRequestsException")
@@ -283,8 +283,8 @@ def test_an_invocation_of_type_event_goes_through_the_same_queue(staged):
     )
 
     assert answer["StatusCode"] == 202
-    [letter] = staged.dead_letters()
-    record = json.loads(letter["Body"])
+    [message] = staged.dead_letters()
+    record = json.loads(message["Body"])
     assert record["requestContext"]["requestId"] == answer["ResponseMetadata"]["RequestId"]
 
 
@@ -315,8 +315,8 @@ def test_a_paused_function_is_not_tried_and_its_events_are_kept(staged):
     receipt = staged.delivery.deliver(backup_completed())
 
     assert (receipt.attempts, receipt.is_dead_lettered, default_version(staged)) == (0, True, 1)
-    [letter] = staged.dead_letters()
-    record = json.loads(letter["Body"])
+    [message] = staged.dead_letters()
+    record = json.loads(message["Body"])
     assert record["requestPayload"] == backup_completed()
     assert record["requestContext"]["condition"] == "ZeroReservedConcurrency"
     assert record["requestContext"]["approximateInvokeCount"] == 0

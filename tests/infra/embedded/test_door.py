@@ -89,7 +89,7 @@ BROWSERS = {"Chrome": CHROME, "Firefox": FIREFOX}
 
 @pytest.fixture(scope="module")
 def docker():
-    """Where a Docker daemon would listen; nobody answers there."""
+    """Where a Docker daemon would listen; nothing answers there."""
     with socket.create_server(("127.0.0.1", 0)) as daemon:
         daemon.settimeout(0.2)
         yield daemon
@@ -281,7 +281,7 @@ def test_no_page_gets_in_that_has_its_own_name_point_here(url, state, browser, a
     assert state() == before
 
 
-def test_a_page_of_the_very_origin_is_refused_too(url):
+def test_a_page_of_the_same_origin_is_refused_too(url):
     """Nothing here serves pages, so none is of this origin."""
     status, _, _ = ask(url, "GET", "/reactor/faults", {"Sec-Fetch-Site": "same-origin"})
 

@@ -14,6 +14,7 @@ import boto3
 import pytest
 
 from tests.support.builders import FOLLOWS_INSTANCE, INSTANCE, REGION, a_world, ami_state, tag_list
+from tests.support.paths import ROOT
 
 COMMAND = [sys.executable, "-m", "infra.cli", "local", "--port", "0"]
 DEADLINE_SECONDS = 30
@@ -150,8 +151,10 @@ def test_injected_errors_dead_letter_an_event_and_can_be_cleared(server):
 
     sqs = client(server, "sqs")
     url = sqs.get_queue_url(QueueName="ami-reactor-dead-letters")["QueueUrl"]
-    [letter] = sqs.receive_message(QueueUrl=url)["Messages"]
-    assert "missing permission: ec2:DescribeLaunchTemplates (the function's role)" in letter["Body"]
+    [message] = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert (
+        "missing permission: ec2:DescribeLaunchTemplates (the function's role)" in message["Body"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -207,6 +210,30 @@ def test_the_faults_are_at_one_path_only(server, path):
     assert refusal.value.code in {403, 404}
     refusal.value.close()
     assert call(server, "GET")[1] == b"[]"
+
+
+def test_the_readmes_faults_are_injected_listed_and_removed(server):
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    readme = (ROOT / "infra" / "embedded" / "README.md").read_text()
+    commands = [line[2:] for line in readme.splitlines() if line.startswith("$ curl ")]
+    environment = {"PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": server}
+
+    injected, listed, removed = (
+        subprocess.run(
+            ["bash", "-c", command], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+        for command in commands
+    )
+
+    assert (injected, removed) == ("", "")
+    [fault] = json.loads(listed)
+    assert fault == {
+        "operation": "CreateLaunchTemplateVersion",
+        "code": "RequestLimitExceeded",
+        "times": 3,
+    }
+    assert json.loads(call(server, "GET")[1]) == []
 
 
 def test_it_listens_on_the_loopback_address_only(server):

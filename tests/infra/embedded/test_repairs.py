@@ -340,13 +340,13 @@ def _(aws: Aws) -> Any:
 
 
 def deleted(aws: Aws, template: str, *numbers: str) -> list[tuple[int, str | None]]:
-    told = aws.ec2.delete_launch_template_versions(
+    answer = aws.ec2.delete_launch_template_versions(
         LaunchTemplateId=template, Versions=list(numbers)
     )
     return [
         (version["VersionNumber"], version.get("ResponseError", {}).get("Code"))
         for outcome in ("Successfully", "Unsuccessfully")
-        for version in told[f"{outcome}DeletedLaunchTemplateVersions"]
+        for version in answer[f"{outcome}DeletedLaunchTemplateVersions"]
     ]
 
 
@@ -356,7 +356,7 @@ def versions_removed(aws: Aws, template: str, *numbers: int) -> None:
 
 
 @difference(
-    "what cannot be deleted is told in an answer that is no error",
+    "versions that cannot be deleted are listed in a successful answer",
     "LaunchTemplates.delete_launch_template_versions",
     aws=[(2, None), (1, "unexpectedError"), (9, "launchTemplateVersionDoesNotExist")],
     moto="NotImplementedError",
@@ -1097,7 +1097,7 @@ def _(aws: Aws) -> Any:
 
 
 @difference(
-    "scaling activities are told, newest first",
+    "scaling activities are listed, newest first",
     "AutoScalingResponse.describe_scaling_activities",
     aws=["Failed", "Successful"],
     moto=[],
@@ -1316,7 +1316,7 @@ def test_a_token_of_no_page_is_refused(aws):
     assert answer(ask, aws) == "InvalidNextToken"
 
 
-def test_a_failed_launch_is_told_in_aws_s_words(aws):
+def test_a_failed_launch_has_the_message_of_aws(aws):
     aws.there_are(OLD, **OF_INSTANCE)
     aws.group(aws.template(ImageId=OLD, BlockDeviceMappings=[a_mapping(22, snapshot="")]))
 

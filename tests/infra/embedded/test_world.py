@@ -264,9 +264,9 @@ def test_what_a_later_version_of_the_world_may_hold_is_passed_over():
 
 
 def test_dead_letters_are_kept_as_they_are():
-    letters = [{"Body": "{}", "MessageAttributes": {"ERROR_CODE": {"StringValue": "x"}}}]
+    messages = [{"Body": "{}", "MessageAttributes": {"ERROR_CODE": {"StringValue": "x"}}}]
 
-    assert read({"DeadLetters": letters}).dead_letters == letters
+    assert read({"DeadLetters": messages}).dead_letters == messages
 
 
 def test_a_byte_order_mark_does_no_harm():

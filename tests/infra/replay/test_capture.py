@@ -49,7 +49,7 @@ def log(message, seconds_ago=0):
     group.put_log_events("other", [{"timestamp": timestamp, "message": message}])
 
 
-def test_what_the_rules_matched_is_written_named_for_its_story(staged, capture):
+def test_each_matched_event_is_a_file_named_by_time_type_and_image(staged, capture):
     backup, ami = backup_completed() | {"id": "one"}, ami_state() | {"id": "two"}
     for event in (backup, ami, an_event("aws.s3", "Object Created", None)):
         staged.delivery.deliver(event)
@@ -145,8 +145,8 @@ def test_a_time_that_is_none_is_one_line(capture, since):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--log-group", "/aws/nobody"], "filter log events: ResourceNotFoundException"),
-        (["--stack", "nobody"], "looking for the stack nobody (or say --log-group)"),
+        (["--log-group", "/aws/missing"], "filter log events: ResourceNotFoundException"),
+        (["--stack", "missing"], "looking for the stack missing (or say --log-group)"),
     ],
 )
 def test_a_log_group_that_is_not_there_is_one_line(capture, options, said):

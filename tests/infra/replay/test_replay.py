@@ -136,7 +136,7 @@ def test_the_readme_of_the_events_and_this_suite_name_the_same_files():
     assert [file for file in files if f"| {file} |" not in readme] == []
 
 
-def test_a_deregistered_image_in_force_is_healed(replay):
+def test_a_deregistered_current_image_is_replaced(replay):
     world = a_world(an_image(OLD), versions=None)
     world["LaunchTemplateVersions"][0]["LaunchTemplateData"]["ImageId"] = ACTED_ON
 
@@ -182,8 +182,8 @@ def test_the_world_afterwards_is_a_world(replay, tmp_path):
 
     assert result.exit_code == 1
     world = json.loads(after.read_text())
-    [letter] = world["DeadLetters"]
-    assert json.loads(letter["Body"])["requestPayload"] == backup_completed(NO_IMAGE)
+    [message] = world["DeadLetters"]
+    assert json.loads(message["Body"])["requestPayload"] == backup_completed(NO_IMAGE)
     assert world["LaunchTemplates"][0]["DefaultVersionNumber"] == 2
     again = CliRunner().invoke(
         app, ["replay", str(tmp_path / "001.json"), "--world", str(after), "--json"]
@@ -268,7 +268,7 @@ def test_a_file_that_is_not_there_is_named(replay, tmp_path):
         pytest.param(ami_state() | {"detail": {"ImageId": NEW, "State": "x" * 300_000}}, id="long"),
         pytest.param(ami_state() | {"time": "2999-01-01T00:00:00Z"}, id="a future date"),
         pytest.param(ami_state() | {"time": 1e308}, id="a time that is no date"),
-        pytest.param({"Body": "{}", "MessageId": 7}, id="a dead letter with an odd id"),
+        pytest.param({"Body": "{}", "MessageId": 7}, id="a message with an odd id"),
         pytest.param(ami_state() | {"resources": [1] * 60_000}, id="faults without end"),
         pytest.param({"detail-type": ["x"], "source": 3}, id="wrong types all over"),
     ],
@@ -322,7 +322,7 @@ def test_a_held_template_stays(replay):
     assert line["templates"][0]["reason"] == "held"
 
 
-def test_the_story_ends_with_an_instance_that_runs_the_new_image():
+def test_the_demo_ends_with_an_instance_that_runs_the_new_image():
     result = CliRunner().invoke(app, ["replay"])
 
     assert result.exit_code == 0
@@ -377,9 +377,7 @@ def test_why_no_rule_selects_an_event_is_in_its_line_too(replay):
         ({k: v for k, v in ami_state().items() if k != "detail"}, "detail: is required"),
     ],
 )
-def test_an_event_that_eventbridge_never_made_is_rejected_and_not_calmly_unmatched(
-    replay, event, fault
-):
+def test_an_event_that_eventbridge_never_made_is_rejected_and_not_unmatched(replay, event, fault):
     result = replay(event)
 
     [line] = lines(result)
