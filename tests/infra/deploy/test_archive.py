@@ -72,27 +72,39 @@ def a_source_distribution(folder):
     return folder / "tiny-1.0.tar.gz"
 
 
+def a_checkout(root, distribution=a_wheel, requirement="", index=""):
+    """Our own code and one pinned dependency, a wheel beside it."""
+    for floor in ("models", "handlers"):
+        shutil.copytree(CHECKOUT / floor, root / floor)
+    (root / "infra").mkdir()
+    (root / "infra" / "no_business_in_lambda.py").write_text("")
+    (root / "found").mkdir()
+    found = distribution(root / "found")
+    sha256 = hashlib.sha256(found.read_bytes()).hexdigest()
+    lines = [
+        index or f"--no-index\n--find-links {found.parent}",
+        requirement or f"tiny==1.0 --hash=sha256:{sha256}",
+    ]
+    (root / "handlers" / "requirements.txt").write_text("\n".join(lines))
+    return root
+
+
 @pytest.fixture
 def checkout(tmp_path):
-    """Make a checkout with our own code and one pinned dependency, a wheel beside it."""
+    """Make a checkout in the test's own folder."""
 
-    def make(name="checkout", distribution=a_wheel, requirement="", index=""):
-        root = tmp_path / name
-        for floor in ("models", "handlers"):
-            shutil.copytree(CHECKOUT / floor, root / floor)
-        (root / "infra").mkdir()
-        (root / "infra" / "no_business_in_lambda.py").write_text("")
-        (root / "found").mkdir()
-        found = distribution(root / "found")
-        sha256 = hashlib.sha256(found.read_bytes()).hexdigest()
-        lines = [
-            index or f"--no-index\n--find-links {found.parent}",
-            requirement or f"tiny==1.0 --hash=sha256:{sha256}",
-        ]
-        (root / "handlers" / "requirements.txt").write_text("\n".join(lines))
-        return root
+    def make(name="checkout", **differs):
+        return a_checkout(tmp_path / name, **differs)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """An archive of a checkout, made once: tests only read it."""
+    folder = tmp_path_factory.mktemp("plain")
+    root = a_checkout(folder / "checkout")
+    return root, make_archive(HOST, folder / "reactor.zip", quiet, root)
 
 
 def test_two_archives_made_in_two_folders_at_two_times_are_identical(
@@ -113,10 +125,8 @@ def test_two_archives_made_in_two_folders_at_two_times_are_identical(
     assert first.sha256 == second.sha256 == base64.b64encode(digest).decode()
 
 
-def test_the_archive_holds_our_two_floors_and_the_dependencies_and_nothing_else(checkout, tmp_path):
-    root = checkout()
-
-    archive = make_archive(HOST, tmp_path / "reactor.zip", quiet, root)
+def test_the_archive_holds_our_two_floors_and_the_dependencies_and_nothing_else(plain):
+    root, archive = plain
 
     everything = zipfile.ZipFile(archive.path).namelist()
     names = {name for name in everything if name.endswith(".py")}
@@ -130,8 +140,8 @@ def test_the_archive_holds_our_two_floors_and_the_dependencies_and_nothing_else(
     assert everything == sorted(everything)
 
 
-def test_every_file_can_be_read_by_the_user_that_lambda_runs_as(checkout, tmp_path):
-    archive = make_archive(HOST, tmp_path / "reactor.zip", quiet, checkout())
+def test_every_file_can_be_read_by_the_user_that_lambda_runs_as(plain):
+    _, archive = plain
 
     entries = zipfile.ZipFile(archive.path).infolist()
     assert {oct(entry.external_attr >> 16) for entry in entries} == {"0o100644"}
@@ -140,8 +150,8 @@ def test_every_file_can_be_read_by_the_user_that_lambda_runs_as(checkout, tmp_pa
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
 
 
-def test_every_source_has_a_pyc_that_is_believed_without_looking_at_it(checkout, tmp_path):
-    archive = make_archive(HOST, tmp_path / "reactor.zip", quiet, checkout())
+def test_every_source_has_a_pyc_that_is_read_without_checking_the_source(plain):
+    _, archive = plain
 
     with zipfile.ZipFile(archive.path) as unpacked:
         compiled = [name for name in unpacked.namelist() if name.endswith(".pyc")]
