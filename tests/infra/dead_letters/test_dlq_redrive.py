@@ -309,7 +309,7 @@ def test_a_message_whose_visibility_timeout_is_over_is_not_redriven(queue, monke
     assert (result.exit_code, queue.depth()) == (1, (1, 0))
 
 
-def test_a_message_that_comes_back_because_it_failed_again_is_not_redriven_for_ever(queue, staged):
+def test_a_message_that_comes_back_because_it_failed_again_is_redriven_once(queue, staged):
     queue.put(throttled())
     staged.faults.inject("CreateLaunchTemplateVersion", "ServiceUnavailable", 100)
 
