@@ -27,7 +27,7 @@ from models.base import aws_date, printable
 from models.image import Image
 from models.launch_template import Template
 from models.selectors import Misconfigured, Selectors, read_selectors
-from models.tags import HIGH_WATER_MARK_TAG, HOLD_TAG, QUARANTINE_TAG, read_stamp
+from models.tags import HIGH_WATER_MARK_TAG, HOLD_TAG, QUARANTINE_TAG, read_stamp, tags_of
 
 Level = Literal["", "ok", "warn", "fail"]
 """How good a statement is; empty for plain facts."""
@@ -114,7 +114,7 @@ class Explainer:
 
     def _instance(self, instance_id: str) -> Iterator[Node]:
         instance = find_instance(self.account, instance_id)
-        tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+        tags = tags_of(instance.get("Tags", []))
         template_id = self._template_of(tags)
         if template_id is None:
             yield _instance(instance, tags, None)
@@ -240,7 +240,7 @@ def _selected(status: TemplateStatus) -> Node:
     candidates = {image.image_id for image in status.candidates}
     ids = candidates | status.skipped.keys()
     selected = [image for image_id, image in status.images.items() if image_id in ids]
-    selected.sort(key=lambda image: (image.creation_date, image.image_id), reverse=True)
+    selected.sort(key=lambda image: image.order, reverse=True)
     nodes = [_image_of(status, image) for image in selected[:_IMAGES_SHOWN]]
     if len(selected) > _IMAGES_SHOWN:
         nodes.append(Node(f"and {len(selected) - _IMAGES_SHOWN} older ones"))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from infra.operate.read_ahead import ReadAhead
 from models.base import Place
 from models.decision import Skip, sift
 from models.errors import AwsRefused, AwsUnavailable
-from models.image import Image
+from models.image import Image, amis
 from models.launch_template import Template
 from models.outcome import TemplateOutcome
 from models.selectors import Selectors, read_selectors
@@ -174,17 +174,17 @@ def read_fleet(
     outcomes = foreseen(ahead, clock)
     unknown = (one.message for one in outcomes.values() if one.outcome == "unknown")
     gaps.extend(dict.fromkeys(unknown))
-    statuses = []
-    for template in sorted(wanted, key=lambda template: template.launch_template_name):
-        id_ = template.launch_template_id
-        counts = running.get(id_, Counter())
-        read, images, candidates, skipped = _seen(ahead, template, counts, clock)
-        statuses.append(
-            TemplateStatus(
-                read, outcomes[id_], tuple(groups[id_]), counts, images, candidates, skipped
-            )
+    statuses = [
+        TemplateStatus(
+            template,
+            next=outcomes[template.launch_template_id],
+            groups=tuple(groups[template.launch_template_id]),
+            running=running.get(template.launch_template_id, Counter()),
         )
-    return Fleet(account.place, tuple(statuses), tuple(gaps), tuple(_notes(gaps)))
+        for template in sorted(wanted, key=lambda template: template.launch_template_name)
+    ]
+    read = tuple(_with_images(ahead, status, clock) for status in statuses)
+    return Fleet(account.place, read, tuple(gaps), tuple(_notes(gaps)))
 
 
 def several(sources: list[str]) -> str:
@@ -205,24 +205,26 @@ def _notes(gaps: Gaps) -> Iterator[str]:
         )
 
 
-def _seen(
-    ahead: ReadAhead, template: Template, running: Counter[str], clock: Clock
-) -> tuple[Template, dict[str, Image], tuple[Image, ...], dict[str, Skip]]:
-    """The template with its versions, the images that matter to it, candidates and others.
+def _with_images(ahead: ReadAhead, status: TemplateStatus, clock: Clock) -> TemplateStatus:
+    """The same, with the template's versions and the images that matter to it.
 
     What cannot be read is left out here: what the reactor would do says why.
     """
-    selectors = read_selectors(template.tags, ahead.place)
+    selectors = read_selectors(status.template.tags, ahead.place)
     try:
-        template = template.model_copy(update={"versions": ahead.versions(template)})
-        named = {i for i in (template.default.image_id, *running) if i and i.startswith("ami-")}
-        images = {image.image_id: image for image in ahead.images(named)}
+        versions = ahead.versions(status.template)
+        status = replace(status, template=status.template.model_copy(update={"versions": versions}))
+        current_id = status.template.default.image_id
+        named = ahead.images(amis((current_id, *status.running)))
+        images = {image.image_id: image for image in named}
         if not isinstance(selectors, Selectors):
-            return template, images, (), {}
-        seen = observe(ahead, template, selectors, clock)
+            return replace(status, images=images)
+        seen = observe(ahead, status.template, selectors, clock)
     except (AwsRefused, AwsUnavailable):
-        return template, {}, (), {}
-    current = images.get(template.default.image_id or "")
+        return status
+    current = images.get(current_id or "")
     candidates, skipped = sift(selectors, current, seen.images.values(), clock.now)
-    candidates.sort(key=lambda image: (image.creation_date, image.image_id), reverse=True)
-    return template, seen.images | images, tuple(candidates), skipped
+    candidates.sort(key=lambda image: image.order, reverse=True)
+    return replace(
+        status, images=seen.images | images, candidates=tuple(candidates), skipped=skipped
+    )

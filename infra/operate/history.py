@@ -11,7 +11,7 @@ from infra.operate.outcome_log import Logged, log_begins, log_group_of, read_out
 from infra.operate.paging import Gaps
 from infra.operate.versions import VersionInfo, read_versions
 from models.base import Value
-from models.image import Image
+from models.image import Image, amis
 from models.launch_template import Template
 from models.outcome import TemplateOutcome
 
@@ -96,7 +96,7 @@ def read_history(account: Account, template: Template, last: int, log: Log) -> l
         read_versions(account, template.launch_template_id),
         key=lambda version: version.version_number,
     )
-    named = {v.image_id for v in versions if v.image_id and v.image_id.startswith("ami-")}
+    named = amis(version.image_id for version in versions)
     images = {image.image_id: image for image in account.ec2.images(named)} if named else {}
     return [
         HistoryEntry(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import boto3
 import pytest
 
 from tests.support.builders import (
@@ -208,6 +209,7 @@ def test_json_is_one_object(account_with):
     ("what", "why"),
     [
         ("we", "we: there is no such launch template; did you mean web?, and no such group"),
+        ("old", "the group old launches from no launch template"),
         ("ami-00000000000000000", "there is no such image"),
         ("i-00000000000000000", "InvalidInstanceID.NotFound"),
         ("lt-00000000000000000", "InvalidLaunchTemplateId.NotFound"),
@@ -215,6 +217,17 @@ def test_json_is_one_object(account_with):
 )
 def test_what_does_not_exist_is_one_line(account_with, what, why):
     account_with(a_world())
+    scaling = boto3.client("autoscaling")
+    scaling.create_launch_configuration(
+        LaunchConfigurationName="old", ImageId=OLD, InstanceType="t3.micro"
+    )
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName="old",
+        LaunchConfigurationName="old",
+        MinSize=0,
+        MaxSize=0,
+        AvailabilityZones=["ap-northeast-2a"],
+    )
 
     ran = run("explain", what)
 
