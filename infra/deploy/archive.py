@@ -218,7 +218,9 @@ def _replace_by_compiled(interpreter: str, root: Path) -> None:
 
     Like the libraries in C beside them, these .pyc are for one minor version of Python.
     """
-    _compile(interpreter, root, "-b")  # beside its source, a .pyc needs none
+    _compile(
+        interpreter, root, "-b"
+    )  # writes the .pyc beside the source, where Python reads it without one
     for source in root.rglob("*.py"):
         source.unlink()
 

@@ -56,7 +56,7 @@ def _sealed(account: str, region: str) -> "Iterator[None]":
     """Nothing that the environment says about the real AWS, or about moto, comes through.
 
     An endpoint URL would bypass moto, a profile or a file would bring real keys. moto takes the
-    account of a request from MOTO_ACCOUNT_ID, which it reads anew for each.
+    account of a request from MOTO_ACCOUNT_ID, which it reads at each request.
     """
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_"))}
     sealed = {

@@ -85,7 +85,7 @@ def _replayed(staged: Stage, item: Captured) -> Replayed:
 
 
 def _completed(payload: dict[str, Any], missing: Iterable[str], place: Place) -> dict[str, Any]:
-    """The event with the fields that EventBridge adds: the same in each run, but for the time."""
+    """The event with the fields that EventBridge adds: the same in each run, except the time."""
     made_up = {
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(payload, sort_keys=True))),
         "account": place.account,

@@ -105,7 +105,7 @@ def _keeping(images: dict[str, Described], *asked: Any, **which: Any) -> Iterato
 def _groups(
     client: "AutoScalingClient", templates: list[Template]
 ) -> tuple[list[Described], list[str]]:
-    """The groups whose launch template is one of these, and what is said of the others."""
+    """The groups that use one of these launch templates, and a line for each kind of the others."""
     kept: list[Described] = []
     others: dict[str, list[str]] = defaultdict(list)
     for group in each(client, "describe_auto_scaling_groups", "AutoScalingGroups"):

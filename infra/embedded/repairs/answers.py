@@ -26,7 +26,7 @@ Described: TypeAlias = dict[str, Any]
 
 
 def tags_of(backend: Any, resource_id: str) -> Described:
-    """The tags as they are now, as part of an answer: nothing where there are none."""
+    """The tags as they are now, as part of an answer; empty if there are none."""
     tags = backend.tags.get(resource_id)
     return {"Tags": [{"Key": k, "Value": v} for k, v in tags.items()]} if tags else {}
 
