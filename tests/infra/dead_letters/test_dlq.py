@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from moto.sqs.models import SQSBackend
 
 from infra.replay.event_reader import read_events
@@ -611,6 +612,65 @@ def test_a_message_that_cannot_be_deleted_is_said_to_be_left(queue, staged, tmp_
     assert result.exit_code == 1
     assert f"{message_id}: still in the queue: DeleteMessage: Receipt" in result.stderr
     assert queue.depth() == (1, 0)
+
+
+def test_a_message_whose_deletion_has_no_answer_is_said_to_be_left(queue, tmp_path, monkeypatch):
+    ids = queue.put(throttled(), throttled())
+    monkeypatch.setattr("time.sleep", lambda _: None)  # botocore's before it tries again
+
+    def answer_nothing(operation, _):
+        if operation == "DeleteMessage":
+            raise ReadTimeoutError(endpoint_url="https://sqs")
+
+    with watched(before=answer_nothing):
+        result = run("drop", *ids, "--to", str(tmp_path / "dropped.jsonl"), "--yes")
+
+    assert result.exit_code == 1
+    for message_id in ids:
+        assert f"{message_id}: still in the queue: " in result.stderr
+    assert queue.depth() == (2, 0)
+
+
+def passing_after_each_poll(monkeypatch, *seconds):
+    """So many seconds after the first poll, the second, …; no time passes otherwise."""
+    now, left = [0.0], list(seconds)
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+
+    def wait(operation, _):
+        if operation == "ReceiveMessage" and left:
+            now[0] += left.pop(0)
+
+    return watched(after=wait)
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(230, 0), (250, 1)])
+def test_a_message_is_not_deleted_in_the_last_minute_of_its_timeout(
+    queue, tmp_path, monkeypatch, seconds, left
+):
+    """A call may take as long as that, and meanwhile another consumer may have it."""
+    [message_id] = queue.put(throttled())
+
+    with passing_after_each_poll(monkeypatch, seconds):
+        result = run("drop", message_id, "--to", str(tmp_path / "dropped.jsonl"), "--yes")
+
+    assert (result.exit_code, queue.depth()) == (left, (left, 0))
+
+
+@pytest.mark.parametrize(("is_extended", "left"), [(True, 0), (False, 10)])
+def test_only_a_timeout_that_was_extended_is_relied_upon(
+    queue, staged, tmp_path, monkeypatch, is_extended, left
+):
+    """The first poll answers ten, the second five; then the first ten need the extension."""
+    ids = queue.put(*[throttled(backup_completed() | {"id": str(n)}) for n in range(15)])
+    if not is_extended:
+        staged.faults.inject("ChangeMessageVisibilityBatch", "OverLimit")
+
+    with passing_after_each_poll(monkeypatch, 150, 120) as operations:
+        result = run("drop", *ids, "--to", str(tmp_path / "dropped.jsonl"), "--yes")
+
+    assert operations.count("ReceiveMessage") == 2
+    assert result.stderr.count("its visibility timeout is over") == left
+    assert queue.depth() == (left, 0)
 
 
 # -- what can go wrong on the way ------------------------------------------------------------------
