@@ -24,6 +24,7 @@ from infra.embedded.world.seed import read_world
 from models.base import Place
 from models.outcome import Outcome, TemplateOutcome
 from tests.support.builders import ACCOUNT, NOON, REGION, TEMPLATE
+from tests.support.launching import refusals
 
 LATER = NOON.replace(month=7)
 
@@ -63,7 +64,10 @@ class Account:
     Attributes:
         calls: Every EC2 request of the reactor: operation and parameters.
         waits: The seconds that the reactor wanted to sleep.
+        launches: Whatever is promoted must launch; a test says False, and why, if its world cannot.
     """
+
+    launches = True
 
     def __init__(self, session: Any) -> None:
         self.ec2 = session.client("ec2")
@@ -85,7 +89,9 @@ class Account:
         self.calls.clear()
         ec2 = Ec2(self.reactors_client, Place(account=ACCOUNT, region=REGION))
         clock = Clock(now, seconds_left, self.waits.append)
-        return react(event, ec2, Bus(lambda: self.bus), clock)
+        outcome = react(event, ec2, Bus(lambda: self.bus), clock)
+        assert not self.launches or not refusals(self.ec2, outcome)
+        return outcome
 
     def plan(self, event: object, *, now: datetime = LATER) -> Outcome:
         self.calls.clear()
