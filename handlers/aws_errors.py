@@ -55,7 +55,7 @@ _TRANSIENT = frozenset(
         "Unavailable",
     }
 )
-"""What botocore itself tries again, and what a new invocation may well mend."""
+"""What botocore itself tries again, and what a new invocation may well fix."""
 
 _UNAUTHORIZED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
 _NO_ANSWER = (
@@ -98,7 +98,7 @@ def _from_aws(doing: str, service: str, error: ClientError) -> AwsRefused | AwsU
         action = f"{service}:{error.operation_name}"
         return AwsRefused(f"{doing}: {code}: {missing_permission(action)}", unauthorized=True)
     message = error.response.get("Error", {}).get("Message", "")
-    said = f"{doing}: {code}: {printable(message)[:_MESSAGE_CHARACTERS]}"
+    told = f"{doing}: {code}: {printable(message)[:_MESSAGE_CHARACTERS]}"
     if code in _TRANSIENT or status >= _SERVER_ERROR:
-        return AwsUnavailable(said)
-    return AwsRefused(said, code=code)
+        return AwsUnavailable(told)
+    return AwsRefused(told, code=code)

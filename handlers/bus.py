@@ -1,4 +1,4 @@
-"""What the reactor says on the default event bus: for itself, and for whoever chains on it."""
+"""What the reactor puts on the default event bus: for itself, and for other consumers."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -50,10 +50,10 @@ class Bus:
     def announce(self, outcome: TemplateOutcome) -> None:
         """Tell others that a template was promoted, or that its promotion failed.
 
-        A move after which something failed is a promotion all the same: instances start from it.
+        A move after which something failed is still a promotion: instances start from it.
 
         Raises:
-            AwsRefused, AwsUnavailable: Nobody was told.
+            AwsRefused, AwsUnavailable: EventBridge did not take the event.
         """
         is_moved = outcome.to_version != outcome.from_version
         what = PROMOTED if is_moved or outcome.outcome == "promoted" else FAILED

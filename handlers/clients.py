@@ -1,7 +1,7 @@
 """botocore's clients, made from no more of its data than the reactor's calls need.
 
 The archive holds that data cut down to OPERATIONS, and the few certificate authorities that vouch
-for AWS (infra/deploy). What is missing all the same is found in the runtime's own botocore,
+for AWS (infra/deploy). What is still missing is found in the runtime's own botocore,
 which is slower to read and has all of it.
 """
 
@@ -99,7 +99,7 @@ def needed(handlers: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
 def _believe_every_authority(
     endpoint: Any, attempts: int, caught_exception: Exception | None, **_: Any
 ) -> Any:
-    """Where AWS is vouched for by another authority, try again with botocore's own file.
+    """If another authority vouches for AWS, try again with botocore's own file.
 
     Returns:
         The seconds to wait before the next attempt, or None to leave it to the other handlers.

@@ -106,7 +106,7 @@ class Ec2:
         Asked again, EC2 gives the same answer and makes no second version (ClientToken).
 
         Raises:
-            AwsRefused: Also where EC2 made the version and warned, or changed more than the image.
+            AwsRefused: Also if EC2 made the version and warned, or changed more than the image.
         """
         source = template.default
         doing = f"creating a version of {template.launch_template_id}"
@@ -132,7 +132,7 @@ class Ec2:
         """Make that version the default.
 
         Returns:
-            The latest version number, as the answer of this very call has it.
+            The latest version number, as the answer of this call has it.
         """
         doing = f"making version {version.version_number} of {template.launch_template_id} default"
         with translated(doing):
@@ -157,7 +157,7 @@ class Ec2:
         return found[0] if found else None
 
     def images(self, image_ids: Iterable[str]) -> list[Image]:
-        """The images with those ids, whoever owns them; what cannot be seen is left out.
+        """The images with those ids, of any owner; what cannot be seen is left out.
 
         For images that templates name already: the first one is often a vendor's.
         """
@@ -213,7 +213,7 @@ def _number(version: Version) -> int:
 
 
 def description(template: Template, image: Image) -> str:
-    """What a version made here says of itself; the same for the same wish.
+    """The description of a version that is made here; the same for the same wish.
 
     If the function had to leave the marked image before, it goes on saying so until that is back.
     """
@@ -232,7 +232,7 @@ def _client_token(template: Template, image: Image) -> str:
 
 
 def _tag_filter(key: str, value: str) -> dict[str, Any]:
-    """Images with that very tag: EC2 reads * and ? as wildcards, so they are escaped.
+    """Images with exactly that tag: EC2 reads * and ? as wildcards, so they are escaped.
 
     A value that grows too long by that is left to the caller, who looks at the tags again.
     """

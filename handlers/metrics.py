@@ -35,7 +35,7 @@ def measured(outcome: Outcome, now: datetime) -> Iterator[dict[str, Any]]:
 def _of_template(template: TemplateOutcome, now: datetime) -> dict[str, Any]:
     metrics = EphemeralMetrics(namespace=NAMESPACE)
     metrics.add_metric("Templates", MetricUnit.Count, 1)
-    # healing takes an older image, whose age is nobody's reaction time
+    # healing takes an older image, whose age is not a reaction time
     if template.image_created is not None and template.reason is Reason.NEWER_IMAGE:
         seconds = (now - template.image_created).total_seconds()
         metrics.add_metric("ReactionTime", MetricUnit.Seconds, seconds)

@@ -24,10 +24,10 @@ logger = Logger(service="ami-reactor")
 
 
 class ReactionFailed(ReactorError):
-    """Some template could not be settled; Lambda tries again, and then dead-letters the event.
+    """Some template could not be settled: Lambda tries again, then the dead-letter queue gets it.
 
     Attributes:
-        outcome: What became of the event, the templates that went well among it.
+        outcome: What became of the event, with the templates that were settled.
     """
 
     def __init__(self, outcome: Outcome) -> None:
@@ -40,7 +40,7 @@ def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
     """React to one event; the outcome is the return value and one log line.
 
     Raises:
-        EventRejected: The payload is none of our events, or not a valid one.
+        EventRejected: The payload is not one of our events, or not a valid one.
         ReactionFailed: Some template could not be settled now.
     """
     place = _place(context)
@@ -62,7 +62,7 @@ def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
 
 
 def _announce(outcome: Outcome, bus: Bus) -> None:
-    """Tell others. That nobody could be told changes nothing about what was done."""
+    """Tell others. If that fails, what was done stays done."""
     for template in outcome.templates:
         if template.outcome in ("promoted", "failed"):
             try:

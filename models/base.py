@@ -68,7 +68,7 @@ _TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
 
 
 def date_or_none(value: object) -> datetime | None:
-    """The moment in UTC, where the value is a date at all: AWS's own samples have others."""
+    """The moment in UTC; None if the value is no date: AWS's own samples have others."""
     try:
         return _TIMESTAMP.validate_python(value).astimezone(UTC)
     except (ValidationError, OverflowError):  # the last hours of the year 9999

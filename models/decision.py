@@ -105,8 +105,8 @@ def decide(
     Args:
         template: With its default version; `settle` has left it to be decided.
         selectors: What its tags say.
-        current: The image of the default version; None where that image is proved to be gone,
-            and where the version names none.
+        current: The image of the default version; None if that image is proved to be gone,
+            or if the version names none.
         images: All that might match, in any order; others may be among them.
         now: The moment by which an image may have become deprecated.
     """

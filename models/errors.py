@@ -19,7 +19,7 @@ class AwsRefused(ReactorError):
     """AWS said no for good; the message says what to fix.
 
     Attributes:
-        unauthorized: AWS refused for want of a permission, which a hold takes away too.
+        unauthorized: A permission is missing. A hold takes permissions away, too.
         code: AWS's error code, if it gave one.
     """
 

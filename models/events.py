@@ -1,4 +1,4 @@
-"""The events that wake the reactor.
+"""The events that the reactor acts on.
 
 An event is a hint: it says which templates to look at, never what to do with them. So the models
 ask for no more than that, and are strict about it.
@@ -54,9 +54,9 @@ class Envelope(Value, defer_build=True):  # _EVENT is built for all of them
     """What EventBridge puts around every event.
 
     Attributes:
-        time: None where it is no date, as in AWS's own samples. No decision rests on it; it only
+        time: None if it is no date, as in AWS's own samples. No decision rests on it; it only
             tells how long to wait for an image that cannot be seen yet.
-        replay_name: Set where an archive was replayed; such an event is handled like any other.
+        replay_name: Set if an archive was replayed; such an event is handled like any other.
     """
 
     id: EventId
@@ -83,11 +83,11 @@ class Envelope(Value, defer_build=True):  # _EVENT is built for all of them
 
     @property
     def lost_image_id(self) -> str | None:
-        """The image that cannot be launched any more, says the event."""
+        """The image that cannot be launched any more, as the event reports."""
         return None
 
     def ignored(self) -> Ignored | None:
-        """Why the event is none that we act on, as far as the event alone can tell."""
+        """Why no template needs to act on the event, as far as the event alone can tell."""
         return None
 
     def _first(self, arn: re.Pattern[str]) -> str | None:
@@ -105,7 +105,7 @@ class BackupJobStateChange(Envelope):
     """A backup job went on; once COMPLETED, its image is there or will be within the minute.
 
     That `resources[0]` is the image's ARN is composed from several of AWS's samples; no capture
-    of this very event is public. Where it names no image, the instance says enough.
+    of this very event is public. If it names no image, the instance is enough.
     """
 
     source: Literal["aws.backup"]
@@ -186,7 +186,7 @@ class _Reconcile(Value, defer_build=True):
 
 
 class ReconcileRequested(Envelope):
-    """Somebody wants a catch-up: of one template, or of all."""
+    """An operator, the schedule or the function asks to reconcile one template, or all."""
 
     source: Literal["ami-reactor"]
     detail_type: Literal["Reconcile Requested"] = Field(alias="detail-type")
@@ -200,7 +200,7 @@ class ReconcileRequested(Envelope):
 Event = BackupJobStateChange | AmiStateChange | TagChange | ReconcileRequested
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="detail_type")])
-_FAULTS = 5  # as many as an engineer reads, and a dead letter has room for
+_FAULTS = 5  # as many as an engineer reads, and as an error's text has room for
 _SOURCES = {
     "Backup Job State Change": "aws.backup",
     "EC2 AMI State Change": "aws.ec2",
@@ -214,7 +214,7 @@ def parse_event(raw: object) -> Event:
     """Turn what Lambda received into an event.
 
     Raises:
-        EventRejected: The payload is none of our events, or not a valid one. The message names
+        EventRejected: The payload is not one of our events, or not a valid one. The message names
             the fields at fault and never repeats their values.
     """
     if not isinstance(raw, Mapping):
@@ -250,7 +250,7 @@ def claimed_image(raw: object) -> str | None:
 
 
 def template_named(raw: object) -> str | None:
-    """The one launch template that a payload is about, where it is one of our events."""
+    """The one launch template that a payload is about, if it is one of our events."""
     try:
         return parse_event(raw).template_id
     except EventRejected:
@@ -258,7 +258,7 @@ def template_named(raw: object) -> str | None:
 
 
 def elsewhere(event: Event, place: Place) -> Ignored | None:
-    """Why the event is none of this account and Region's."""
+    """Why the event is not about this account and Region."""
     if event.account != place.account:
         return Ignored.OTHER_ACCOUNT
     return None if event.region == place.region else Ignored.OTHER_REGION

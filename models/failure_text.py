@@ -1,6 +1,6 @@
 """What the function's error says: written here, and read here by the dead letters' verdict.
 
-Lambda's record of a failure keeps the error's text and nothing else of it. Whoever reads it must
+Lambda's record of a failure keeps the error's text and nothing else of it. The reader must
 read what the function wrote, so both are in this file; `tests/models/test_failure_text.py` goes
 from one to the other and back.
 """
@@ -17,7 +17,7 @@ YOURS = "your credentials"
 
 _ACTION = r"([a-z0-9-]+:[A-Za-z0-9]+)"
 _MISSING = re.compile(rf"(?:missing permission:|the role needs) {_ACTION}")
-"""The second are words of before: a dead letter that was written with them waits for 14 days."""
+"""The second are older words: a message that was written with them waits for up to 14 days."""
 
 _FAILURE = re.compile(r"(?:^|; )((?:(?!; ).)+?) \((lt-[0-9a-f]{8,17})\): ([a-z-]+): ", re.DOTALL)
 
@@ -28,13 +28,13 @@ def missing_permission(action: str) -> str:
 
 
 def permission_missing_in(text: str) -> str | None:
-    """The IAM action that a text says is not allowed."""
+    """The IAM action that a text reports as missing."""
     found = _MISSING.search(text)
     return found[1] if found else None
 
 
 def told(error: AwsRefused | AwsUnavailable, whose: str) -> str:
-    """The error in one line; where a permission is missing, with who lacks it."""
+    """The error in one line; if a permission is missing, with who lacks it."""
     is_unauthorized = isinstance(error, AwsRefused) and error.unauthorized
     return f"{error} ({whose})" if is_unauthorized else str(error)
 
@@ -57,7 +57,7 @@ def write_failures(failures: Iterable[TemplateFailure]) -> str:
 
 
 def read_failures(text: str) -> list[TemplateFailure]:
-    """The failures in an error's text; none where it tells of no template."""
+    """The failures in an error's text; none if it tells of no template."""
     found = list(_FAILURE.finditer(text))
     ends = [*(match.start() for match in found[1:]), len(text)]
     return [

@@ -1,6 +1,6 @@
 """Whether EC2 could start instances from a version, once it has another image.
 
-Each function is asked about one way in which it could not, or not as before; it says what is in
+Each function is asked about one way in which it could not, or not as before; it answers what is in
 the way and what to do, or nothing. All data comes with DescribeImages and the version itself.
 """
 
@@ -65,7 +65,7 @@ def volume_without_size(version: Version, image: Image, _current: Image | None) 
 
 
 def other_root_device(version: Version, image: Image, current: Image | None) -> str | None:
-    """What the version says of the root volume would make one more volume, and an empty one."""
+    """The version's mapping of the root device would make one more volume, and an empty one."""
     was = current.root_device_name if current else None
     now = image.root_device_name
     if was is None or now is None or was == now or was not in dict(_volumes(version)):
@@ -94,7 +94,7 @@ def unsupported_type(version: Version, image: Image, current: Image | None) -> s
 
 
 def _other_processor(version: Version, image: Image) -> str | None:
-    """Asked where there is no image to compare with: what the type's name says of itself."""
+    """Asked if there is no image to compare with: all that is known is the type's name."""
     wanted = _processor_of(version.instance_type or "")
     given = _PROCESSORS.get(image.architecture)
     if wanted is None or given is None or wanted == given:
@@ -117,7 +117,7 @@ def _volumes(version: Version) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _processor_of(instance_type: str) -> str | None:
-    """What the type's name says of its processor; None where it follows no such pattern."""
+    """What the type's name says of its processor; None if it follows no such pattern."""
     found = _BY_NAME.match(instance_type)
     if found is None or found[1] == "mac":
         return None

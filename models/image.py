@@ -20,7 +20,7 @@ _DEAD = frozenset({"deregistered", "disabled", "failed", "invalid", "error"})
 
 def _by_device(mappings: object) -> object:
     if isinstance(mappings, list):
-        # without a device (NoDevice) nothing is there, whatever else the mapping says
+        # without a device (NoDevice) nothing is there, even if the mapping has more
         return {
             m["DeviceName"]: m.get("Ebs", {})
             for m in mappings
@@ -66,8 +66,8 @@ class InstanceTypes(Value):
         )
 
     def __str__(self) -> str:
-        said = (("only", self.supported), ("not", self.unsupported))
-        return "; ".join(f"{word} {', '.join(types)}" for word, types in said if types)
+        lists = (("only", self.supported), ("not", self.unsupported))
+        return "; ".join(f"{word} {', '.join(types)}" for word, types in lists if types)
 
 
 class Image(Value, alias_generator=to_pascal):
@@ -100,7 +100,7 @@ class Image(Value, alias_generator=to_pascal):
 
     @property
     def is_dead(self) -> bool:
-        """EC2 itself says that no instance can be launched from it any more."""
+        """EC2 itself reports that no instance can be launched from it any more."""
         return self.state in _DEAD
 
     def is_deprecated_at(self, now: datetime) -> bool:

@@ -31,30 +31,32 @@ class Version(Value, alias_generator=to_pascal):
 
     @property
     def image_id(self) -> str | None:
-        """An AMI id, `resolve:ssm:...`, or None where the version names no image."""
+        """An AMI id, `resolve:ssm:...`, or None if the version names no image."""
         return self.data.get("ImageId")
 
     @property
     def instance_type(self) -> str | None:
-        """None where the version leaves it to the group, or to requirements."""
+        """None if the version leaves it to the group, or to requirements."""
         return self.data.get("InstanceType")
 
     @property
     def stands_in_for(self) -> str | None:
         """The image that the function left when it made this version, or a later one before that.
 
-        Where that image is newer, it was gone: nothing else makes a template go back.
+        If that image is newer, it was gone: nothing else makes a template go back.
         """
-        said = read_promotion(self.version_description)
-        if said is None or said.taken != self.image_id:
+        promotion = read_promotion(self.version_description)
+        if promotion is None or promotion.taken != self.image_id:
             return None
-        return said.instead_of or said.left
+        return promotion.instead_of or promotion.left
 
     @property
     def comes_after_a_loss(self) -> bool:
         """Made while an image was missing that the function had to leave, or when it came back."""
-        said = read_promotion(self.version_description)
-        return said is not None and said.taken == self.image_id and said.instead_of is not None
+        promotion = read_promotion(self.version_description)
+        if promotion is None or promotion.taken != self.image_id:
+            return False
+        return promotion.instead_of is not None
 
     def equals(self, other: "Version") -> bool:
         """Whether instances would start alike from both."""

@@ -42,8 +42,8 @@ class TemplateOutcome(Value):
     Attributes:
         planned: Nothing of it was done: `outcome`, `to_image` and `to_version` are what would be.
             In JSON, a deed has no such field.
-        from_image: The image in force before; None where it was not read or there is none.
-        to_image: The image in force now; equal to `from_image` where nothing changed.
+        from_image: The current image before; None if it was not read or there is none.
+        to_image: The current image now; equal to `from_image` if nothing changed.
         from_version: The default version's number before.
         to_version: The default version's number now.
         image_created: The CreationDate of the image that the template was promoted to. For the
@@ -69,10 +69,10 @@ class Outcome(Value):
     """One event, with the same fields whatever happened.
 
     Attributes:
-        event_id: None where the payload has none that can be believed.
+        event_id: None if the payload has none that can be believed.
         image_id: The image that the event spoke of; not always the one that was chosen.
         reason: Why an event was ignored, or failed before any template was looked at.
-        error: One line for an engineer, where `result` is `rejected` or `failed`.
+        error: One line for an engineer, if `result` is `rejected` or `failed`.
         replay_name: The replay of an archive that the event came from.
         handed_on: Templates for which time was too short; each got a `Reconcile Requested`.
     """
@@ -94,7 +94,7 @@ def rejected(raw: object, error: str) -> Outcome:
 
 
 def unmatched(raw: Mapping[str, Any]) -> Outcome:
-    """The outcome for an event that no rule selects, so that nobody looked into it."""
+    """The outcome for an event that no rule selects, so that no function was invoked."""
     return Outcome(**_claims(raw), result=Result.UNMATCHED)
 
 
@@ -104,7 +104,7 @@ def undelivered(raw: Mapping[str, Any], error: str) -> Outcome:
 
 
 def _claims(raw: object) -> dict[str, str | None]:
-    """What a payload says of itself, as far as that can do no harm in a log or on a terminal."""
+    """What a payload claims to be, as far as that can do no harm in a log or on a terminal."""
     event_id = raw.get("id") if isinstance(raw, Mapping) else None
     detail_type = raw.get("detail-type") if isinstance(raw, Mapping) else None
     is_plain = isinstance(detail_type, str) and _DETAIL_TYPE.fullmatch(detail_type)

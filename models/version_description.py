@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 _IMAGE = r"ami-[0-9a-f]{8,17}"
-_SAID = re.compile(
+_PROMOTION = re.compile(
     rf"ami-reactor: (?:no image|(\S+)) -> ({_IMAGE})(?: instead of ({_IMAGE})|( again))?"
 )
 
@@ -13,7 +13,7 @@ class Promotion(NamedTuple):
     """From which image to which.
 
     Attributes:
-        left: The image of the version that this one was made from; None where that named none.
+        left: The image of the version that this one was made from; None if that named none.
         instead_of: The newest image that the function had to leave before, and that is not back
             yet; or `taken` itself, which is back.
     """
@@ -31,5 +31,5 @@ class Promotion(NamedTuple):
 
 def read_promotion(description: str) -> Promotion | None:
     """What the description says; None if it is another's."""
-    found = _SAID.fullmatch(description)
+    found = _PROMOTION.fullmatch(description)
     return Promotion(found[1], found[2], found[2] if found[4] else found[3]) if found else None

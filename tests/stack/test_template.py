@@ -225,7 +225,7 @@ def _queue_policy(resources):
         yield "the queue's policy does not name each rule"
     writers = {"aws:SourceArn": arns, "aws:PrincipalArn": "${Role.Arn}"}
     everybody = {"Effect": "Deny", "Principal": "*", "Resource": "${DeadLetters.Arn}"}
-    if found.pop("NobodyElse", None) != everybody | {
+    if found.pop("NoOtherSender", None) != everybody | {
         "Action": "sqs:SendMessage",
         "Condition": {"ArnNotEquals": writers},
     }:
