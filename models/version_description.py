@@ -1,4 +1,4 @@
-"""What a version that the function made says of itself: written and read here."""
+"""What a version that the function or `rollback` made says of itself: written and read here."""
 
 import re
 from typing import NamedTuple
@@ -33,3 +33,22 @@ def read_promotion(description: str) -> Promotion | None:
     """What the description says; None if it is another's."""
     found = _PROMOTION.fullmatch(description)
     return Promotion(found[1], found[2], found[2] if found[4] else found[3]) if found else None
+
+
+_ROLLBACK = re.compile(r"ami-reactor: rollback of version ([1-9][0-9]{0,17}) to ([1-9][0-9]{0,17})")
+
+
+class RollbackOf(NamedTuple):
+    """Which version was the default, and of which this one is a copy."""
+
+    version: int
+    copied: int
+
+    def __str__(self) -> str:
+        return f"ami-reactor: rollback of version {self.version} to {self.copied}"
+
+
+def read_rollback(description: str) -> RollbackOf | None:
+    """What the description says; None if no rollback made the version."""
+    found = _ROLLBACK.fullmatch(description)
+    return RollbackOf(int(found[1]), int(found[2])) if found else None

@@ -225,8 +225,8 @@ def _since(template: Template, version: VersionInfo | None, log: Log) -> Iterato
         yield Node(f"made the default on {aws_date(moves[-1].at)} by the event {moves[-1].event}")
     elif version.is_promotion:
         yield Node(unlogged(version, log))
-    elif version.rolled_back:
-        yield Node(f"made the default by a rollback of version {version.rolled_back[0]}")
+    elif version.rollback:
+        yield Node(f"made the default by a rollback of version {version.rollback.version}")
     yield from map(Node, made_default(version, template, log))
 
 

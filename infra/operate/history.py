@@ -122,9 +122,8 @@ def _how(version: VersionInfo, template: Template, log: Log) -> Iterator[str]:
 
 
 def _made_by(version: VersionInfo) -> str:
-    if version.rolled_back:
-        bad, source = version.rolled_back
-        return f"rolled back from version {bad} by {version.who}: a copy of {source}"
+    if made := version.rollback:
+        return f"rolled back from version {made.version} by {version.who}: a copy of {made.copied}"
     return f"made by {version.who}"
 
 
@@ -146,7 +145,7 @@ def made_default(version: VersionInfo, template: Template, log: Log) -> Iterator
     last = log.moves[-1].outcome.to_version if log.moves else number
     if last > number:
         yield f"moved back to, {_BY_OTHERS}"
-    elif log.moves_to(version) or version.is_promotion or version.rolled_back:
+    elif log.moves_to(version) or version.is_promotion or version.rollback:
         return
     elif number == 1 and _has_not_moved(version, template):
         yield f"the default since {version.who} made the template"
@@ -168,7 +167,7 @@ def _has_not_moved(version: VersionInfo, template: Template) -> bool:
 
 def _back(version: VersionInfo, log: Log) -> Iterator[tuple[datetime, str]]:
     """When the function found the default on that version, and had left it on another one."""
-    if version.rolled_back:
+    if version.rollback:
         return
     number = version.version_number
     for earlier, later in pairwise(log.moves):

@@ -24,6 +24,7 @@ from models.errors import AwsRefused
 from models.image import Image
 from models.launch_template import Template, Version, parameters
 from models.tags import HIGH_WATER_MARK_TAG, QUARANTINE_TAG, HighWaterMark, read_stamp
+from models.version_description import RollbackOf
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Rollback:
     @property
     def description(self) -> str:
         default = self.template.default_version_number
-        return f"ami-reactor: rollback of version {default} to {self.target.version_number}"
+        return str(RollbackOf(default, self.target.version_number))
 
 
 class NoTarget(AwsRefused):

@@ -1,6 +1,5 @@
 """The versions of a template, with who made them and why."""
 
-import re
 from collections.abc import Iterator
 
 from pydantic import AliasPath, Field
@@ -9,9 +8,7 @@ from pydantic.alias_generators import to_pascal
 from handlers.paging import each
 from infra.operate.account import Account
 from models.base import Timestamp, Value, printable
-from models.version_description import read_promotion
-
-_ROLLBACK = re.compile(r"ami-reactor: rollback of version (\d+) to (\d+)")
+from models.version_description import RollbackOf, read_promotion, read_rollback
 
 
 class VersionInfo(Value, alias_generator=to_pascal):
@@ -33,14 +30,13 @@ class VersionInfo(Value, alias_generator=to_pascal):
     @property
     def is_promotion(self) -> bool:
         """Made by the function, as its description says, which names the image that it has."""
-        said = read_promotion(self.version_description)
-        return said is not None and said.taken == self.image_id
+        promotion = read_promotion(self.version_description)
+        return promotion is not None and promotion.taken == self.image_id
 
     @property
-    def rolled_back(self) -> tuple[int, int] | None:
-        """Made by `rollback`: from which version, and of which it is a copy."""
-        found = _ROLLBACK.fullmatch(self.version_description)
-        return (int(found[1]), int(found[2])) if found else None
+    def rollback(self) -> RollbackOf | None:
+        """Which rollback made it, if one did, as its description says."""
+        return read_rollback(self.version_description)
 
 
 def read_versions(account: Account, template_id: str, **which: object) -> Iterator[VersionInfo]:

@@ -17,7 +17,7 @@ from models.decision import (
 from models.image import Image, newest
 from models.launch_template import Template, Version
 from models.selectors import Misconfigured, read_selectors
-from models.version_description import Promotion, read_promotion
+from models.version_description import Promotion, RollbackOf, read_promotion, read_rollback
 from tests.support.builders import (
     ACCOUNT,
     FOLLOWS_INSTANCE,
@@ -715,6 +715,14 @@ def test_an_old_image_that_is_enabled_again_changes_nothing_after_healing_either
 )
 def test_what_a_version_says_of_itself_is_read_as_it_was_written(said):
     assert read_promotion(str(said)) == said
+
+
+def test_what_a_rollback_says_of_a_version_is_read_as_it_was_written():
+    rollback = RollbackOf(version=12, copied=3)
+
+    assert read_rollback(str(rollback)) == rollback
+    assert read_rollback(f"{rollback}, by hand") is None
+    assert read_promotion(str(rollback)) is None
 
 
 # -- equal versions --------------------------------------------------------------------------------
