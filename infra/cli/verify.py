@@ -3,16 +3,20 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
+import botocore
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from infra.cli.account import account_of, agreed
-from infra.cli.options import AsJson, Profile, Region, Yes
-from infra.cli.render import counted, err, out, outside, print_gaps, print_json
+from infra.cli.options import AsJson, Force, Profile, Region, Yes
+from infra.cli.render import counted, err, out, outside, print_gaps, print_json, stop
 from infra.operate.account import Account
 from infra.operate.paging import Gaps
 from infra.operate.verify.bench import Bench
@@ -20,9 +24,11 @@ from infra.operate.verify.fact import Finding, Stage, Verdict
 from infra.operate.verify.facts import FACTS
 from infra.operate.verify.parts import PARTS, kinds_of
 from infra.operate.verify.permissions import actions, policy
-from infra.operate.verify.running import run
+from infra.operate.verify.report import Anonymous, names_of
+from infra.operate.verify.running import is_embedded, run
 from infra.operate.verify.table import table
 from infra.operate.verify.things import KINDS, TAG, find, new_run, remove
+from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_file
 from models.base import printable
 
 _VERDICTS = {
@@ -39,6 +45,21 @@ def verify(
             "--events", help="Also about events, with temporary queues, rules and log groups."
         ),
     ] = False,
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Also about this deployed stack; only read.", show_default=False
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write the findings without ids, names and addresses, to be sent to us.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Force = False,
     clean: Annotated[
         bool, typer.Option("--clean", help="Only remove what an interrupted run left.")
     ] = False,
@@ -71,13 +92,16 @@ def verify(
 
     Exit status: 1 if AWS differs, or if something is left.
     """
-    stages = [Stage.TEMPLATES, *([Stage.EVENTS] if events else [])]
+    wanted = {Stage.TEMPLATES: True, Stage.EVENTS: events, Stage.STACK: stack is not None}
+    stages = [stage for stage, is_wanted in wanted.items() if is_wanted]
     if print_facts:
         _print_facts(as_json=as_json)
         return
     if print_policy:
         sys.stdout.write(json.dumps(policy(stages), indent=None if as_json else 2) + "\n")
         return
+    if report:
+        _check_report(report, force=force)
     with account_of(profile, region) as account:
         if clean:
             raise typer.Exit(_clean(account, yes=yes, as_json=as_json))
@@ -85,8 +109,12 @@ def verify(
         _show_plan(account, name, stages)
         if not agreed(account, "Make them, ask, and remove them?", yes=yes, is_shown=True):
             raise typer.Exit(1)
-        bench = Bench(account, name, kinds_of(stages))
-        raise typer.Exit(_verify(bench, stages, wait, as_json=as_json))
+        bench = Bench(account, name, kinds_of(stages), stack)
+        findings: list[Finding] = []
+        is_ok = _verify(bench, stages, wait, findings, as_json=as_json)
+        if report:
+            _write_report(report, account, stack, findings, force=force)
+        raise typer.Exit(0 if is_ok else 1)
 
 
 def _print_facts(*, as_json: bool) -> None:
@@ -95,6 +123,13 @@ def _print_facts(*, as_json: bool) -> None:
         return
     for fact in FACTS.values():
         print_json(fact.model_dump(mode="json"))
+
+
+def _check_report(path: Path, *, force: bool) -> None:
+    try:
+        check_can_write(path, force=force)
+    except CannotWrite as error:
+        stop(str(error))
 
 
 # -- the plan --------------------------------------------------------------------------------------
@@ -109,7 +144,8 @@ def _show_plan(account: Account, name: str, stages: Iterable[Stage]) -> None:
     for word, what in (
         ("where", str(account)),
         ("who", printable(account.caller)),
-        *(("makes", f"{part.makes}, in {part.takes}; all are removed") for part in parts),
+        *(("makes", f"{part.makes}; about {part.takes}") for part in parts),
+        ("removes", "all of that, whatever happens"),
         ("named", f"{name}-…, tagged {TAG}"),
         ("costs", f"under {cents / 100:.2f} USD" if cents else "0.00 USD"),
         ("needs", ", ".join(actions(stages))),
@@ -121,22 +157,39 @@ def _show_plan(account: Account, name: str, stages: Iterable[Stage]) -> None:
 # -- the run ---------------------------------------------------------------------------------------
 
 
-def _verify(bench: Bench, stages: Iterable[Stage], wait: float | None, *, as_json: bool) -> int:
-    """Ask and show; what was made is removed whatever happens."""
-    verdicts: Counter[Verdict] = Counter()
+def _verify(
+    bench: Bench,
+    stages: Iterable[Stage],
+    wait: float | None,
+    findings: list[Finding],
+    *,
+    as_json: bool,
+) -> bool:
+    """Ask and show; what was made is removed whatever happens.
+
+    Returns:
+        Whether nothing differs and nothing is left.
+    """
     left: dict[str, str] = {}
     try:
         with bench.cleared() as left:
-            for stage in stages:
-                bench.wait = PARTS[stage].wait if wait is None else wait
-                for finding in run(PARTS[stage].checks, bench):
-                    verdicts[finding.verdict] += 1
-                    _show(finding, as_json=as_json)
+            for finding in _asked(bench, stages, wait):
+                findings.append(finding)
+                _show(finding, as_json=as_json)
+    except KeyboardInterrupt:
+        err.print("interrupted" if left else "interrupted: what was made is removed")
+        raise
     finally:
         _show_left(left)
     if not as_json:
-        _show_sum(verdicts)
-    return 1 if left or verdicts[Verdict.DIFFERS] else 0
+        _show_sum(findings)
+    return not left and all(one.verdict is not Verdict.DIFFERS for one in findings)
+
+
+def _asked(bench: Bench, stages: Iterable[Stage], wait: float | None) -> Iterator[Finding]:
+    for stage in stages:
+        bench.wait = PARTS[stage].wait if wait is None else wait
+        yield from run(PARTS[stage].checks, bench)
 
 
 def _show_left(left: dict[str, str]) -> None:
@@ -173,9 +226,31 @@ def _details(finding: Finding) -> list[tuple[str, str]]:
     ]
 
 
-def _show_sum(verdicts: Counter[Verdict]) -> None:
+def _show_sum(findings: Iterable[Finding]) -> None:
+    verdicts = Counter(finding.verdict for finding in findings)
     parts = [f"{verdicts[verdict]} {word}" for verdict, (word, _) in _VERDICTS.items()]
     out.print(Text(", ".join(parts), "bold"))
+
+
+def _write_report(
+    path: Path, account: Account, stack: str | None, findings: Iterable[Finding], *, force: bool
+) -> None:
+    names = [*names_of(account.caller), *([stack] if stack else [])]
+    anonymous = Anonymous(names)
+    document = {
+        "ami_reactor": version("ami-reactor"),
+        "botocore": botocore.__version__,
+        "region": account.place.region,
+        "date": datetime.now(UTC).date().isoformat(),
+        "embedded": is_embedded(account),
+        "findings": [anonymous.copy_of(finding.as_json()) for finding in findings],
+    }
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    try:
+        write_file(path, text, mode=PRIVATE, force=force)
+    except CannotWrite as error:
+        stop(str(error), status=1)
+    err.print(outside(f"{path}: look at it before you send it"), soft_wrap=True)
 
 
 # -- what an earlier run left ----------------------------------------------------------------------

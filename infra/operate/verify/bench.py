@@ -28,6 +28,7 @@ class Bench:
     Attributes:
         run: Its name, with which the name of everything that it makes begins.
         kinds: The kinds of things that it may make.
+        stack: The name of a deployed stack.
         wait: How long to wait for what AWS shows late, in seconds.
         made: What AWS said that it made.
     """
@@ -35,6 +36,7 @@ class Bench:
     account: Account
     run: str
     kinds: tuple[str, ...]
+    stack: str | None = None
     wait: float = 0
     made: list[Thing] = field(default_factory=list)
 

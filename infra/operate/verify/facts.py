@@ -348,7 +348,167 @@ _EVENTS = (
     ),
 )
 
-_BY_STAGE = {Stage.TEMPLATES: _TEMPLATES, Stage.EVENTS: _EVENTS}
+_STACK = (
+    Fact(
+        id="role-is-fenced",
+        claim="IAM lets the function's role write to templates that opted in, and to none that is"
+        " held, only observes or did not opt in.",
+        grade=Grade.DOCUMENTED,
+        source="https://docs.aws.amazon.com/service-authorization/latest/reference/"
+        "list_amazonec2.html",
+        rests=("infra/template.yaml aws:ResourceTag", "infra/operate/permissions.py questions"),
+        otherwise="Too little: promotions fail and name the permission. Too much: a hold would be"
+        " kept by the code alone.",
+    ),
+    Fact(
+        id="backup-event-names-image",
+        claim="Backup Job State Change, COMPLETED, of an instance has the image's ARN as its only"
+        " resource.",
+        grade=Grade.INFERRED,
+        source="https://docs.aws.amazon.com/aws-backup/latest/devguide/eventbridge.html, composed"
+        " with a published restore event",
+        rests=("models/events.py", "tests/events/README.md"),
+        otherwise="The event is rejected or ignored, and says why; EC2 AMI State Change brings the"
+        " image, too.",
+    ),
+    Fact(
+        id="backup-sends-available",
+        claim="An image that AWS Backup makes sends EC2 AMI State Change, too.",
+        grade=Grade.INFERRED,
+        source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitor-ami-events.html: AWS"
+        " Backup calls CreateImage",
+        rests=("infra/template.yaml AmiStateChanged",),
+        otherwise="One event for each backup instead of two: after a lost one, the image waits for"
+        " the next reconcile.",
+    ),
+    Fact(
+        id="recovery-point-is-image",
+        claim="The recovery point of an instance is its image: the ARN is the image's.",
+        grade=Grade.SEEN,
+        source="a published output of aws backup get-recovery-point-restore-metadata",
+        rests=("infra/operate/backups.py RecoveryPoint",),
+        otherwise="doctor would not see that a golden instance's images are temporary.",
+    ),
+)
+
+_LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/"
+_BACKUP = "https://docs.aws.amazon.com/aws-backup/latest/devguide/"
+
+_NOT_ASKED = (
+    Fact(
+        id="best-effort",
+        claim="Events of EC2, AWS Backup and tags are sent by best effort: late, twice, in another"
+        " order, or never.",
+        grade=Grade.DOCUMENTED,
+        source="https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-backup.html",
+        rests=("handlers/reaction.py", "infra/template.yaml ReconcileSchedule"),
+        otherwise="Nothing: an event only wakes the function, which reads EC2.",
+    ),
+    Fact(
+        id="rule-retries",
+        claim="EventBridge tries a target for up to 24 hours and 185 times, and then sends the"
+        " event to the rule's dead-letter queue.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EVENTBRIDGE}eb-rule-event-delivery.html",
+        rests=("infra/template.yaml MaximumRetryAttempts",),
+        otherwise="A reconcile finds what a lost event was about.",
+    ),
+    Fact(
+        id="function-retries",
+        claim="Lambda tries an event three times, one and two minutes apart, and then writes a"
+        " record of it to the on-failure destination.",
+        grade=Grade.SEEN,
+        source=f"{_LAMBDA}invocation-async-retain-records.html",
+        rests=("infra/template.yaml EventInvokeConfig", "models/dead_letter.py"),
+        otherwise="A record of another shape is foreign to dlq, which keeps it.",
+    ),
+    Fact(
+        id="paused-function-keeps-events",
+        claim="With a reserved concurrency of 0, Lambda sends each event to the on-failure"
+        " destination without an attempt. To ask would pause a function at work.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_LAMBDA}invocation-async-error-handling.html",
+        rests=("infra/embedded/delivery.py ZeroReservedConcurrency", "infra/README.md"),
+        otherwise="Events of a pause would be lost; the reconcile after it finds the images.",
+    ),
+    Fact(
+        id="default-at-launch",
+        claim="A group that uses $Default launches the version that is the default at that moment.",
+        grade=Grade.DOCUMENTED,
+        source="https://docs.aws.amazon.com/autoscaling/ec2/userguide/"
+        "ec2-auto-scaling-launch-template-permissions.html",
+        rests=("infra/operate/groups.py", "infra/embedded/repairs/launches.py"),
+        otherwise="A promotion would change nothing that is launched.",
+    ),
+    Fact(
+        id="write-needs-no-launch",
+        claim="To create a version and to set the default needs neither ec2:RunInstances nor"
+        " iam:PassRole.",
+        grade=Grade.DOCUMENTED,
+        source="https://docs.aws.amazon.com/service-authorization/latest/reference/"
+        "list_amazonec2.html",
+        rests=("infra/template.yaml CreateLaunchTemplateVersion",),
+        otherwise="Every promotion would fail, and name the permission.",
+    ),
+    Fact(
+        id="images-in-no-order",
+        claim="DescribeImages promises no order, and may show an image late.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_EC2}, DescribeImages",
+        rests=("models/image.py newest", "handlers/promotion.py"),
+        otherwise="Nothing: images are sorted, and that one is gone is believed after an hour"
+        " only.",
+    ),
+    Fact(
+        id="own-images-always-allowed",
+        claim="Allowed AMIs restricts no image that the account owns.",
+        grade=Grade.DOCUMENTED,
+        source="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/"
+        "API_ReplaceImageCriteriaInAllowedImagesSettings.html",
+        rests=("handlers/ec2.py own_image",),
+        otherwise="An image that is not allowed is not seen, and so not taken.",
+    ),
+    Fact(
+        id="backup-deregisters",
+        claim="AWS Backup deregisters an image at the end of its retention, whatever names it.",
+        grade=Grade.INFERRED,
+        source=f"{_BACKUP}deleting-backups.html, which names no check of launch templates",
+        rests=("models/decision.py CURRENT_IMAGE_GONE",),
+        otherwise="Nothing: no template would have to leave its image.",
+    ),
+    Fact(
+        id="air-gapped-is-temporary",
+        claim="A plan whose target is a logically air-gapped vault deletes the image once it is"
+        " copied.",
+        grade=Grade.DOCUMENTED,
+        source=f"{_BACKUP}lag-vault-primary-backup.html",
+        rests=("infra/operate/backups.py TEMPORARY",),
+        otherwise="Nothing: doctor would warn for no reason.",
+    ),
+    Fact(
+        id="move-needs-queue-source",
+        claim="StartMessageMoveTask takes only dead-letter queues of other queues.",
+        grade=Grade.DOCUMENTED,
+        source="API model of SQS, StartMessageMoveTask",
+        rests=("infra/dead_letters/redrive.py",),
+        otherwise="Nothing: dlq redrive invokes the function itself.",
+    ),
+    Fact(
+        id="cloudformation-tags-at-creation",
+        claim="CloudFormation writes a launch template's own tags at its creation only.",
+        grade=Grade.DOCUMENTED,
+        source="https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/957",
+        rests=("infra/operate/follow.py",),
+        otherwise="Nothing: follow would only write what is there already.",
+    ),
+)
+
+_BY_STAGE = {
+    Stage.TEMPLATES: _TEMPLATES,
+    Stage.EVENTS: _EVENTS,
+    Stage.STACK: _STACK,
+    None: _NOT_ASKED,
+}
 
 FACTS = {
     fact.id: fact.model_copy(update={"stage": stage})

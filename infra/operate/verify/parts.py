@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from infra.operate.verify import events, templates
+from infra.operate.verify import events, stack, templates
 from infra.operate.verify.fact import Stage
 from infra.operate.verify.running import Check
 from infra.operate.verify.things import LOG_GROUP, QUEUE, RULE, TEMPLATE
@@ -39,6 +39,7 @@ PARTS = {
         60,
         (RULE, QUEUE, LOG_GROUP, TEMPLATE),
     ),
+    Stage.STACK: Part(stack.CHECKS, "nothing: reads the stack", 0, "5 seconds", 0, ()),
 }
 
 

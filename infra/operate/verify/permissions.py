@@ -109,6 +109,19 @@ _STATEMENTS: dict[Stage, list[dict[str, Any]]] = {
         _allow("LetEventBridgeWrite", ["logs:DeleteResourcePolicy", "logs:PutResourcePolicy"], "*"),
         _allow("ReadMetrics", ["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"], "*"),
     ],
+    Stage.STACK: [
+        _allow(
+            "ReadTheStack",
+            [
+                "backup:ListRecoveryPointsByResource",
+                "cloudformation:DescribeStacks",
+                "iam:SimulatePrincipalPolicy",
+                "lambda:GetFunctionConfiguration",
+                "logs:FilterLogEvents",
+            ],
+            "*",
+        ),
+    ],
 }
 
 

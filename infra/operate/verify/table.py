@@ -22,7 +22,8 @@ def _lines(facts: Iterable[Fact]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for fact in facts:
         source = f"[{fact.grade}]({fact.source})" if _is_link(fact) else fact.grade
-        rests = ", ".join(f"`{place.partition(' ')[0]}`" for place in fact.rests)
+        files = dict.fromkeys(place.partition(" ")[0] for place in fact.rests)
+        rests = ", ".join(f"`{file}`" for file in files)
         cells = (fact.claim, source, _ASKED[fact.stage], rests, fact.otherwise)
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
