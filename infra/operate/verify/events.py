@@ -34,7 +34,7 @@ _ATTRIBUTES = ("RULE_ARN", "TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE", "RETRY_A
 _FOR_GOOD = ("NO_PERMISSIONS", "NO_RESOURCE")
 _SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _POLL = 10.0  # seconds that one ReceiveMessage waits
-_KEPT = 3600  # seconds that a message stays in a queue that nobody removed
+_KEPT = 3600  # seconds that a message stays in a queue that was not removed
 _METRICS_LATE = 3  # times the wait
 _PERIOD = 60  # seconds; of a metric of AWS's own
 _STATEMENT = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}}
@@ -129,13 +129,13 @@ def _delivery(bench: Bench) -> Iterator[Answer | CannotTell]:
     yield Answer("NotAuthorizedForSourceException", bus.put("aws.ec2").get("ErrorCode", "accepted"))
     rule = f"{bench.run}-delivery"
     queue, dead_letters = _make_queue(bench, "queue", rule), _make_queue(bench, "dlq", rule)
-    nobody = {
-        "Id": "nobody",
-        "Arn": bench.arn("lambda", f"function:{bench.run}-nobody"),
+    missing = {
+        "Id": "missing",
+        "Arn": bench.arn("lambda", f"function:{bench.run}-missing"),
         "DeadLetterConfig": {"Arn": dead_letters.arn},
         "RetryPolicy": {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400},
     }
-    bus.make_rule("delivery", bus.pattern, {"Id": "queue", "Arn": queue.arn}, nobody)
+    bus.make_rule("delivery", bus.pattern, {"Id": "queue", "Arn": queue.arn}, missing)
     bench.eventually(lambda: bool(bus.put() and queue.events()), True)  # a new rule takes a while
     if not queue.messages:
         raise CannotTell(f"an event in the queue within {bench.wait:.0f} s: --wait 300")

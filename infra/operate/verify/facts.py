@@ -333,7 +333,7 @@ _EVENTS = (
         grade=Grade.DOCUMENTED,
         source=f"{_EVENTBRIDGE}eb-monitoring.html",
         rests=("infra/template.yaml InvocationsFailedToBeSentToDlq",),
-        otherwise="The alarm for a lost dead letter would stay silent.",
+        otherwise="The alarm for lost messages would stay silent.",
         only_aws=_NO_METRICS,
     ),
     Fact(
@@ -343,7 +343,7 @@ _EVENTS = (
         source="https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/"
         "using-metric-math.html",
         rests=("infra/template.yaml SUM(FILL(METRICS(), 0))",),
-        otherwise="The alarm for a lost dead letter would stay silent.",
+        otherwise="The alarm for lost messages would stay silent.",
         only_aws=_NO_METRICS,
     ),
 )
