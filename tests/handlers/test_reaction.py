@@ -387,7 +387,7 @@ def test_a_permission_that_is_missing_is_named(account_with):
     assert "Encoded" not in outcome.message
 
 
-def test_a_template_that_is_current_when_it_opts_in_gets_its_mark(account_with):
+def test_a_template_that_is_current_when_it_opts_in_gets_its_high_water_mark(account_with):
     account = account_with(a_world(an_image(OLD)))
 
     account.react(tags_changed(template_arn(TEMPLATE), "ami-reactor"))
@@ -395,7 +395,7 @@ def test_a_template_that_is_current_when_it_opts_in_gets_its_mark(account_with):
     assert account.tags()[MARK] == f"{OLD} {at(0)}"
 
 
-def test_the_mark_never_moves_down(account_with):
+def test_the_high_water_mark_never_moves_down(account_with):
     tags = FOLLOWS_INSTANCE | {MARK: f"{NEWER} {at(2)}"}
     account = account_with(a_world(an_image(NEW, 1), templates=[a_template(tags=tags)]))
 
@@ -450,7 +450,7 @@ def test_a_loss_that_cannot_be_seen_yet_is_tried_again(account_with):
     assert (outcome.outcome, outcome.reason) == ("failed", "aws-unavailable")
 
 
-def test_where_nothing_can_replace_a_lost_image_somebody_is_told(account_with):
+def test_a_lost_image_that_nothing_can_replace_is_refused(account_with):
     account = account_with(a_world(an_image(NEW, State="pending")))
 
     outcome = account.outcome(reconcile())
@@ -459,7 +459,7 @@ def test_where_nothing_can_replace_a_lost_image_somebody_is_told(account_with):
 
 
 @pytest.mark.parametrize("state", ["disabled", "pending"])
-def test_an_image_that_cannot_be_launched_makes_no_mark(account_with, state):
+def test_an_image_that_cannot_be_launched_makes_no_high_water_mark(account_with, state):
     account = account_with(a_world(an_image(OLD, State=state)))
 
     assert account.outcome(reconcile()).outcome != "promoted"
@@ -745,7 +745,7 @@ def test_a_version_that_came_out_otherwise_is_not_made_the_default(account_with)
     assert account.image_in_force() == OLD
 
 
-def test_a_move_is_said_though_nobody_can_tell_why_the_mark_was_refused(account_with):
+def test_a_move_is_reported_though_the_reason_why_the_mark_was_refused_is_not_known(account_with):
     account = account_with(a_world())
     account.refuse("CreateTags", "UnauthorizedOperation", status=403)
     account.before("CreateTags", lambda **_: account.refuse("DescribeLaunchTemplates", "Throttled"))
@@ -908,7 +908,7 @@ def test_no_default_is_set_when_the_time_is_nearly_up(account_with):
     assert account.writes() == ["CreateLaunchTemplateVersion"]
 
 
-def test_no_mark_is_written_when_the_time_is_nearly_up(account_with):
+def test_no_high_water_mark_is_written_when_time_is_nearly_up(account_with):
     account = account_with(a_world())
 
     def left():
@@ -1076,7 +1076,7 @@ def test_templates_and_versions_on_a_second_page_are_seen(account_with):
     ("world", "event", "at_most"),
     [
         pytest.param(
-            a_world(templates=[], versions=[]), backup_completed(), 1, id="nobody opted in"
+            a_world(templates=[], versions=[]), backup_completed(), 1, id="no template opted in"
         ),
         pytest.param(
             a_world(

@@ -56,7 +56,7 @@ def test_a_failure_is_logged_and_then_raised(account_with, logged):
     assert str(failure.value) == line["outcome"]["error"]
 
 
-def test_what_is_no_event_is_raised_for_lambda_to_dead_letter(account_with, logged):
+def test_what_is_not_an_event_is_raised_for_the_dead_letter_queue(account_with, logged):
     account_with(a_world())
 
     with pytest.raises(EventRejected, match="detail-type: must be one of"):
@@ -148,7 +148,7 @@ def test_a_move_after_which_something_failed_is_announced_as_a_promotion(told):
     assert (what, detail["to_image"]) == ("Launch Template Promoted", NEW)
 
 
-def test_nobody_is_told_of_what_is_kept(told):
+def test_what_is_kept_is_not_announced(told):
     handle(backup_completed())
     told.clear()
 

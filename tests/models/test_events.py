@@ -128,7 +128,7 @@ def test_a_rejection_repeats_no_value():
         (changed(backup_completed(), detail={"resourceType": "EBS"}), Ignored.NOT_EC2),
     ),
 )
-def test_an_event_that_concerns_nobody_is_told_apart_from_one_that_is_not_valid(event, ignored):
+def test_an_event_that_concerns_no_template_is_ignored_and_not_rejected(event, ignored):
     assert parse_event(event).ignored() is ignored
 
 

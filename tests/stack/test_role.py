@@ -182,7 +182,7 @@ def test_a_role_with_a_statement_removed_or_widened_is_noticed(policy, called, n
     assert list(faults(damaged(policy, number, change), called))
 
 
-# -- as an IAM engine decides that somebody else wrote ---------------------------------------------
+# -- as an IAM engine of another project decides ---------------------------------------------
 
 FOLLOWS = {"aws:ResourceTag/ami-reactor": "on"}
 HOLD = {f"aws:ResourceTag/{key}": value for key, value in HELD.items()}
@@ -317,7 +317,7 @@ def test_the_engine_notices_each_statement_removed_or_widened(engine, policy):
     assert unnoticed == {"SayWhatWasDone: any action", "SayWhatWasDone: any of events"}
 
 
-def test_the_queue_takes_letters_from_the_rules_and_the_function_alone(engine, staged):
+def test_the_queue_takes_messages_from_the_rules_and_the_function_alone(engine, staged):
     attributes = staged.session.client("sqs").get_queue_attributes(
         QueueUrl=staged.stack.queue_url, AttributeNames=["Policy"]
     )["Attributes"]
