@@ -101,7 +101,7 @@ def test_what_is_not_in_the_log_is_told_as_far_as_ec2_knows(stage_with):
     ran = run("explain", "web")
 
     assert "made the default; the function's log does not tell: CloudTrail's" in said(ran)
-    assert "somebody" not in said(ran)
+    assert "somebody" not in said(ran)  # EC2 names no one: no one is made up
 
 
 def test_a_rollback_is_told_as_such(stage_with):

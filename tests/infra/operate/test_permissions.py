@@ -280,7 +280,7 @@ def test_a_role_that_may_do_what_it_needs_is_well(staged, change):
     assert "ok its role allows what it needs" in ran.words
 
 
-def test_where_iam_may_not_be_asked_it_says_that_it_only_read(stage_with):
+def test_if_iam_may_not_be_asked_it_says_that_it_only_read(stage_with):
     staged = stage_with(a_world(an_image(OLD), AutoScalingGroups=[a_group()]))
     staged.faults.inject("SimulatePrincipalPolicy", "AccessDenied", times=99)
 
@@ -293,7 +293,7 @@ def test_where_iam_may_not_be_asked_it_says_that_it_only_read(stage_with):
 
 
 @pytest.mark.parametrize("operation", ["GetRolePolicy", "ListRolePolicies", "GetRole"])
-def test_where_it_may_neither_ask_nor_read_that_is_named(stage_with, operation):
+def test_if_it_may_neither_ask_nor_read_that_is_named(stage_with, operation):
     staged = stage_with(a_world(an_image(OLD), AutoScalingGroups=[a_group()]))
     staged.faults.inject("SimulatePrincipalPolicy", "AccessDenied", times=99)
     staged.faults.inject(operation, "AccessDenied", times=99)
