@@ -27,7 +27,7 @@ _TEMPLATES = (
         otherwise="The alarm for a lost current image would stay silent.",
     ),
     Fact(
-        id="mark-is-a-tag",
+        id="high-water-mark-is-a-tag",
         claim="The key and the value of the high-water mark are a valid tag, and tag-key finds it.",
         grade=Grade.DOCUMENTED,
         source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html",
@@ -173,7 +173,7 @@ _TEMPLATES = (
         grade=Grade.DOCUMENTED,
         source=f"{_EC2}, CreateLaunchTemplateVersion: versions are numbered in their order",
         rests=("models/tags.py HighWaterMark", "infra/operate/prune.py choose"),
-        otherwise="After a prune, the mark could name another version than it did.",
+        otherwise="After a prune, the high-water mark could name another version than it did.",
     ),
     Fact(
         id="token-outlives-version",

@@ -323,7 +323,7 @@ CHECKS = (
             "defaults-by-image",
             "all-tags-at-once",
             "filter-escapes",
-            "mark-is-a-tag",
+            "high-water-mark-is-a-tag",
         ),
         _reads,
     ),

@@ -205,7 +205,7 @@ FALSE: dict[str, tuple[str, When, Change]] = {
         filtered_by("tag:ami-reactor-verify-glob", r"a\*b"),
         answered(lambda answer: answer.update(LaunchTemplates=[])),
     ),
-    "mark-is-a-tag": (
+    "high-water-mark-is-a-tag": (
         TEMPLATES,
         filtered_by("tag-key", "ami-reactor-state:newest-image"),
         answered(lambda answer: answer.update(LaunchTemplates=[])),
