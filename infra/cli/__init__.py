@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from infra.cli.account import set_debug
 from infra.cli.capture import capture
 from infra.cli.dlq import dlq
 from infra.cli.doctor import doctor
@@ -49,6 +50,7 @@ app = _App(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -67,6 +69,15 @@ def _all_verbs(
             callback=_print_version,
             is_eager=True,
             help="Show the version and exit.",
+        ),
+    ] = False,
+    _debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            callback=set_debug,
+            envvar="AMI_REACTOR_DEBUG",
+            help="Show each AWS call with its duration; no parameter and no answer.",
         ),
     ] = False,
 ) -> None:

@@ -15,11 +15,25 @@ from models.errors import AwsRefused, AwsUnavailable, ReactorError
 from models.failure_text import YOURS, told
 
 
+class _Debug:
+    """Whether `--debug` was given, before the verb."""
+
+    is_on = False
+
+
+_DEBUG = _Debug()
+
+
+def set_debug(is_on: bool) -> None:
+    """Show each AWS call of the verb that follows, or do not."""
+    _DEBUG.is_on = is_on
+
+
 @contextmanager
 def account_of(profile: str | None, region: str | None) -> Iterator[Account]:
     """Yield the account; what AWS or the reactor refuses inside ends the command with one line."""
     try:
-        account = open_account(profile, region)
+        account = open_account(profile, region, _show_call if _DEBUG.is_on else None)
         try:
             yield account
         except (AwsRefused, AwsUnavailable) as error:
@@ -29,7 +43,11 @@ def account_of(profile: str | None, region: str | None) -> Iterator[Account]:
     except ProfileNotFound as error:
         stop(f"{printable(str(error))}: aws configure list-profiles shows those that there are")
     except (ClientError, BotoCoreError, ReactorError) as error:
-        stop(error_line(error), status=1)
+        stop(error_line(error, profile), status=1)
+
+
+def _show_call(call: str) -> None:
+    err.print(f"debug: {call}", markup=False, highlight=False, soft_wrap=True)
 
 
 def agreed(account: Account, question: str, *, yes: bool, is_shown: bool = False) -> bool:

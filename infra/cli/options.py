@@ -10,15 +10,30 @@ from infra.cli.render import stop
 
 Profile = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="The AWS profile to use.", show_default=False),
+    typer.Option(
+        metavar="NAME",
+        help="The AWS profile to use.",
+        envvar="AMI_REACTOR_PROFILE",
+        show_default=False,
+    ),
 ]
 Region = Annotated[
     str | None,
-    typer.Option(metavar="REGION", help="The AWS Region to use.", show_default=False),
+    typer.Option(
+        metavar="REGION",
+        help="The AWS Region to use.",
+        envvar="AMI_REACTOR_REGION",
+        show_default=False,
+    ),
 ]
 STACK = "ami-reactor"
 Stack = Annotated[
-    str, typer.Option(metavar="NAME", help="The CloudFormation stack that was deployed.")
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="The CloudFormation stack that was deployed.",
+        envvar="AMI_REACTOR_STACK",
+    ),
 ]
 TemplateName = Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its name or id.")]
 JsonPlan = Annotated[

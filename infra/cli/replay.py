@@ -46,7 +46,7 @@ def replay(
             metavar="[EVENT.json|DIR]...",
             help="Files or folders of events: JSON, JSON Lines, arrays, and as AWS wraps them:"
             " messages of SQS and SNS, answers of aws logs, entries for put-events, records of"
-            " Lambda. Without any argument, runs the bundled demo.",
+            " Lambda; - is standard input. Without any argument, runs the bundled demo.",
             show_default=False,
         ),
     ] = None,

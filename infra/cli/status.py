@@ -47,7 +47,10 @@ def status(
     profile: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B,C", help="AWS profiles, one after the other.", show_default=False
+            metavar="A,B,C",
+            envvar="AMI_REACTOR_PROFILE",
+            help="AWS profiles, one after the other.",
+            show_default=False,
         ),
     ] = None,
     region: Region = None,

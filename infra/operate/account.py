@@ -1,8 +1,10 @@
 """The account that operators read and change: who asks, where, and one client for each service."""
 
 import json
+import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,19 +70,49 @@ class Account:
         return f"account {self.place.account} · Region {self.place.region}"
 
 
-def open_account(profile: str | None, region: str | None) -> Account:
+def open_account(
+    profile: str | None, region: str | None, watch: Callable[[str], None] | None = None
+) -> Account:
     """Ask AWS who the caller is.
+
+    Args:
+        profile: The AWS profile; None: the environment's.
+        region: The Region; None: AWS_REGION as in other SDKs, then what boto3 knows.
+        watch: Told of each AWS call once it is over: its name, duration and status, no more.
 
     Raises:
         BadSetUp: No Region is named, or what is set up cannot be used.
         ClientError, BotoCoreError: AWS does not know the caller, or does not answer.
     """
     with _as_it_was_set_up():
-        session = boto3.Session(profile_name=profile, region_name=region)
+        session = boto3.Session(
+            profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None
+        )
+        if watch:
+            _watch(session, watch)
         if session.region_name is None:
-            raise BadSetUp("name the Region: --region, AWS_DEFAULT_REGION or the profile's own")
+            raise BadSetUp(
+                "name the Region: --region, AWS_REGION, AWS_DEFAULT_REGION or the profile's own"
+            )
         who = session.client("sts", config=_CONFIG).get_caller_identity()
     return Account(session, Place(account=who["Account"], region=session.region_name), who["Arn"])
+
+
+def _watch(session: boto3.Session, watch: Callable[[str], None]) -> None:
+    """Have each call of the session's clients told. No parameter and no answer is in it."""
+
+    def begins(model: Any, context: dict[str, Any], **_: Any) -> None:
+        context["ami_reactor"] = model, time.monotonic()
+
+    def ends(context: dict[str, Any], http_response: Any = None, **_: Any) -> None:
+        model, began = context["ami_reactor"]
+        status = http_response.status_code if http_response is not None else "no answer"
+        name = f"{model.service_model.service_name} {model.name}"
+        watch(f"{name}: {status} in {time.monotonic() - began:.3f} s")
+
+    session.events.register("before-call", begins)
+    session.events.register("after-call", ends)
+    session.events.register("after-call-error", ends)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Captured events, read from files: one event, many, or an answer of AWS that holds them."""
 
 import stat
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 from infra.replay.atomic_write import content_to_read, file_error
 from infra.replay.json_text import NotUtf8, parse_json, utf8
 from models.wrappings import MESSAGE, RECORD, Found, found_in
+
+STDIN = Path("-")
+"""Standard input, in place of a file."""
 
 
 class BadInput(ValueError):
@@ -40,6 +44,8 @@ def read_events(paths: list[Path]) -> list[Captured]:
 
 
 def _files(path: Path) -> list[Path]:
+    if path == STDIN:
+        return [path]
     try:
         if not stat.S_ISDIR(path.stat().st_mode):
             return [path]
@@ -56,7 +62,7 @@ def _files(path: Path) -> list[Path]:
 
 def _read(file: Path) -> Iterator[Captured]:
     try:
-        text = utf8(content_to_read(file))
+        text = utf8(sys.stdin.buffer.read() if file == STDIN else content_to_read(file))
     except OSError as error:
         raise BadInput(file_error(file, error)) from error
     except NotUtf8 as error:
