@@ -167,7 +167,7 @@ def test_that_the_logs_begin_may_not_be_read_is_no_gap(stage_with):
     assert run("history", "web").status == 0
 
 
-def test_a_version_that_somebody_moved_back_to(stage_with):
+def test_a_version_that_a_person_moved_back_to(stage_with):
     staged = stage_with(a_world())
     staged.delivery.deliver(backup_completed())
     client = staged.session.client("ec2")
@@ -251,7 +251,7 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_read(stage_wit
     assert run("history", "web", "--svg", str(tmp_path / "no" / "web.svg")).status == 2
 
 
-def test_whoever_opens_the_drawing_tells_nobody(stage_with, tmp_path):
+def test_opening_the_drawing_asks_no_other_host(stage_with, tmp_path):
     stage_with(a_world())
 
     run("history", "web", "--svg", str(tmp_path / "web.svg"))
@@ -262,7 +262,7 @@ def test_whoever_opens_the_drawing_tells_nobody(stage_with, tmp_path):
     assert "url(" not in drawn.replace("url(#", "")
 
 
-def test_without_the_functions_log_the_versions_are_shown_all_the_same(account_with):
+def test_without_the_functions_log_the_versions_are_still_shown(account_with):
     account_with(a_world())
 
     ran = run("history", "web")
