@@ -16,11 +16,14 @@ def test_a_group_with_a_warm_pool_follows_partly_and_says_what_to_type():
     [group] = web["groups"]
     [finding] = group["findings"]
     assert web["image_id"] == "ami-0a1b2c3d4e5f60718"
-    assert (group["follows"], finding["follows"]) == ("follows partly", "follows partly")
+    assert (group["follows"], finding["follows"]) == (
+        "partly uses $Default",
+        "partly uses $Default",
+    )
     assert "warm pool" in finding["what"]
     assert "start-instance-refresh --auto-scaling-group-name web" in finding["fix"]
     for shown in ("status-text", "explain"):
         words = " ".join(answers[shown].stdout.replace("│", "").split())
-        assert "follows partly" in words
+        assert "partly uses $Default" in words
         assert "warm pool" in words
         assert "start-instance-refresh --auto-scaling-group-name web" in words
