@@ -25,6 +25,7 @@ from infra.cli.render import (
     tracked,
     word_table,
 )
+from infra.deploy.pinned import differing
 from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_file
 from infra.replay.event_reader import BadInput, Captured, read_events
 from models.base import printable
@@ -92,7 +93,7 @@ def replay(
         stop(str(error))
     if world is None and not is_demo:
         err.print("without --world the world is empty: no launch template is in it")
-    _print_made_up(captured)
+    _print_notes(captured)
     # the embedded AWS takes a second to import, and most verbs do not need it
     from infra.embedded.replayer import replayed
     from infra.embedded.stage import stage
@@ -109,7 +110,9 @@ def replay(
     raise typer.Exit(1 if failures else 0)
 
 
-def _print_made_up(captured: list[Captured]) -> None:
+def _print_notes(captured: list[Captured]) -> None:
+    for difference in differing():
+        err.print(outside(f"note: {difference}", "yellow"), soft_wrap=True)
     for item in captured:
         if item.made_up:
             fields = ", ".join(item.made_up)

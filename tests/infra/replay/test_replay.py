@@ -3,6 +3,9 @@
 import base64
 import gzip
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -474,3 +477,23 @@ def test_that_the_world_is_empty_is_said(tmp_path):
     result = CliRunner().invoke(app, ["replay", str(tmp_path / "event.json")])
 
     assert "without --world the world is empty" in result.stderr
+
+
+# -- the libraries ---------------------------------------------------------------------------------
+
+
+def test_a_library_that_the_archive_has_in_another_version_is_named(tmp_path):
+    other = tmp_path / "pydantic-9.9.9.dist-info"
+    other.mkdir()
+    other.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: pydantic\nVersion: 9.9.9\n")
+
+    command = [sys.executable, "-m", "ami_reactor", "replay"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    assert "note: pydantic is 9.9.9 here and " in done.stderr
+    assert done.stderr.count("note: ") == 1
+
+
+def test_the_libraries_of_the_archive_are_not_mentioned():
+    assert "note: " not in CliRunner().invoke(app, ["replay"]).stderr
