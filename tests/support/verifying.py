@@ -80,14 +80,23 @@ class Killed(BaseException):
     """What no `except Exception` sees."""
 
 
-_READS = ("Describe", "Filter", "Get", "List")
+_MAKE_NOTHING = (
+    "ChangeMessage",
+    "Describe",
+    "Filter",
+    "Get",
+    "List",
+    "PutEvents",
+    "Receive",
+)
+"""How the names of operations begin after which the account has no thing more, and none less."""
 
 
 class _Calls:
     """Calls of AWS, of which one is interrupted: before it is sent, or before it is answered.
 
     Attributes:
-        made: How many calls were made; if the answer is lost, of those that change something.
+        made: How many calls were made; of those that make or remove a thing, if it is late.
     """
 
     def __init__(self, monkeypatch, at: int, *, late: bool, dead: bool) -> None:
@@ -95,8 +104,7 @@ class _Calls:
         call = BaseClient._make_api_call
 
         def make_api_call(client: BaseClient, name: str, parameters: dict[str, Any]) -> Any:
-            is_read = name.startswith(_READS)
-            if late and is_read and self.made < at:
+            if late and self.made < at and name.startswith(_MAKE_NOTHING):
                 return call(client, name, parameters)
             self.made += 1
             hit = self.made == at or (dead and self.made > at)

@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
+from handlers.ec2 import IMAGES_PAGE
+from handlers.paging import each
 from infra.operate.account import Account
 from infra.operate.paging import Gaps
-from infra.operate.verify.asking import ask, is_gone
+from infra.operate.verify.asking import is_gone
 from infra.operate.verify.fact import Answer
 from infra.operate.verify.things import Thing, find, remove
 from models.errors import AwsRefused
@@ -18,7 +21,6 @@ NO_SUCH_IMAGE = "ami-00000000000000000"
 
 _PAUSE = 1.0  # seconds between two looks
 _AMAZONS = [{"Name": "name", "Values": ["al2023-ami-2*-x86_64"]}]
-_FEW = 5  # images; two will do
 
 
 @dataclass
@@ -55,12 +57,17 @@ class Bench:
 
     @cached_property
     def images(self) -> list[str]:
-        """Two images that are there: this account's own, else Amazon's, else none."""
-        call = self.account.client("ec2").describe_images
-        own = ask(call, Owners=["self"], MaxResults=_FEW)["Images"]
-        others = ask(call, Owners=["amazon"], Filters=_AMAZONS, MaxResults=_FEW)["Images"]
-        found = [one["ImageId"] for one in [*own, *others] if one["State"] == "available"]
+        """Two images that can be launched: this account's own, else Amazon's, else none."""
+        own = self._available(Owners=["self"])
+        found = own if len(own) > 1 else own + self._available(Owners=["amazon"], Filters=_AMAZONS)
         return [*found, NO_SUCH_IMAGE, NO_SUCH_IMAGE][:2]
+
+    def _available(self, **which: Any) -> list[str]:
+        client = self.account.client("ec2")
+        paging = {"PageSize": IMAGES_PAGE}
+        images = each(client, "describe_images", "Images", **which, PaginationConfig=paging)
+        available = (one["ImageId"] for one in images if one["State"] == "available")
+        return list(islice(available, 2))
 
     @contextmanager
     def cleared(self) -> Iterator[dict[str, str]]:

@@ -33,7 +33,7 @@ PARTS = {
     Stage.TEMPLATES: Part(templates.CHECKS, "4 launch templates", 0, "15 seconds", 10, (TEMPLATE,)),
     Stage.EVENTS: Part(
         events.CHECKS,
-        "4 queues, 4 rules, 2 log groups, 2 launch templates",
+        "4 queues, 5 rules, 2 log groups, 2 launch templates",
         1,
         "6 minutes",
         60,

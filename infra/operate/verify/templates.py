@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from handlers.ec2 import IMAGES_PAGE
 from handlers.paging import each
 from infra.operate.verify.asking import ask, outcome_of
 from infra.operate.verify.bench import NO_SUCH_IMAGE, Bench
@@ -18,6 +19,7 @@ from infra.operate.verify.fact import Answer, CannotTell
 from infra.operate.verify.facts import facts
 from infra.operate.verify.running import Check
 from infra.operate.verify.things import TAG, TEMPLATE, Thing
+from models.aws_limits import FILTER_VALUES, VERSIONS_AT_ONCE
 from models.errors import AwsRefused
 from models.image import Image
 from models.launch_template import Version
@@ -28,7 +30,6 @@ _GLOB_TAG = f"{TAG}-glob"
 _MARK = f"{NO_SUCH_IMAGE} 2026-06-15T17:00:31.000Z"
 _VERSIONS = "LaunchTemplateVersions"
 _VERSION = "LaunchTemplateVersion"
-_PAGE = 200  # the largest of DescribeLaunchTemplates
 _SHOWN = 5  # of what differs, at most
 
 _DATA: dict[str, Any] = {
@@ -132,7 +133,8 @@ def _reads(bench: Bench) -> Iterator[Answer | CannotTell]:
     template = make_template(bench, "reads", {"ImageId": image_id})
     describe = template.ec2.describe_launch_templates
     yield Answer(
-        "accepted", outcome_of(describe, LaunchTemplateIds=[template.id], MaxResults=_PAGE)
+        "accepted",
+        outcome_of(describe, LaunchTemplateIds=[template.id], MaxResults=VERSIONS_AT_ONCE),
     )
     yield bench.eventually(lambda: template.id in _on_default(template, image_id), True)
     dry = outcome_of(template.ec2.delete_tags, Resources=[template.id], DryRun=True)
@@ -259,7 +261,7 @@ def _own_images(bench: Bench) -> Iterator[Answer | CannotTell]:
         "Filters": [{"Name": "image-id", "Values": [NO_SUCH_IMAGE]}],
         "IncludeDisabled": True,
         "IncludeDeprecated": True,
-        "MaxResults": 500,
+        "MaxResults": IMAGES_PAGE,
     }
     found = ask(ec2.describe_images, **which)["Images"]
     yield Answer([], [one["ImageId"] for one in found])
@@ -289,7 +291,7 @@ def _is_a_copy(image: Image, bench: Bench) -> bool:
 def _boots(bench: Bench) -> Answer | CannotTell:
     """How own images boot, beside those that their instances were started from."""
     own = [i for i in _read_images(bench, [], Owners=["self"]) if i.source_image_id]
-    ids = sorted({str(i.source_image_id) for i in own})[:200]
+    ids = sorted({str(i.source_image_id) for i in own})[:FILTER_VALUES]
     named = [{"Name": "image-id", "Values": ids}]
     parents = {i.image_id: i for i in _read_images(bench, named)} if ids else {}
     pairs = [(i, parents[str(i.source_image_id)]) for i in own if i.source_image_id in parents]
@@ -311,7 +313,7 @@ def _read_images(bench: Bench, filters: list[dict[str, Any]], **owners: Any) -> 
         Filters=filters,
         IncludeDeprecated=True,
         **owners,
-        PaginationConfig={"PageSize": 500},
+        PaginationConfig={"PageSize": IMAGES_PAGE},
     )
     return map(Image.model_validate, found)
 

@@ -41,6 +41,7 @@ VERBS = (
     "history",
     "prune",
     "doctor",
+    "verify",
 )
 SECONDS = 60  # until the server listens, or a command has ended
 

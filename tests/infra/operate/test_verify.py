@@ -457,6 +457,19 @@ def test_what_cannot_be_removed_is_named_and_clean_removes_it(account, monkeypat
     assert account
 
 
+def test_an_interrupted_command_removes_what_it_made_and_says_so(account, monkeypatch):
+    def interrupt(_call: Callable[..., Any], _parameters: dict[str, Any]) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as changed:
+        change_answers(changed, CREATE, is_of("resolve:"), interrupt)
+        ran = run("verify", "--yes", "--wait", "0")
+
+    assert ran.status != 0
+    assert "interrupted: what was made is removed" in ran.stderr
+    assert account
+
+
 def test_the_policy_is_printed_without_asking_anybody():
     ran = run("verify", "--policy")
 

@@ -62,7 +62,7 @@ def make_lookalikes(staged: Staged) -> None:
     make = staged.session.client
     rule = {"EventPattern": json.dumps({"source": ["mine"]})}
     tag = {"ami-reactor-verify": RUN}
-    make("events").put_rule(Name=f"{RUN}-delivery", **rule)
+    make("events").put_rule(Name=f"{RUN}-delivered", **rule)
     make("events").put_rule(Name="mine", **rule, Tags=[{"Key": k, "Value": tag[k]} for k in tag])
     make("sqs").create_queue(QueueName=f"{RUN}-queue")
     make("sqs").create_queue(QueueName="mine", tags=tag)
@@ -417,7 +417,7 @@ def test_the_plan_names_what_is_made_and_what_it_costs(account):
 
     assert ran.status == 2
     shown = " ".join(ran.stderr.split())
-    for what in ("4 queues, 4 rules, 2 log groups", "under 0.01 USD", "sqs:CreateQueue"):
+    for what in ("4 queues, 5 rules, 2 log groups", "under 0.01 USD", "sqs:CreateQueue"):
         assert what in shown
     assert account
 
