@@ -73,7 +73,7 @@ _MESSAGE_CHARACTERS = 300
 def translated(doing: str, *, service: str = "ec2") -> Iterator[None]:
     """Turn what goes wrong in a call into one of our two errors, with what we were doing.
 
-    A missing permission is named. Who lacks it, only the caller knows: see `failure_text.told`.
+    A missing permission is named. Who lacks it, only the caller knows: see `failure_text.text`.
 
     Raises:
         AwsRefused: The same request would be refused again.
@@ -98,7 +98,7 @@ def _from_aws(doing: str, service: str, error: ClientError) -> AwsRefused | AwsU
         action = f"{service}:{error.operation_name}"
         return AwsRefused(f"{doing}: {code}: {missing_permission(action)}", unauthorized=True)
     message = error.response.get("Error", {}).get("Message", "")
-    told = f"{doing}: {code}: {printable(message)[:_MESSAGE_CHARACTERS]}"
+    text = f"{doing}: {code}: {printable(message)[:_MESSAGE_CHARACTERS]}"
     if code in _TRANSIENT or status >= _SERVER_ERROR:
-        return AwsUnavailable(told)
-    return AwsRefused(told, code=code)
+        return AwsUnavailable(text)
+    return AwsRefused(text, code=code)

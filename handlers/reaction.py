@@ -21,7 +21,7 @@ from models.events import (
     elsewhere,
     parse_event,
 )
-from models.failure_text import THE_ROLE, YOURS, TemplateFailure, told, write_failures
+from models.failure_text import THE_ROLE, YOURS, TemplateFailure, error_text, write_failures
 from models.image import Image
 from models.launch_template import Template
 from models.outcome import (
@@ -146,7 +146,7 @@ class Reaction:
                 Result.FAILED,
                 reason=reason_of(error),
                 templates=opted_in.misconfigured,
-                error=told(error, self.way.whose),
+                error=error_text(error, self.way.whose),
             )
         if isinstance(selection, Ignored):
             return self._record(Result.IGNORED, reason=selection, templates=opted_in.misconfigured)

@@ -33,7 +33,7 @@ def permission_missing_in(text: str) -> str | None:
     return found[1] if found else None
 
 
-def told(error: AwsRefused | AwsUnavailable, whose: str) -> str:
+def error_text(error: AwsRefused | AwsUnavailable, whose: str) -> str:
     """The error in one line; if a permission is missing, with who lacks it."""
     is_unauthorized = isinstance(error, AwsRefused) and error.unauthorized
     return f"{error} ({whose})" if is_unauthorized else str(error)

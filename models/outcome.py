@@ -12,7 +12,7 @@ from models.base import ImageId, TemplateId, Timestamp, Value
 from models.decision import REFUSALS, Keep, Promote, Reason, Skip
 from models.errors import AwsRefused, AwsUnavailable
 from models.events import Ignored, claimed_image
-from models.failure_text import THE_ROLE, YOURS, told
+from models.failure_text import THE_ROLE, YOURS, error_text
 from models.launch_template import Template
 
 
@@ -125,7 +125,7 @@ def kept(template: Template, keep: Keep) -> TemplateOutcome:
 
 def failed(template: Template, error: AwsRefused | AwsUnavailable) -> TemplateOutcome:
     """The outcome for a template that AWS would not, or could not, let the function see or move."""
-    return _record(template, "failed", reason_of(error), told(error, THE_ROLE))
+    return _record(template, "failed", reason_of(error), error_text(error, THE_ROLE))
 
 
 def unforeseen(template: Template, error: AwsRefused | AwsUnavailable) -> TemplateOutcome:
@@ -134,7 +134,7 @@ def unforeseen(template: Template, error: AwsRefused | AwsUnavailable) -> Templa
     That an operator lacks a permission says nothing about what the function would do.
     """
     if isinstance(error, AwsRefused) and error.unauthorized:
-        return _record(template, "unknown", NOT_READABLE, told(error, YOURS))
+        return _record(template, "unknown", NOT_READABLE, error_text(error, YOURS))
     return failed(template, error)
 
 
@@ -157,7 +157,7 @@ def failed_after(
         before,
         "failed",
         reason_of(error),
-        f"moved, but {told(error, THE_ROLE)}",
+        f"moved, but {error_text(error, THE_ROLE)}",
         to_image=decision.image.image_id,
         to_version=version_number,
     )

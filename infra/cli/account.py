@@ -12,7 +12,7 @@ from infra.operate.account import Account, BadSetUp, open_account
 from infra.operate.aws_errors import error_line
 from models.base import printable
 from models.errors import AwsRefused, AwsUnavailable, ReactorError
-from models.failure_text import YOURS, told
+from models.failure_text import YOURS, error_text
 
 
 class _Debug:
@@ -37,7 +37,7 @@ def account_of(profile: str | None, region: str | None) -> Iterator[Account]:
         try:
             yield account
         except (AwsRefused, AwsUnavailable) as error:
-            stop(told(error, f"{YOURS}: {printable(account.caller)}"), status=1)
+            stop(error_text(error, f"{YOURS}: {printable(account.caller)}"), status=1)
     except BadSetUp as error:
         stop(str(error))
     except ProfileNotFound as error:

@@ -33,7 +33,7 @@ from infra.operate.queue_depth import count_dead_letters
 from infra.operate.stack_outputs import output_of
 from models.base import aws_date
 from models.errors import AwsRefused, AwsUnavailable
-from models.failure_text import YOURS, told
+from models.failure_text import YOURS, error_text
 from models.tags import HOLD_TAG, read_stamp
 
 _GROUPS = {
@@ -109,7 +109,7 @@ def _queue_depth(account: Account, stack: str, *, as_json: bool) -> list[str]:
         count = count_dead_letters(account, stack)
     except (AwsRefused, AwsUnavailable) as error:
         if isinstance(error, AwsUnavailable) or error.unauthorized:
-            return [told(error, YOURS)]
+            return [error_text(error, YOURS)]
         err.print(outside(f"dead-letter queue: {error}"), soft_wrap=True)
         return []
     if count:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from models.base import Value
 from models.errors import AwsRefused, AwsUnavailable
-from models.failure_text import YOURS, told
+from models.failure_text import YOURS, error_text
 
 DEPLOY = "deploy the stack: see infra/README.md"
 _WHO_AM_I = "check your credentials and their permissions: aws sts get-caller-identity"
@@ -55,5 +55,5 @@ def examined(check: Callable[[], Iterator[Check]], name: str, about: str) -> Ite
         for line in check():
             yield line.model_copy(update={"name": name})
     except (AwsRefused, AwsUnavailable) as error:
-        what = f"{about}: {told(error, YOURS)}"
+        what = f"{about}: {error_text(error, YOURS)}"
         yield Check(name=name, state=State.UNKNOWN, what=what, fix=_WHO_AM_I)

@@ -14,7 +14,7 @@ from infra.operate.check import Check, fail, ok, warn
 from infra.operate.stack_outputs import output_of, parameter_of
 from models.base import aws_date, printable
 from models.errors import AwsRefused
-from models.failure_text import YOURS, told
+from models.failure_text import YOURS, error_text
 
 RULES = (
     "BackupCompleted",
@@ -185,7 +185,7 @@ class Deployment:
             how = "read from its policies"
             yield warn(
                 "its role was only read, not simulated by IAM; an organisation's policies may"
-                f" allow less: {told(error, YOURS)}"
+                f" allow less: {error_text(error, YOURS)}"
             )
         found = [fail(fault) for fault in permissions.faults(iter(answers))]
         yield from found

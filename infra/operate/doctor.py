@@ -17,7 +17,7 @@ from models.base import aws_date, printable
 from models.decision import Reason
 from models.errors import AwsRefused
 from models.events import DETAIL_TYPES
-from models.failure_text import YOURS, told
+from models.failure_text import YOURS, error_text
 
 _EVENTS_WITHIN = timedelta(days=14)
 _KEEP = "give the instance a backup rule whose target is no logically air-gapped vault"
@@ -124,7 +124,7 @@ def _backups_last(account: Account, fleet: Fleet) -> Iterator[Check]:
     except AwsRefused as error:
         if not error.unauthorized:
             raise
-        yield warn(f"not looked for temporary images: {told(error, YOURS)}")
+        yield warn(f"not looked for temporary images: {error_text(error, YOURS)}")
         return
     if others := instances[backups.MOST :]:
         yield warn(f"the backups of {len(others)} other golden instances were not looked at")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from models.errors import AwsRefused, AwsUnavailable
-from models.failure_text import YOURS, told
+from models.failure_text import YOURS, error_text
 
 T = TypeVar("T")
 
@@ -26,5 +26,5 @@ class Gaps(list[str]):
         try:
             return read()
         except (AwsRefused, AwsUnavailable) as error:
-            self.append(told(error, YOURS))
+            self.append(error_text(error, YOURS))
             return otherwise

@@ -7,10 +7,10 @@ from models.failure_text import (
     THE_ROLE,
     YOURS,
     TemplateFailure,
+    error_text,
     missing_permission,
     permission_missing_in,
     read_failures,
-    told,
     write_failures,
 )
 from tests.support.builders import NEW, OTHER_TEMPLATE, TEMPLATE, backup_completed
@@ -45,7 +45,7 @@ def test_a_missing_permission_is_read_as_it_was_written(action):
     error = AwsRefused(f"tagging: X: {missing_permission(action)}", unauthorized=True)
 
     assert permission_missing_in(str(error)) == action
-    assert permission_missing_in(told(error, THE_ROLE)) == action
+    assert permission_missing_in(error_text(error, THE_ROLE)) == action
 
 
 def test_the_words_of_before_are_still_read():
@@ -55,9 +55,9 @@ def test_the_words_of_before_are_still_read():
 
 
 def test_only_a_missing_permission_is_somebodys():
-    assert told(AwsRefused("x: no", unauthorized=True), YOURS) == "x: no (your credentials)"
-    assert told(AwsRefused("x: no"), YOURS) == "x: no"
-    assert told(AwsUnavailable("x: no"), YOURS) == "x: no"
+    assert error_text(AwsRefused("x: no", unauthorized=True), YOURS) == "x: no (your credentials)"
+    assert error_text(AwsRefused("x: no"), YOURS) == "x: no"
+    assert error_text(AwsUnavailable("x: no"), YOURS) == "x: no"
 
 
 def test_what_the_function_really_says_is_read_back(account_with):

@@ -52,7 +52,7 @@ BREAKAGES = (
         "    if current is not None and not best.is_newer_than(current):",
         "    if False:",
         Invariant.NEVER_BACKWARDS,
-        "one writer: the image in force is quarantined, an older one appears",
+        "one writer: the current image is quarantined, an older one appears",
     ),
     Breakage(
         "takes the image of the event instead of the newest",
@@ -87,7 +87,7 @@ BREAKAGES = (
         "two images, a crash anywhere",
     ),
     Breakage(
-        "takes no notice of the mark",
+        "takes no notice of the high-water mark",
         DECISION,
         "    if is_return and mark is not None and not mark.was_left_for(template.default):",
         "    if False:",
@@ -100,7 +100,7 @@ BREAKAGES = (
         "    if is_return and mark is not None and not mark.was_left_for(template.default):",
         "    if is_return:",
         Invariant.ENDS_AT_NEWEST,
-        "one writer: the image in force is disabled and enabled again, a crash",
+        "one writer: the current image is disabled and enabled again, a crash",
     ),
     Breakage(
         "takes a person for itself once it is back",
@@ -108,7 +108,7 @@ BREAKAGES = (
         "        is_later = default.version_number >= (self.version_number or 0)",
         "        is_later = True",
         Invariant.MOVE_BACK_STANDS,
-        "one writer: the image in force is disabled and enabled again, a person moves back",
+        "one writer: the current image is disabled and enabled again, a person moves back",
     ),
     Breakage(
         "does not write that it is back, if a run died before it could",
@@ -127,7 +127,7 @@ BREAKAGES = (
         "one writer: two images are disabled one after the other, and enabled again",
     ),
     Breakage(
-        "writes no mark",
+        "writes no high-water mark",
         PROMOTION,
         "        self.ec2.set_high_water_mark(seen.template, wanted)",
         "        pass",
@@ -135,7 +135,7 @@ BREAKAGES = (
         "one writer: two images, a person moves back",
     ),
     Breakage(
-        "writes the mark before the default",
+        "writes the high-water mark before the default",
         PROMOTION,
         "            at_least = self.ec2.set_default(seen.template, version)\n",
         "            self._remember(seen, verdict.image)\n"
@@ -144,7 +144,7 @@ BREAKAGES = (
         "one writer: two images, a crash anywhere",
     ),
     Breakage(
-        "takes another run's mark for a person",
+        "takes another run's high-water mark for a person",
         PROMOTION,
         "seen.decide(after_own_move=has_moved)",
         "seen.decide()",
@@ -152,7 +152,7 @@ BREAKAGES = (
         "two images, a crash anywhere",
     ),
     Breakage(
-        "lets the mark move down",
+        "lets the high-water mark move down",
         PROMOTION,
         "        if mark is None or image.creation_date > mark.creation_date:",
         "        if True:",
@@ -181,15 +181,15 @@ BREAKAGES = (
         '(Skip.NOT_AVAILABLE, image.state != "available")',
         "(Skip.NOT_AVAILABLE, False)",
         Invariant.IS_HEALED,
-        "one writer: the image in force is disabled, a crash",
+        "one writer: the current image is disabled, a crash",
     ),
     Breakage(
-        "does not see that the image in force is gone",
+        "does not see that the current image is gone",
         OBSERVATION,
         "        return None if image.is_dead else image",
         "        return image",
         Invariant.IS_HEALED,
-        "one writer: the image in force is disabled, a crash",
+        "one writer: the current image is disabled, a crash",
     ),
     Breakage(
         "does not look for a hold",

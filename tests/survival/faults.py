@@ -121,7 +121,7 @@ class Fault(NamedTuple):
         answer: In place of the answer to a request.
         happens: To the world, just before the call; returns what undoes it.
         only: The one operation that can meet it.
-        leaves: What may be in force in the end; None: there is no template.
+        leaves: What may be current in the end; None: there is no template.
     """
 
     name: str
@@ -171,9 +171,9 @@ class Ending(NamedTuple):
         attempts: Of the first delivery.
         outcome: Of that delivery.
         is_dead_lettered: The event waited in the queue, and was delivered again without the fault.
-        image: In force in the end; None: there is no template.
+        image: Current in the end; None: there is no template.
         versions: How many there are in the end.
-        is_marked: The mark tells of the image in force.
+        is_marked: The mark tells of the current image.
         is_settled: A further delivery changed nothing.
     """
 

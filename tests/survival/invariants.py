@@ -21,22 +21,22 @@ class Invariant(StrEnum):
     MOVE_BACK_STANDS = "a person's move back is not undone by an event for the same image"
     NOT_A_PERSONS = "no version of a person's own making becomes the default"
     LAUNCHABLE = "no image that is gone or quarantined becomes the default"
-    MARK_RISES = "the mark never moves down"
+    MARK_RISES = "the high-water mark never moves down"
     IS_HEALED = "a default whose image is gone is replaced where anything can replace it"
     HOLD_STANDS = "a template that is held, or no longer on, is not written"
-    SETTLED = "a second catch-up finds nothing to do"
+    SETTLED = "a second reconcile finds nothing to do"
     NOTHING_RAISED = "a reaction ends with an outcome"
     NOTHING_LOST = "without a fault no event is dead-lettered"
 
 
 class Hole(StrEnum):
     LATE_WRITE = "a write in flight when the function died lands late"
-    NO_MARK_YET = "moved back by hand before the mark was written: overridden once"
+    NO_MARK_YET = "moved back by hand before the high-water mark was written: overridden once"
     SAME_SECOND = "a person's change between a run's last look and its write is overtaken"
     OVERLAP_DEATH = "two runs at once: the one that made it older dies before it looks again"
     STALE_IMAGE = "an image that an event or another run's version names cannot be seen yet"
     OVERLAP = "two runs at once: older for a moment, until the run that did it looks again"
-    MARK_LATE = "two runs at once: a mark is written late over a newer one"
+    MARK_LATE = "two runs at once: a high-water mark is written late over a newer one"
     IMAGE_SAME_SECOND = "an image lost or quarantined between a run's look and its write"
     STALE_LIST = "a list of images lags behind the event: the next event finds the image"
     HEALED_FORWARD = "moved back by hand, then the older image is lost: healed to the newer one"
@@ -75,7 +75,7 @@ class Ghost(NamedTuple):
     """What the world itself does not remember.
 
     Attributes:
-        settings: Those that a person released last.
+        settings: Those that a person made the default last.
         enabled: The images that were disabled and are enabled again.
     """
 
@@ -215,10 +215,10 @@ def remembered(before: World, after: World, ghost: Ghost, dates: Dates, *, perso
 
 
 def _tells_of(template: Template, left: Version, taken: Version, dates: Dates) -> bool:
-    """Whether the mark told of the image that a person leaves: since it came back, if it was gone.
+    """Whether the high-water mark named the image that a person leaves.
 
-    A version that the reactor made when it was gone is no person's doing, until the mark says that
-    the template was brought back after that.
+    If the image was gone: since it came back. A version that the reactor made when it was gone is
+    no person's doing, until the high-water mark says that the template was brought back after that.
     """
     date, number = _mark(template)
     was_gone = taken.maker == "reactor" and dates[taken.image] < date
@@ -244,7 +244,7 @@ def at_rest(world: World, ghost: Ghost, dates: Dates) -> Iterator[Finding]:
             detail = f"moved back from {back.from_date}, though {newest} is there"
             yield Finding(Invariant.ENDS_AT_NEWEST, _why_older(ghost), detail)
     elif in_force < newest:
-        detail = f"{in_force} is in force, not {newest}"
+        detail = f"{in_force} is current, not {newest}"
         yield Finding(Invariant.ENDS_AT_NEWEST, _why_older(ghost), detail)
 
 
@@ -260,8 +260,8 @@ def _why_older(ghost: Ghost) -> Hole | None:
     return next((hole for hole in lasting if hole in ghost.holes), None)
 
 
-def after_catch_up(ghost: Ghost) -> Ghost:
-    """The holes that a catch-up mends are no excuse any more."""
+def after_reconcile(ghost: Ghost) -> Ghost:
+    """The holes that a reconcile fixes are no excuse any more."""
     mended = {Hole.IMAGE_SAME_SECOND, Hole.STALE_LIST}
     if Hole.OVERLAP not in ghost.holes:
         mended.add(Hole.STALE_IMAGE)

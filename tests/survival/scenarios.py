@@ -37,12 +37,12 @@ DATES = Dates({id_: image["CreationDate"] for id_, image in IMAGES.items()})
 
 
 def a_start(*image_ids: str) -> World:
-    """The template is on OLD and has no mark yet."""
+    """The template is on OLD and has no high-water mark yet."""
     return world_of(a_world(*(IMAGES[id_] for id_ in image_ids or (OLD,))))
 
 
 def a_start_on(image_id: str, *older: str) -> World:
-    """The template was moved from the first image to the last one, and has its mark."""
+    """The template was moved from the first image to the last one, and has its high-water mark."""
     images = (*older, image_id)
     mark = {MARK: f"{image_id} {IMAGES[image_id]['CreationDate']}"}
     return world_of(
@@ -116,7 +116,7 @@ def _releases(world: World) -> Iterator[tuple[str, World]]:
     data = {**parsed(template.in_force.data), "KeyName": "changed"}
     with_own = template.plus(data, world.now)
     yield (
-        "a person releases a version",
+        "a person makes a version the default",
         world.with_template(with_own._replace(default=with_own.latest)),
     )
 
@@ -152,7 +152,7 @@ def quarantines(image_id: str) -> Action:
 
 
 MOVES_BACK = Action("a person moves back", _moves_back, person=True)
-RELEASES = Action("a person releases", _releases, person=True)
+RELEASES = Action("a person makes their version the default", _releases, person=True)
 DRAFTS = Action("a person drafts", _drafts, person=True)
 HOLDS = _tags("a person holds", **HELD)
 MOVES_BACK_HELD = replace(MOVES_BACK, after="a person holds")
@@ -214,7 +214,7 @@ TWO_RUNS = (
     a_scenario("two images, a person holds and moves back", BOTH, *BIRTHS, HOLDS, MOVES_BACK_HELD),
     a_scenario("one image, a hold comes and goes", (*TWICE, RESUMED), born(NEW), HOLDS, RESUMES),
     a_scenario("one image, a person only observes", TWICE, born(NEW), OBSERVES, crashes=1),
-    a_scenario("one image, a person releases", TWICE, born(NEW), RELEASES),
+    a_scenario("one image, a person makes their version the default", TWICE, born(NEW), RELEASES),
     a_scenario("one image, a person drafts", TWICE, born(NEW), DRAFTS),
     a_scenario(
         "one image, a person holds, moves back and resumes",
@@ -225,7 +225,7 @@ TWO_RUNS = (
         RESUMES,
     ),
     a_scenario(
-        "the image in force is quarantined, an older one appears",
+        "the current image is quarantined, an older one appears",
         (heard(OLDER),),
         born(OLDER),
         quarantines(OLD),
@@ -239,14 +239,14 @@ TWO_RUNS = (
     ),
     a_scenario("two images, the newer one is quarantined", BOTH, *BIRTHS, quarantines(NEWER)),
     a_scenario(
-        "the image in force vanishes, another appears",
+        "the current image vanishes, another appears",
         (heard(NEW), lost(OLD)),
         born(NEW),
         vanishes(OLD),
         world=a_start(OLDER, OLD),
     ),
     a_scenario(
-        "the image in force is disabled, a crash",
+        "the current image is disabled, a crash",
         (lost(OLD, "is disabled", "disabled"),),
         is_disabled(OLD),
         world=a_start(OLDER, OLD),
@@ -260,7 +260,7 @@ TWO_RUNS = (
     ),
     a_scenario("two images, a write lands late", BOTH, *BIRTHS, crashes=1, late=1),
     a_scenario(
-        "the image in force is disabled and enabled again, a crash",
+        "the current image is disabled and enabled again, a crash",
         (disabled(NEW), back(NEW)),
         is_disabled(NEW),
         is_enabled(NEW),
@@ -268,7 +268,7 @@ TWO_RUNS = (
         crashes=1,
     ),
     a_scenario(
-        "the image in force is disabled and enabled again, a person moves back",
+        "the current image is disabled and enabled again, a person moves back",
         (disabled(NEW), back(NEW)),
         is_disabled(NEW),
         is_enabled(NEW),
@@ -316,7 +316,7 @@ ONE_WRITER = (
 THRICE = (*TWICE, heard(NEWER))
 
 LONG = (
-    a_scenario("two images, a person releases", BOTH, *BIRTHS, RELEASES),
+    a_scenario("two images, a person makes their version the default", BOTH, *BIRTHS, RELEASES),
     a_scenario("two images, a person drafts", BOTH, *BIRTHS, DRAFTS),
     a_scenario("two images, a person moves back, a crash", BOTH, *BIRTHS, MOVES_BACK, crashes=1),
     a_scenario("two images, a person moves back, a stale read", BOTH, *BIRTHS, MOVES_BACK, stale=1),

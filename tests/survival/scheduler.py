@@ -21,7 +21,7 @@ from tests.survival.invariants import (
     Hole,
     Invariant,
     Seen,
-    after_catch_up,
+    after_reconcile,
     after_refusal,
     after_write,
     at_rest,
@@ -73,7 +73,7 @@ class Scenario:
         stale: How many reads may show one of the last worlds instead of the present one.
         late: How many writes of a dying run may land at any later moment.
         one_writer: One run at a time, as with a reserved concurrency of 1.
-        is_lossy: Events are missing; only the catch-up has to put it right.
+        is_lossy: Events are missing; only the reconcile has to put it right.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Run(NamedTuple):
         behind: What others changed since it last looked.
         has_moved: It trusts its own answer from now on, and no look at the default.
         owes: It made the default older, because of another run, and has not looked again.
-        unmarked: It made an image the default, and could not write the mark, or not yet.
+        unmarked: It made an image the default, and could not write the high-water mark, or not yet.
     """
 
     attempts: int = 0
@@ -178,11 +178,11 @@ class Schedules:
             [Reaction(o.event, NOW + timedelta(minutes=2 * n)) for n in range(ATTEMPTS)]
             for o in scenario.occasions
         ]
-        self._catch_up = Reaction(reconcile(), NOW + timedelta(hours=2))
+        self._reconcile = Reaction(reconcile(), NOW + timedelta(hours=2))
         self._worlds: list[World] = []
         self._numbers: dict[World, int] = {}
         self._performed: dict[tuple[int, Request], tuple[int, str]] = {}
-        self._caught_up: dict[tuple[int, Ghost], tuple[Finding, ...]] = {}
+        self._reconciled: dict[tuple[int, Ghost], tuple[Finding, ...]] = {}
 
     @property
     def answers_tried(self) -> int:
@@ -424,34 +424,34 @@ class Schedules:
         )
 
     def judge_rest(self, state: State) -> tuple[Finding, ...]:
-        """Nothing moves any more; then a catch-up comes, alone, two hours later; then another."""
+        """Nothing moves any more; then a reconcile comes, alone, two hours later; then another."""
         findings: tuple[Finding, ...] = ()
         if not self.scenario.is_lossy and all(run.end == "done" for run in state.runs):
             world = self._worlds[state.world]
             findings = tuple(at_rest(world, state.ghost, self.scenario.dates))
         key = (state.world, state.ghost)
-        if key not in self._caught_up:
-            self._caught_up[key] = tuple(self._catch_ups(*key))
-        return findings + self._caught_up[key]
+        if key not in self._reconciled:
+            self._reconciled[key] = tuple(self._reconciles(*key))
+        return findings + self._reconciled[key]
 
-    def _catch_ups(self, world: int, ghost: Ghost) -> Iterator[Finding]:
+    def _reconciles(self, world: int, ghost: Ghost) -> Iterator[Finding]:
         world, ghost, findings = self._caught(world, ghost)
         yield from findings
-        yield from at_rest(self._worlds[world], after_catch_up(ghost), self.scenario.dates)
+        yield from at_rest(self._worlds[world], after_reconcile(ghost), self.scenario.dates)
         again, _, _ = self._caught(world, ghost)
         if again != world:
             yield Finding(Invariant.SETTLED)
 
     def _caught(self, world: int, ghost: Ghost) -> tuple[int, Ghost, list[Finding]]:
-        """One catch-up from the first call to the last, with nobody else about."""
+        """One reconcile from the first call to the last, with nobody else about."""
         node, findings, dates = 0, [], self.scenario.dates
-        while isinstance(request := self._catch_up.at(node), Request):
+        while isinstance(request := self._reconcile.at(node), Request):
             after, answer = self._perform(world, request)
             if after != world:
                 before_, after_ = self._worlds[world], self._worlds[after]
                 findings += after_write(before_, after_, Seen(ghost, 0, dates))
                 ghost = remembered(before_, after_, ghost, dates, person=False)
-            world, node = after, self._catch_up.answered(node, answer)
+            world, node = after, self._reconcile.answered(node, answer)
         if not request.is_success:
             said = request.raised or (request.outcome and request.outcome.error) or ""
             findings.append(Finding(Invariant.NOTHING_RAISED, detail=said))

@@ -8,7 +8,7 @@ from infra.operate.account import Account
 from infra.operate.verify.bench import Bench
 from infra.operate.verify.fact import Answer, CannotTell, Fact, Finding, Verdict
 from models.errors import AwsRefused, AwsUnavailable, ReactorError
-from models.failure_text import YOURS, told
+from models.failure_text import YOURS, error_text
 
 _OF_THE_ACCOUNT = ("AuthFailure", "Blocked", "OptInRequired", "PendingVerification")
 """Error codes that tell of the account, not of how AWS behaves; quotas do, too."""
@@ -73,7 +73,7 @@ def _stopped(fact: Fact, error: ReactorError | CannotTell) -> Finding:
     if isinstance(error, AwsRefused) and _tells_of_aws(error.code):
         return _compared(fact, Answer("accepted", str(error)))
     if isinstance(error, AwsRefused | AwsUnavailable):
-        return _unknown(fact, told(error, YOURS))
+        return _unknown(fact, error_text(error, YOURS))
     return _unknown(fact, str(error))
 
 

@@ -15,7 +15,7 @@ from infra.operate.paging import Gaps
 from infra.operate.verify.asking import ask, is_gone
 from models.base import Value
 from models.errors import AwsRefused, AwsUnavailable
-from models.failure_text import YOURS, told
+from models.failure_text import YOURS, error_text
 from models.tags import tags_of
 
 TAG = "ami-reactor-verify"
@@ -82,7 +82,7 @@ def remove(account: Account, things: Iterable[Thing]) -> dict[Thing, str]:
         try:
             _remove(account, thing)
         except (AwsRefused, AwsUnavailable) as error:
-            left[thing] = told(error, YOURS)
+            left[thing] = error_text(error, YOURS)
     return left
 
 
