@@ -24,7 +24,7 @@ _TEMPLATES = (
         grade=Grade.DOCUMENTED,
         source=f"{_EC2}, DescribeLaunchTemplateVersions: Versions, Filters",
         rests=("handlers/ec2.py templates_on",),
-        otherwise="The alarm for a lost current image would stay silent.",
+        otherwise="A template whose image is lost would wait for the next image or reconcile.",
     ),
     Fact(
         id="high-water-mark-is-a-tag",
@@ -262,7 +262,7 @@ _EVENTS = (
         grade=Grade.DOCUMENTED,
         source=f"{_EVENTBRIDGE}eb-rule-dlq.html",
         rests=("models/dead_letter.py", "infra/embedded/delivery.py RETRY_ATTEMPTS"),
-        otherwise="dlq would call the message foreign, and keep it.",
+        otherwise="dlq would call the message unreadable, and keep it.",
     ),
     Fact(
         id="dead-letter-attributes",
@@ -420,7 +420,7 @@ _NOT_ASKED = (
         grade=Grade.SEEN,
         source=f"{_LAMBDA}invocation-async-retain-records.html",
         rests=("infra/template.yaml EventInvokeConfig", "models/dead_letter.py"),
-        otherwise="A record of another shape is foreign to dlq, which keeps it.",
+        otherwise="A record of another shape is unreadable to dlq, which keeps it.",
     ),
     Fact(
         id="paused-function-keeps-events",
@@ -458,6 +458,24 @@ _NOT_ASKED = (
         rests=("models/image.py newest", "handlers/promotion.py"),
         otherwise="Nothing: images are sorted, and that one is gone is believed after an hour"
         " only.",
+    ),
+    Fact(
+        id="deprecated-not-shown",
+        claim="Other owners' deprecated images are shown with IncludeDeprecated only, and"
+        " instances launch from them.",
+        grade=Grade.DOCUMENTED,
+        source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ami-deprecate.html",
+        rests=("handlers/ec2.py IncludeDeprecated",),
+        otherwise="Nothing: they are asked for, and judged by their date.",
+    ),
+    Fact(
+        id="idle-queue-has-no-metrics",
+        claim="A queue that is not used for six hours may send no metrics.",
+        grade=Grade.DOCUMENTED,
+        source="https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/"
+        "monitoring-using-cloudwatch.html",
+        rests=("infra/template.yaml TreatMissingData: ignore",),
+        otherwise="Nothing: the alarm keeps its state when data is missing.",
     ),
     Fact(
         id="own-images-always-allowed",

@@ -17,6 +17,7 @@ from infra.operate.verify.fact import Stage, Verdict
 from infra.operate.verify.facts import FACTS
 from infra.operate.verify.permissions import policy
 from infra.operate.verify.running import Check
+from infra.operate.verify.running import run as ask_about
 from infra.operate.verify.table import table
 from infra.operate.verify.things import TEMPLATE, find, remove
 from tests.support.builders import (
@@ -37,6 +38,7 @@ from tests.support.paths import ROOT
 from tests.support.verifying import (
     Change,
     When,
+    a_bench,
     always,
     answered,
     change_answers,
@@ -319,6 +321,17 @@ def test_what_is_interrupted_while_it_runs_is_removed_at_once(account, monkeypat
         assert the_templates(account) == before
 
 
+def test_a_run_removes_nothing_of_another_run_that_goes_on(account):
+    other = a_bench(account, templates.CHECKS[1])
+    with other.cleared():
+        list(ask_about(templates.CHECKS[1:2], other))
+        before = the_templates(account)
+        findings(account, templates.CHECKS[1])
+
+        assert the_templates(account) == before
+        assert any(name.startswith(other.run) for name in before)
+
+
 # -- what is not ours ------------------------------------------------------------------------------
 
 
@@ -423,7 +436,8 @@ def test_a_difference_is_shown_with_both_values_and_is_a_failure(account, monkey
         told = run("verify", "--yes", "--wait", "0", "--json")
 
     assert (ran.status, told.status) == (1, 1)
-    assert "believed [2, 3] AWS [2, 2]" in ran.words
+    shown = (ROOT / "infra/operate/verify/README.md").read_text().split("looks like this:")[1]
+    assert " ".join(shown.split("```")[1].split()) in ran.words
     [line] = [line for line in told.lines if line["verdict"] == "differs"]
     assert (line["fact"], line["believed"], line["seen"]) == ("latest-in-answer", [2, 3], [2, 2])
     assert account
