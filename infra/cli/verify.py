@@ -1,13 +1,15 @@
 """`ami-reactor verify`: does AWS behave as the code believes?"""
 
 import json
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import botocore
 import typer
@@ -172,7 +174,7 @@ def _verify(
     """
     left: dict[str, str] = {}
     try:
-        with bench.cleared() as left:
+        with _ended_as_by_hand(), bench.cleared() as left:
             for finding in _asked(bench, stages, wait):
                 findings.append(finding)
                 _show(finding, as_json=as_json)
@@ -184,6 +186,20 @@ def _verify(
     if not as_json:
         _show_sum(findings)
     return not left and all(one.verdict is not Verdict.DIFFERS for one in findings)
+
+
+@contextmanager
+def _ended_as_by_hand() -> Iterator[None]:
+    """Let SIGTERM, of a shell or of CI, end a run as ^C does: it removes what it made."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _asked(bench: Bench, stages: Iterable[Stage], wait: float | None) -> Iterator[Finding]:

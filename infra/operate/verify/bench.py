@@ -80,7 +80,10 @@ class Bench:
         try:
             yield left
         finally:
-            left |= self._remove()
+            left[f"perhaps something of {self.run}"] = "its removal was interrupted"
+            really = self._remove()
+            left.clear()
+            left.update(really)
 
     def _remove(self) -> dict[str, str]:
         """What AWS said that it made, and what it made without getting to say so."""

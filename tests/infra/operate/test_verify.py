@@ -1,7 +1,9 @@
 """`ami-reactor verify` on the embedded AWS: each fact, also made false, and nothing left."""
 
 import json
+import os
 import secrets
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -471,16 +473,37 @@ def test_what_cannot_be_removed_is_named_and_clean_removes_it(account, monkeypat
     assert account
 
 
-def test_an_interrupted_command_removes_what_it_made_and_says_so(account, monkeypatch):
+def interrupts(how: str) -> Change:
     def interrupt(_call: Callable[..., Any], _parameters: dict[str, Any]) -> Any:
+        if how == "SIGTERM":
+            os.kill(os.getpid(), signal.SIGTERM)
         raise KeyboardInterrupt
 
+    return interrupt
+
+
+@pytest.mark.parametrize("how", ["^C", "SIGTERM"])
+def test_an_interrupted_command_removes_what_it_made_and_says_so(account, monkeypatch, how):
     with monkeypatch.context() as changed:
-        change_answers(changed, CREATE, is_of("resolve:"), interrupt)
+        change_answers(changed, CREATE, is_of("resolve:"), interrupts(how))
         ran = run("verify", "--yes", "--wait", "0")
 
     assert ran.status != 0
     assert "interrupted: what was made is removed" in ran.stderr
+    assert account
+
+
+def test_a_removal_that_is_interrupted_is_not_called_done(account, monkeypatch):
+    with monkeypatch.context() as changed:
+        change_answers(changed, CREATE, is_of("resolve:"), interrupts("^C"))
+        change_answers(changed, "DeleteLaunchTemplate", always, interrupts("^C"))
+        ran = run("verify", "--yes", "--wait", "0")
+    cleaned = run("verify", "--clean", "--yes")
+
+    assert "is removed" not in ran.stderr
+    assert "its removal was interrupted" in ran.stderr
+    assert "ami-reactor verify --clean" in ran.stderr
+    assert cleaned.stdout.count("removed: launch template") == 3
     assert account
 
 
