@@ -187,6 +187,16 @@ def test_every_fact_that_the_embedded_aws_can_know_is_as_believed(account):
     )
 
 
+def test_an_embedded_aws_that_takes_events_of_aws_on_purpose_does_not_differ(account, monkeypatch):
+    accepted = ("PutEvents", always, answered(lambda answer: answer.update(Entries=[{}])))
+    with monkeypatch.context() as patched:
+        change_answers(patched, *accepted)
+        found = findings(account, events.CHECKS[0])
+
+    assert found["aws-source-refused"].verdict is Verdict.UNKNOWN
+    assert found["visibility-reset"].verdict is Verdict.AS_BELIEVED
+
+
 def test_a_check_is_of_facts_that_the_embedded_aws_can_know_or_of_others():
     for check in events.CHECKS:
         assert len({bool(fact.only_aws) for fact in check.facts}) == 1
@@ -307,6 +317,18 @@ def test_what_has_not_arrived_in_time_is_unknown(account, staged, monkeypatch):
 
     assert found["event-has-nine-fields"].verdict is Verdict.UNKNOWN
     assert "--wait" in found["event-has-nine-fields"].missing
+
+
+def test_a_target_that_eventbridge_does_not_take_is_missing_and_no_difference(account, monkeypatch):
+    failed = {"FailedEntryCount": 1, "FailedEntries": [{"ErrorCode": "NoSuchTarget"}]}
+    with monkeypatch.context() as patched:
+        change_answers(
+            patched, "PutTargets", always, answered(lambda answer: answer.update(failed))
+        )
+        found = findings(account, events.CHECKS[1])
+
+    assert {one.verdict for one in found.values()} == {Verdict.UNKNOWN}
+    assert found["undelivered-event-kept"].missing == "a rule with that target: NoSuchTarget"
 
 
 # -- interrupted, anywhere -------------------------------------------------------------------------
