@@ -136,13 +136,19 @@ def _delivery(bench: Bench) -> Iterator[Answer | CannotTell]:
     yield _refusal(bench, bus.put("aws.ec2").get("ErrorCode", "accepted"))
     queue = _make_queue(bench, "queue", f"{bench.run}-delivered")
     bus.make_rule("delivered", bus.pattern, {"Id": "queue", "Arn": queue.arn})
-    bench.eventually(lambda: bool(bus.put() and queue.events()), True)  # a new rule takes a while
+    bench.eventually(lambda: _arrives(bus, queue), True)
     if not queue.messages:
         raise CannotTell(f"an event in the queue within {bench.wait:.0f} s: --wait 300")
     event = queue.events()[0]
     yield Answer(_FIELDS, sorted(event))
     yield Answer(True, bool(_SECOND.fullmatch(event["time"])))
     yield _visibility(bench, queue)
+
+
+def _arrives(bus: _Bus, queue: _Queue) -> bool:
+    """Put one more event, for a new rule takes a while; whether any is there."""
+    bus.put()
+    return bool(queue.events())
 
 
 def _refusal(bench: Bench, code: str) -> Answer | CannotTell:
@@ -174,7 +180,7 @@ def _failure(bench: Bench) -> Iterator[Answer | CannotTell]:
         "RetryPolicy": {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400},
     }
     bus.make_rule("undelivered", bus.pattern, missing)
-    bench.eventually(lambda: bool(bus.put() and dead_letters.events()), True)
+    bench.eventually(lambda: _arrives(bus, dead_letters), True)
     if not dead_letters.messages:
         yield Answer("in the dead-letter queue", f"not there after {bench.wait:.0f} s")
         raise CannotTell("a message in the dead-letter queue")
