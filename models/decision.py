@@ -248,12 +248,18 @@ def _stays(current: Image, best: Image, others: list[_Skipped]) -> Keep:
     newer = [(image, skip) for image, skip in others if image.is_newer_than(current)]
     newer.sort(key=lambda skipped: skipped[0].order, reverse=True)
     beside = "".join(f"; {_dated(i)} is newer, and skipped: {skip}" for i, skip in newer[:1])
-    more = f", as are {len(newer) - 1} others" if len(newer) > 1 else ""
+    more = _as_are(len(newer) - 1)
     if best.image_id == current.image_id:
         message = f"{_dated(best)} is the current image{beside}{more}"
         return Keep(reason=Reason.ALREADY_CURRENT, message=message)
     message = f"{_dated(best)} is no later than the current image, {_dated(current)}{beside}{more}"
     return Keep(reason=Reason.NOT_NEWER, message=message)
+
+
+def _as_are(count: int) -> str:
+    if count < 1:
+        return ""
+    return ", as is 1 other" if count == 1 else f", as are {count} others"
 
 
 def _veto(version: Version, current: Image | None, decision: Decision) -> Decision:
