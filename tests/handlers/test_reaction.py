@@ -949,6 +949,18 @@ def test_an_image_that_is_enabled_again_is_taken_again_and_a_person_may_still_mo
     assert account.image_in_force() == OLD
 
 
+def test_after_a_return_the_high_water_mark_is_written_once(account_with):
+    account = account_with(a_world())
+    account.react(backup_completed())
+    disable(account, NEW)
+    enable(account, NEW)
+
+    again = account.outcome(backup_completed())
+
+    assert again.reason == "already-current"
+    assert account.writes() == []
+
+
 def test_images_that_are_lost_one_after_the_other_are_taken_again(account_with):
     account = account_with(a_world(an_image(OLD), an_image(NEW, 1), an_image(NEWER, 2)))
     account.react(backup_completed(NEWER))

@@ -27,13 +27,13 @@ ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("mutants.json")
 MODULES = (
     "models/decision.py",
+    "models/fit.py",
     "models/selectors.py",
     "models/image.py",
     "handlers/promotion.py",
 )
 PURE_TESTS = (
     "tests/models/test_decision.py",
-    "tests/infra/operate/test_groups.py",
     "tests/survival/test_mutants.py",
 )
 TESTS = (
