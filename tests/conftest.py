@@ -24,7 +24,7 @@ from infra.embedded.world.seed import read_world
 from models.base import Place
 from models.outcome import Outcome, TemplateOutcome
 from tests.support.builders import ACCOUNT, NOON, REGION, TEMPLATE
-from tests.support.launching import refusals
+from tests.support.launching import refusals, refusals_at_the_end
 
 LATER = NOON.replace(month=7)
 
@@ -201,10 +201,16 @@ def account_with() -> Iterator[Callable[[dict[str, Any]], Account]]:
 
 @pytest.fixture
 def stage_with() -> Iterator[Callable[[dict[str, Any]], Stage]]:
-    """Raise the whole stage of a world: the stack deployed, events delivered."""
+    """Raise the whole stage of a world: the stack deployed, events delivered.
+
+    Whatever the reactor promoted on it must launch at the end of the test.
+    """
     with ExitStack() as block:
+        raised: list[Stage] = []
 
         def enter(world: dict[str, Any]) -> Stage:
-            return block.enter_context(stage(read_world(json.dumps(world), "world")))
+            raised.append(block.enter_context(stage(read_world(json.dumps(world), "world"))))
+            return raised[-1]
 
         yield enter
+        assert [refusals_at_the_end(staged) for staged in raised] == [{} for _ in raised]
