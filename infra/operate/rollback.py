@@ -21,7 +21,7 @@ from infra.operate.quarantine import Concerned, concerned
 from models.aws_limits import VERSIONS_AT_ONCE
 from models.base import printable
 from models.errors import AwsRefused
-from models.image import Image
+from models.image import Image, amis
 from models.launch_template import Template, Version, parameters
 from models.tags import HIGH_WATER_MARK_TAG, QUARANTINE_TAG, HighWaterMark, read_stamp
 from models.version_description import RollbackOf
@@ -128,7 +128,8 @@ def plan_rollback(account: Account, template: Template, to: str | None) -> Rollb
 def _next_older(account: Account, template: Template, bad: Image | None) -> tuple[Version, Image]:
     """The highest version below the default whose image is older, launchable, not quarantined."""
     for window in _below_default(account, template):
-        images = {image.image_id: image for image in account.ec2.images(_image_ids(window))}
+        named = amis(version.image_id for version in window)
+        images = {image.image_id: image for image in account.ec2.images(named)}
         for version in window:
             image = images.get(version.image_id or "")
             is_older = image and (bad is None or bad.is_newer_than(image))
@@ -150,7 +151,7 @@ def _named(account: Account, template: Template, to: str) -> tuple[Version, Imag
         raise NoTarget(
             f"{name} has the current image, {version.image_id}, which a rollback quarantines"
         )
-    found = account.ec2.images(_image_ids([version]))
+    found = account.ec2.images(amis([version.image_id]))
     why = _why_not(found[0]) if found else f"{version.image_id} does not exist any more"
     if why:
         raise NoTarget(f"{name}: {why}")
@@ -204,10 +205,6 @@ def _below_default(account: Account, template: Template) -> Iterator[list[Versio
             version for version in versions if version.version_number > upper - VERSIONS_AT_ONCE
         ]
         yield sorted(wanted, key=lambda version: version.version_number, reverse=True)
-
-
-def _image_ids(versions: Iterable[Version]) -> set[str]:
-    return {v.image_id for v in versions if v.image_id and v.image_id.startswith("ami-")}
 
 
 # ---- writing -------------------------------------------------------------------------------------

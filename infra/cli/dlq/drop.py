@@ -17,7 +17,7 @@ from infra.cli.render import counted, err, out, outside, stop
 from infra.dead_letters.causes import MessageGroups
 from infra.dead_letters.queue import Message, without_handle
 from infra.operate.aws_errors import error_line
-from infra.replay.atomic_write import PRIVATE
+from infra.replay.atomic_write import PRIVATE, file_error
 
 
 def drop(
@@ -72,7 +72,7 @@ def _drop(queue: OpenQueue, messages: list[Message], path: Path) -> int:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        stop(f"{path}: {os.strerror(error.errno or 0)}: nothing was deleted")
+        stop(f"{file_error(path, error)}: nothing was deleted")
     return sum(not _is_deleted(queue, message["MessageId"]) for message in messages)
 
 

@@ -90,24 +90,23 @@ def open_queue(options: QueueOptions) -> Iterator[OpenQueue]:
 
 
 def _say_what_is_not_visible(queue: OpenQueue) -> None:
+    for line in _not_visible(queue):
+        err.print(line, highlight=False, soft_wrap=True)
+
+
+def _not_visible(queue: OpenQueue) -> Iterator[str]:
     if queue.depth.in_flight:
-        err.print(
+        yield (
             f"{counted(queue.depth.in_flight, 'more message')} in flight: received by another"
-            f" consumer, or by a reading that was interrupted less than {_MINUTES} minutes ago",
-            highlight=False,
-            soft_wrap=True,
+            f" consumer, or by a reading that was interrupted less than {_MINUTES} minutes ago"
         )
     if queue.reading.is_interrupted:
-        err.print(
+        yield (
             f"a poll was interrupted: up to {MESSAGES_AT_ONCE} messages may not be visible for"
-            f" {_MINUTES} minutes",
-            highlight=False,
-            soft_wrap=True,
+            f" {_MINUTES} minutes"
         )
     if queue.reading.not_reset:
-        err.print(
+        yield (
             f"{counted(queue.reading.not_reset, 'message')}: visibility not reset; visible again"
-            f" within {_MINUTES} minutes, if still in the queue",
-            highlight=False,
-            soft_wrap=True,
+            f" within {_MINUTES} minutes, if still in the queue"
         )

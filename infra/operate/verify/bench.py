@@ -63,11 +63,15 @@ class Bench:
         return [*found, NO_SUCH_IMAGE, NO_SUCH_IMAGE][:2]
 
     def _available(self, **which: Any) -> list[str]:
-        client = self.account.client("ec2")
-        paging = {"PageSize": IMAGES_PAGE}
-        images = each(client, "describe_images", "Images", **which, PaginationConfig=paging)
+        images = self.describe_images(**which)
         available = (one["ImageId"] for one in images if one["State"] == "available")
         return list(islice(available, 2))
+
+    def describe_images(self, **which: Any) -> Iterator[dict[str, Any]]:
+        """All that AWS answers, page after page: an unpaged answer may be cut off."""
+        client = self.account.client("ec2")
+        paging = {"PageSize": IMAGES_PAGE}
+        return each(client, "describe_images", "Images", **which, PaginationConfig=paging)
 
     @contextmanager
     def cleared(self) -> Iterator[dict[str, str]]:

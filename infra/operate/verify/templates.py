@@ -23,7 +23,7 @@ from models.aws_limits import FILTER_VALUES, VERSIONS_AT_ONCE
 from models.errors import AwsRefused
 from models.image import Image
 from models.launch_template import Version
-from models.tags import BACKUP_SOURCE_TAG, HIGH_WATER_MARK_TAG
+from models.tags import BACKUP_SOURCE_TAG, HIGH_WATER_MARK_TAG, tags_of
 
 _PARAMETER = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 _GLOB_TAG = f"{TAG}-glob"
@@ -102,7 +102,7 @@ class ThrowAway:
     def tags(self) -> dict[str, str]:
         call = self.ec2.describe_launch_templates
         [found] = ask(call, LaunchTemplateIds=[self.id])["LaunchTemplates"]
-        return {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
+        return tags_of(found.get("Tags", []))
 
     def tag(self, key: str, value: str) -> None:
         ask(self.ec2.create_tags, Resources=[self.id], Tags=[{"Key": key, "Value": value}])
@@ -306,15 +306,7 @@ def _boots(bench: Bench) -> Answer | CannotTell:
 
 
 def _read_images(bench: Bench, filters: list[dict[str, Any]], **owners: Any) -> Iterator[Image]:
-    found = each(
-        bench.account.client("ec2"),
-        "describe_images",
-        "Images",
-        Filters=filters,
-        IncludeDeprecated=True,
-        **owners,
-        PaginationConfig={"PageSize": IMAGES_PAGE},
-    )
+    found = bench.describe_images(Filters=filters, IncludeDeprecated=True, **owners)
     return map(Image.model_validate, found)
 
 
@@ -357,5 +349,3 @@ CHECKS = (
     ),
     Check(facts("image-id-as-filter", "backup-proved-twice", "boot-mode-inherited"), _own_images),
 )
-TEMPLATES = 4
-"""How many launch templates these make."""
