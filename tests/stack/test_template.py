@@ -3,6 +3,7 @@
 import json
 import re
 from copy import deepcopy
+from importlib.metadata import version
 from itertools import chain
 
 import pytest
@@ -242,6 +243,8 @@ def _queue_policy(resources):
 def _asynchronous_invocation(resources):
     [config] = _of(resources, "Lambda::EventInvokeConfig").values() or [{}]
     failure = config.get("DestinationConfig", {}).get("OnFailure", {})
+    if (config.get("FunctionName"), config.get("Qualifier")) != ({"Ref": "Reactor"}, "$LATEST"):
+        yield "the invoke config is not of what the rules invoke"
     if failure.get("Destination") != DEAD_LETTERS:
         yield "what the handler fails on is lost: no on-failure destination"
     tries = (config.get("MaximumRetryAttempts"), config.get("MaximumEventAgeInSeconds"))
@@ -540,6 +543,11 @@ DAMAGE = [
         without("ReactorEventInvokeConfig"), "no on-failure destination", id="no invoke config"
     ),
     pytest.param(
+        with_("live", "ReactorEventInvokeConfig", "Properties", "Qualifier"),
+        "the invoke config is not of what",
+        id="an invoke config of an alias",
+    ),
+    pytest.param(
         with_(0, "ReactorEventInvokeConfig", "Properties", "MaximumRetryAttempts"),
         "Lambda gives up early",
         id="no second attempt",
@@ -591,6 +599,23 @@ def test_what_an_alarm_tells_to_type_is_a_command(alarm):
             found = found.commands[word]
         assert {"--stack", "--region"} <= {flag for option in found.params for flag in option.opts}
     assert text.count("ami-reactor") == text.count(" --stack ${AWS::StackName} --region ")
+
+
+def test_cdk_can_include_the_template():
+    """CfnInclude wants OnSuccess too in SAM's own EventInvokeConfig (aws-cdk-lib 2.276)."""
+    template = TEMPLATE.read_text()
+
+    assert not re.search(r"^ +EventInvokeConfig:", template, re.MULTILINE)
+    assert "Type: AWS::Lambda::EventInvokeConfig" in template
+
+
+def test_the_serverless_application_has_the_version_of_the_program():
+    metadata = transformed()["Metadata"]["AWS::ServerlessRepo::Application"]
+
+    assert metadata["SemanticVersion"] == version("ami-reactor")
+    assert {"Name", "Description", "Author", "SpdxLicenseId"} <= metadata.keys()
+    assert len(metadata["Description"]) <= 256  # the most that the repository takes
+    assert len(metadata["Labels"]) <= 10
 
 
 def test_the_alarms_cost_no_more_than_is_said():
