@@ -11,14 +11,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
 from typer.testing import CliRunner
 
 from infra.cli import app
+from infra.embedded.stage import stage
+from infra.embedded.world.file import read_world
 from tests.support.builders import REGION
 from tests.support.command import run, serving
+from tests.support.launching import refusals_at_the_end
 
 HERE = Path(__file__).parent
 
@@ -40,12 +44,29 @@ class Answer(NamedTuple):
         return [json.loads(line) for line in self.stdout.splitlines()]
 
 
-def replayed(case, event="event.json", world="world.json", *options):
-    """The answer of `ami-reactor replay --json` about files of a case's folder."""
+def replayed(case, event="event.json", world="world.json", *options, launches=True):
+    """The answer of `ami-reactor replay --json` about files of a case's folder.
+
+    Whatever it promoted must launch in the world that the replay leaves behind; a test says
+    False, and why, if its world cannot.
+    """
     files = [str(HERE / case / event), "--world", str(HERE / case / world)]
-    result = CliRunner().invoke(app, ["replay", *files, "--json", *options])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    with TemporaryDirectory() as folder:
+        after = Path(folder) / "after.json"
+        asked = ["replay", *files, "--json", "--world-out", str(after), *options]
+        result = CliRunner().invoke(app, asked)
+        error = result.exception
+        assert error is None or isinstance(error, SystemExit), error
+        if launches and '"outcome":"promoted"' in result.stdout.replace(" ", ""):
+            refused = not_launching(after)
+            assert refused == {}, refused
     return Answer(result.exit_code, result.stdout, result.stderr)
+
+
+def not_launching(world):
+    """Of the templates that the reactor moved last in that world, those that do not launch."""
+    with stage(read_world(world.read_text(), world.name)) as staged:
+        return refusals_at_the_end(staged)
 
 
 def steps_of(case, steps="steps.json", world="world.json"):

@@ -18,15 +18,15 @@ LOCKS = [OPERATORS, TOOLS / "requirements.txt", ROOT / "handlers" / "requirement
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
+HASH = r"    --hash=sha256:[0-9a-f]{64}"
+PACKAGE = rf"^([a-z0-9-]+)==([0-9a-z.]+)(?: \\\n{HASH})+\n"
+
+
 def pinned(lock):
-    """Version by name; a line that is neither a pin, its hash nor a comment is a mistake."""
-    found = {}
-    for line in lock.read_text().splitlines():
-        if pin := re.fullmatch(r"([a-z0-9-]+)==([0-9a-z.]+) \\", line):
-            found[pin[1]] = pin[2]
-        else:
-            assert re.fullmatch(r"|\s*#.*|    --hash=sha256:[0-9a-f]{64}( \\)?", line), line
-    return found
+    """Version by name; what is neither a package with its hashes nor a comment is a mistake."""
+    text = re.sub(r"^\s*#.*\n", "", lock.read_text(), flags=re.MULTILINE)
+    assert re.sub(PACKAGE, "", text, flags=re.MULTILINE).strip() == ""
+    return dict(re.findall(PACKAGE, text, flags=re.MULTILINE))
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: str(lock.relative_to(ROOT)))
@@ -35,7 +35,15 @@ def test_a_lock_pins_by_hash_and_names_no_index(lock):
 
     assert pinned(lock)
     assert "://" not in text
-    assert text.count(" \\\n    --hash=") >= len(pinned(lock))
+
+
+@pytest.mark.parametrize("first", ["a==1", "a==1 \\", "a==1 \\\n    # via b", "a>=1"])
+def test_a_pin_without_a_hash_is_a_mistake(tmp_path, first):
+    lock = tmp_path / "requirements.txt"
+    lock.write_text(f"{first}\nb==2 \\\n    --hash=sha256:{'0' * 64}\n")
+
+    with pytest.raises(AssertionError):
+        pinned(lock)
 
 
 @pytest.mark.parametrize(
