@@ -451,7 +451,7 @@ def test_messages_whose_visibility_is_not_reset_for_lack_of_an_answer_are_counte
 
 @pytest.mark.usefixtures("no_waiting")
 @pytest.mark.parametrize("error", NO_ANSWERS, ids=lambda error: type(error).__name__)
-def test_a_visibility_timeout_that_could_not_be_extended_is_not_relied_upon(
+def test_redrive_sends_no_more_once_a_visibility_timeout_that_was_not_extended_is_over(
     queue, error, monkeypatch
 ):
     queue.put(*numbered(15))
