@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -32,7 +33,8 @@ def local(
 
     It serves autoscaling, backup, cloudformation, cloudwatch, ec2, events, iam, lambda, logs, sqs
     and sts, to signed requests of programs of this machine. It refuses web pages, runs no container
-    and sends nothing anywhere. Any other operation gets the error UnsupportedOperation.
+    and sends nothing anywhere. Any other operation gets the error UnsupportedOperation; so does
+    `aws cloudformation deploy`, because the stack is there already.
 
     Errors on demand: POST /reactor/faults {"operation": "CreateLaunchTemplateVersion",
     "code": "RequestLimitExceeded", "times": 3}; DELETE /reactor/faults removes them.
@@ -50,7 +52,8 @@ def local(
             with serve(staged, port) as (url, run):
                 err.print(f"The embedded AWS listens on {url} until Ctrl-C.")
                 err.print(f"account {staged.place.account} · Region {staged.place.region}")
-                err.print(f"queue {staged.stack.queue_url}\n", soft_wrap=True)
+                queue = urlsplit(staged.stack.queue_url).path
+                err.print(f"queue {url}{queue}\n", soft_wrap=True)
                 settings = f"AWS_ENDPOINT_URL={url} AWS_DEFAULT_REGION={staged.place.region}"
                 err.print(f"export {settings}", soft_wrap=True)
                 err.print("export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local")

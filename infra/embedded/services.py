@@ -1,6 +1,7 @@
 """AWS's API over HTTP: the few of moto's services that the reactor and its operators use."""
 
 import io
+import re
 from functools import cache
 from http import HTTPStatus
 from threading import Lock
@@ -26,6 +27,12 @@ _SERVED = {
     "sqs": ("sqs", "sqs"),
     "sts": ("sts", "sts"),
 }
+_NO_CHANGE_SET = (
+    "the embedded AWS makes no change set, so `aws cloudformation deploy`, `sam deploy` and"
+    " `cdk deploy` do not work with it. The stack ami-reactor is deployed in it already; other"
+    " stacks can be made with `aws cloudformation create-stack`, from a template without transforms"
+)
+_QUEUE_HOST = re.compile(rb"https://sqs\.[a-z0-9-]+\.amazonaws\.com(?=/)")
 SERVICES = tuple(sorted(name for name, _ in _SERVED.values()))
 
 
@@ -62,7 +69,12 @@ class Services:
             return _lacks(asked, f"{asked.service} {asked.operation}")
         if asked.operation not in _operations_of(_SERVED[asked.service][0]):
             return _lacks(asked, asked.operation)
-        return self._moto(asked, {**environ, "wsgi.input": io.BytesIO(body)})
+        if asked.operation == "CreateChangeSet":
+            return refusal(asked, "UnsupportedOperation", _NO_CHANGE_SET)
+        answer = self._moto(asked, {**environ, "wsgi.input": io.BytesIO(body)})
+        return (
+            _with_own_queues(answer, request.host) if asked.service == "cloudformation" else answer
+        )
 
     def _moto(self, asked: Asked, environ: dict[str, Any]) -> Response:
         try:
@@ -82,6 +94,12 @@ class Services:
                 # moto annotates the names of its services, and takes any string
                 self._apps[service] = create_backend_app(moto_name)  # type: ignore[arg-type]
             return self._apps[service]
+
+
+def _with_own_queues(response: Response, host: str) -> Response:
+    """A stack names its queues by URL, and the SDK for JavaScript sends to the URL's host."""
+    response.set_data(_QUEUE_HOST.sub(f"http://{host}".encode(), response.get_data()))
+    return response
 
 
 def _lacks(asked: Asked, what: str) -> Response:

@@ -12,8 +12,17 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
-from tests.support.builders import FOLLOWS_INSTANCE, INSTANCE, REGION, a_world, ami_state, tag_list
+from tests.support.builders import (
+    ACCOUNT,
+    FOLLOWS_INSTANCE,
+    INSTANCE,
+    REGION,
+    a_world,
+    ami_state,
+    tag_list,
+)
 from tests.support.paths import ROOT
 
 COMMAND = [sys.executable, "-m", "infra.cli", "local", "--port", "0"]
@@ -139,6 +148,34 @@ def test_the_stack_can_be_asked_where_things_are(server):
     assert outputs["FunctionName"] == "ami-reactor"
     queue = client(server, "sqs").get_queue_attributes(QueueUrl=outputs["DeadLetterQueueUrl"])
     assert queue["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_queue_is_where_its_url_says_whoever_names_it(server, host):
+    """The SDK for JavaScript sends a request about a queue to the host of the queue's URL."""
+    asked = server.replace("127.0.0.1", host)
+    stacks = client(asked, "cloudformation").describe_stacks(StackName="ami-reactor")["Stacks"]
+    listed = client(asked, "cloudformation").list_stack_resources(StackName="ami-reactor")
+    queue = f"{asked}/{ACCOUNT}/ami-reactor-dead-letters"
+
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+    ids = {r["LogicalResourceId"]: r for r in listed["StackResourceSummaries"]}
+    assert outputs["DeadLetterQueueUrl"] == queue
+    assert ids["DeadLetters"]["PhysicalResourceId"] == queue
+    assert (
+        client(asked, "sqs").get_queue_url(QueueName=queue.rpartition("/")[2])["QueueUrl"] == queue
+    )
+
+
+def test_a_deployment_is_refused_in_one_sentence_that_says_what_there_is(server):
+    with pytest.raises(
+        ClientError, match=r"`aws cloudformation deploy`.* create-stack`"
+    ) as refusal:
+        client(server, "cloudformation").create_change_set(
+            StackName="ami-reactor", ChangeSetName="deploy", TemplateBody="{}"
+        )
+
+    assert refusal.value.response["Error"]["Code"] == "UnsupportedOperation"
 
 
 def test_injected_errors_dead_letter_an_event_and_can_be_cleared(server):
