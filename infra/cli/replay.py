@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from infra.cli.expected import Expected, print_problems
 from infra.cli.files import world_from
 from infra.cli.options import AsJson, Force
 from infra.cli.render import (
@@ -28,6 +29,8 @@ from infra.cli.render import (
 from infra.deploy.pinned import differing
 from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_file
 from infra.replay.event_reader import BadInput, Captured, read_events
+from infra.replay.expectations import BadExpectations
+from infra.replay.junit import Case, write_junit
 from models.base import printable
 
 if TYPE_CHECKING:
@@ -68,6 +71,28 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    expect: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Compare the outcomes with those in this file. The first run writes it.",
+            show_default=False,
+        ),
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Write --expect's file anew if an outcome differs.")
+    ] = False,
+    junit: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a report that CI systems read: JUnit's XML, one test case an event.",
+            show_default=False,
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="An event that no rule selects is a failure.")
+    ] = False,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -79,17 +104,23 @@ def replay(
 
     Example: ami-reactor replay event.json --world infra/stories/nightly/world.json
 
-    Exit status: 1 if an event was dead-lettered, lost or unreadable; 2 if a file cannot be read,
-    or something in it is no event.
+    With --expect, an event is as it must be if its line in the file says so, also if it is
+    dead-lettered. Compared are the fields that the line has: result, reason and, of each launch
+    template, outcome, reason and to_image, unless you add others.
+
+    Exit status: 1 if an event was dead-lettered, lost or unreadable, or is not as expected; 2 if a
+    file cannot be read, or something in it is no event.
     """
     is_demo = not events and world is None
     if not events and not is_demo:
         stop("replay: name the events to replay in that world")
+    if update and expect is None:
+        stop("replay: --update needs --expect FILE")
     try:
-        if world_out is not None:
-            check_can_write(world_out, force=force)
-        captured = read_events(events or [DEMO / "events"])
-    except (BadInput, CannotWrite) as error:
+        _check_outputs(world_out, junit, force=force)
+        expected = Expected.of(expect, update=update, strict=strict)
+        captured = read_events(events or [DEMO / "events"], _given(world, world_out, expect))
+    except (BadInput, BadExpectations, CannotWrite) as error:
         stop(str(error))
     if world is None and not is_demo:
         err.print("without --world the world is empty: no launch template is in it")
@@ -100,14 +131,39 @@ def replay(
 
     with stage(world_from(DEMO / "world.json" if is_demo else world)) as staged:
         show = _print_json if as_json else _print_table
-        failures = show(replayed(staged, _with_progress(captured)))
+        results = [show(result) for result in replayed(staged, _with_progress(captured))]
         if is_demo and not as_json:
             _scale_out(staged)
-        if world_out is not None:
-            _write_world(staged, world_out, force=force)
-    if failures and not as_json:
-        _print_next_step(failures, world_out)
-    raise typer.Exit(1 if failures else 0)
+        _write_world(staged, world_out, force=force)
+    cases = _checked(expected, results, junit)
+    if expect is not None or strict:
+        print_problems(cases, as_json=as_json)
+    if expect is None and not as_json:
+        _print_next_step([result for result in results if result.is_failure], world_out)
+    raise typer.Exit(1 if any(case.problems for case in cases) else 0)
+
+
+def _given(*paths: Path | None) -> list[Path]:
+    return [path for path in paths if path is not None]
+
+
+def _check_outputs(world_out: Path | None, junit: Path | None, *, force: bool) -> None:
+    """Raises CannotWrite before anything runs."""
+    for path in _given(world_out):
+        check_can_write(path, force=force)
+    for path in _given(junit):
+        check_can_write(path, force=True)
+
+
+def _checked(expected: Expected, results: "list[Replayed]", junit: Path | None) -> list[Case]:
+    """Each event and its problems; the files that tell them are written."""
+    try:
+        cases = expected.cases(results)
+        if junit is not None:
+            write_junit(junit, "ami-reactor replay", cases)
+    except CannotWrite as error:
+        stop(str(error), status=1)
+    return cases
 
 
 def _print_notes(captured: list[Captured]) -> None:
@@ -125,27 +181,17 @@ def _with_progress(captured: list[Captured]) -> Iterator[Captured]:
     return tracked(captured, "replaying", len(captured), prints=True) if is_long else iter(captured)
 
 
-def _print_json(lines: "Iterator[Replayed]") -> "list[Replayed]":
-    """Print each event's result as JSON Lines; which failed."""
-    failures = []
-    for line in lines:
-        sys.stdout.write(json.dumps(line.as_json()) + "\n")
-        sys.stdout.flush()
-        if line.is_failure:
-            failures.append(line)
-    return failures
+def _print_json(result: "Replayed") -> "Replayed":
+    sys.stdout.write(json.dumps(result.as_json()) + "\n")
+    sys.stdout.flush()
+    return result
 
 
-def _print_table(lines: "Iterator[Replayed]") -> "list[Replayed]":
-    """Print each event's result as soon as it is there; which failed."""
-    failures = []
-    for line in lines:
-        about = " · ".join(filter(None, (line.outcome.detail_type, line.outcome.image_id)))
-        out.print(Text.assemble((_title(line.source), "bold"), f"  {about}" if about else ""))
-        out.print(Padding(_outcomes(line), (0, 0, 1, 2)))
-        if line.is_failure:
-            failures.append(line)
-    return failures
+def _print_table(result: "Replayed") -> "Replayed":
+    about = " · ".join(filter(None, (result.outcome.detail_type, result.outcome.image_id)))
+    out.print(Text.assemble((_title(result.source), "bold"), f"  {about}" if about else ""))
+    out.print(Padding(_outcomes(result), (0, 0, 1, 2)))
+    return result
 
 
 def _outcomes(line: "Replayed") -> Table:
@@ -173,7 +219,9 @@ def _scale_out(staged: "Stage") -> None:
         out.print(f"{launched.instance_id} starts from [bold green]{launched.image_id}[/].")
 
 
-def _write_world(staged: "Stage", path: Path, *, force: bool) -> None:
+def _write_world(staged: "Stage", path: Path | None, *, force: bool) -> None:
+    if path is None:
+        return
     try:
         text = json.dumps(staged.world(), indent=2) + "\n"
         write_file(path, text, mode=PRIVATE, force=force)
@@ -182,6 +230,8 @@ def _write_world(staged: "Stage", path: Path, *, force: bool) -> None:
 
 
 def _print_next_step(failures: "list[Replayed]", world_out: Path | None) -> None:
+    if not failures:
+        return
     dead = sum(line.receipt.is_dead_lettered for line in failures)
     lost = len(failures) - dead
     steps = []

@@ -2,7 +2,7 @@
 
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,16 +34,22 @@ class Captured:
     made_up: tuple[str, ...] = ()
 
 
-def read_events(paths: list[Path]) -> list[Captured]:
+def read_events(paths: list[Path], no_events: Collection[Path] = ()) -> list[Captured]:
     """All events, in the order given; a folder's JSON files by name.
+
+    Args:
+        paths: Files and folders.
+        no_events: Files that are left out of a folder: its world, its expected outcomes.
 
     Raises:
         BadInput: A file cannot be read. Nothing has been replayed yet.
     """
-    return [captured for path in paths for file in _files(path) for captured in _read(file)]
+    left_out = {path.resolve() for path in no_events}
+    files = [file for path in paths for file in _files(path, left_out)]
+    return [captured for file in files for captured in _read(file)]
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, left_out: Collection[Path]) -> list[Path]:
     if path == STDIN:
         return [path]
     try:
@@ -52,6 +58,7 @@ def _files(path: Path) -> list[Path]:
         files = sorted(f for f in path.iterdir() if f.suffix in (".json", ".jsonl", ".ndjson"))
     except OSError as error:
         raise BadInput(file_error(path, error)) from error
+    files = [file for file in files if file.resolve() not in left_out]
     for file in files:
         if not file.is_file():  # a pipe among them would never end
             raise BadInput(f"{file}: is not a file")
