@@ -20,9 +20,10 @@ from infra.cli.render import (
     print_json,
     progress_line,
 )
-from infra.operate.groups import Group, cancel_refresh, start_refresh
+from infra.operate.groups import cancel_refresh, start_refresh
 from infra.operate.hold import stamp_now
 from infra.operate.rollback import Plan, Rollback, plan_rollbacks, run_rollbacks
+from models.auto_scaling import Group
 from models.image import Image
 from models.launch_template import Template
 

@@ -18,11 +18,12 @@ from infra.operate.find import (
     find_template_or_group,
 )
 from infra.operate.fleet import Fleet, TemplateStatus, read_fleet
-from infra.operate.groups import Group, UsesDefault, findings, verdict
+from infra.operate.groups import UsesDefault, findings, verdict
 from infra.operate.history import Log, made_default, read_log, unlogged
 from infra.operate.instances import GROUP_TAG, TEMPLATE_TAG, count_running
 from infra.operate.paging import Gaps, Progress
 from infra.operate.versions import VersionInfo, read_versions
+from models.auto_scaling import Group
 from models.base import aws_date, printable
 from models.image import Image
 from models.launch_template import Template

@@ -6,7 +6,7 @@ from typing import Any
 
 from handlers.paging import each
 from infra.operate.account import Account
-from infra.operate.groups import Group
+from models.auto_scaling import Group
 from models.base import printable
 from models.errors import AwsRefused
 from models.launch_template import Template

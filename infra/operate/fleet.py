@@ -11,10 +11,11 @@ from handlers.clock import Clock
 from handlers.observation import observe
 from handlers.reaction import plan
 from infra.operate.account import Account
-from infra.operate.groups import Finding, Group, findings
+from infra.operate.groups import Finding, findings
 from infra.operate.instances import mark_deleted, read_groups, read_running
 from infra.operate.paging import Gaps, Progress
 from infra.operate.read_ahead import ReadAhead
+from models.auto_scaling import Group
 from models.base import Place
 from models.decision import Skip, sift
 from models.errors import AwsRefused, AwsUnavailable

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
+from handlers.writes import tag
 from infra.operate import writes
 from infra.operate.account import Account
 from infra.operate.find import find_template
@@ -56,7 +57,7 @@ def write_tags(
     account: Account, template: Template, tags: Mapping[str, str], old: list[str]
 ) -> None:
     """Write the new tags, then delete the old ones: between the two it follows less, never more."""
-    writes.tag(account, template.launch_template_id, tags)
+    tag(account.ec2, template.launch_template_id, tags)
     if old:
         writes.untag(account, [template.launch_template_id], old)
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from handlers import rollback
 from infra.operate import writes
 from infra.operate.account import Account
 from models.launch_template import Template
@@ -19,10 +20,7 @@ def hold_template(account: Account, template: Template, value: str) -> str:
     Returns:
         The value of the hold's tag now: the given one, or the first one's.
     """
-    first = account.ec2.template(template.launch_template_id).tags.get(HOLD_TAG)
-    if first is None:
-        writes.tag(account, template.launch_template_id, {HOLD_TAG: value})
-    return value if first is None else first
+    return rollback.hold_template(account.ec2, template, value)
 
 
 def end_hold(account: Account, template: Template) -> None:

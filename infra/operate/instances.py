@@ -7,9 +7,9 @@ from typing import Any
 from handlers.aws_errors import translated
 from handlers.paging import batches, each
 from infra.operate.account import Account
-from infra.operate.groups import Group, Refresh, Specification
 from infra.operate.paging import Gaps, Progress
 from infra.operate.versions import read_versions
+from models.auto_scaling import Group, Refresh, Specification
 from models.aws_limits import FILTER_VALUES, GROUPS_AT_ONCE, INSTANCES_AT_ONCE
 from models.launch_template import Template
 from models.tags import tags_of

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from handlers.rollback import NoTarget, plan_rollback
 from infra.operate.account import Account
 from infra.operate.find import find_template
-from infra.operate.groups import Group
 from infra.operate.instances import read_groups
 from infra.operate.paging import Gaps, Progress
-from infra.operate.rollback import NoTarget, plan_rollback
 from infra.operate.versions import VersionInfo, read_versions
+from models.auto_scaling import Group
 from models.errors import AwsRefused
 from models.launch_template import Template
 
@@ -123,6 +123,6 @@ def _named(template: Template, groups: Iterable[Group]) -> set[int]:
 
 def _rollback_target(account: Account, template: Template) -> int | None:
     try:
-        return plan_rollback(account, template, None).target.version_number
+        return plan_rollback(account.ec2, template, None).target.version_number
     except NoTarget:
         return None

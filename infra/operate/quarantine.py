@@ -7,6 +7,7 @@ quarantine is not enough to move a template there again: its high-water mark kee
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from handlers.writes import tag
 from infra.operate import writes
 from infra.operate.account import Account
 from models.base import Place, printable
@@ -73,7 +74,7 @@ def quarantine_image(account: Account, image_id: str, value: str) -> str:
     """
     first = find_image(account, image_id).tags.get(QUARANTINE_TAG)
     if first is None:
-        writes.tag(account, image_id, {QUARANTINE_TAG: value})
+        tag(account.ec2, image_id, {QUARANTINE_TAG: value})
     return value if first is None else first
 
 

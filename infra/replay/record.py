@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.ec2 import Ec2
 from handlers.paging import batches, each
-from infra.operate.groups import Group
 from infra.operate.paging import Progress
+from models.auto_scaling import Group
 from models.aws_limits import FILTER_VALUES
 from models.base import Place, printable
 from models.image import amis

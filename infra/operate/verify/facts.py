@@ -78,7 +78,7 @@ _TEMPLATES = (
         source=f"{_EC2}, CreateLaunchTemplateVersion: SourceVersion",
         rests=(
             "models/launch_template.py snapshots_lost_with",
-            "infra/operate/writes.py copy_version",
+            "handlers/writes.py copy_version",
         ),
         otherwise="Nothing is lost: images without that snapshot would be refused for no reason.",
     ),

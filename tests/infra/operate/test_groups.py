@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from infra.operate.groups import Group, UsesDefault, findings, verdict
+from infra.operate.groups import UsesDefault, findings, verdict
+from models.auto_scaling import Group
 from models.launch_template import Template
 from tests.support.builders import NEW, OTHER_TEMPLATE, TEMPLATE, a_template
 from tests.support.fleets import a_group, a_mixed_group
