@@ -2,16 +2,17 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 from models import fit
 from models.base import Value, aws_date
 from models.image import UEFI_PREFERRED, Image, newest
 from models.launch_template import Template, Version
 from models.selectors import Misconfigured, Selectors
-from models.tags import QUARANTINE_TAG
+from models.tags import QUARANTINE_TAG, WINDOW_TAG
 
 
 class Reason(StrEnum):
@@ -31,6 +32,7 @@ class Reason(StrEnum):
     VOLUME_WITHOUT_SIZE = "volume-without-size"
     ROOT_DEVICE_CHANGED = "root-device-changed"
     INSTANCE_TYPE_UNSUPPORTED = "instance-type-unsupported"
+    WINDOW_CLOSED = "window-closed"
     OBSERVED = "observed"
     NEWER_IMAGE = "newer-image"
     AWS_REFUSED = "aws-refused"
@@ -62,6 +64,34 @@ class Skip(StrEnum):
     OTHER_BOOT_MODE = "other-boot-mode"
     OTHER_PLATFORM = "other-platform"
     DEPRECATED = "deprecated"
+    AWAITING_GATE = "awaiting-gate"
+    NOT_PROVEN = "not-proven"
+    SOAKING = "soaking"
+
+
+UNRIPE = frozenset({Skip.AWAITING_GATE, Skip.NOT_PROVEN, Skip.SOAKING})
+"""The skips of images that may be taken later (models/ripening.py)."""
+
+
+class Skipped(NamedTuple):
+    """An image that is no candidate, and why.
+
+    Attributes:
+        detail: What belongs to the reason, as the end of a sentence.
+        until: When the image is ripe, if that is known; whole seconds, in UTC.
+    """
+
+    image: Image
+    skip: Skip
+    detail: str = ""
+    until: datetime | None = None
+
+    def __str__(self) -> str:
+        return f"{self.skip}{self.detail}"
+
+
+Proofs = Mapping[str, Mapping[str, datetime]]
+"""By the name of a launch template that another waits for: since when it has proved which image."""
 
 
 class Promote(Value):
@@ -69,6 +99,8 @@ class Promote(Value):
 
     Attributes:
         is_return: The high-water mark is that image, or a later one: the reactor had to leave it.
+        postponed_image: The newer image that is ripe next, if that moment is known.
+        postponed_until: That moment.
     """
 
     reason: Reason
@@ -76,26 +108,30 @@ class Promote(Value):
     message: str
     is_return: bool = False
     skipped: dict[str, Skip] = {}
+    postponed_image: str | None = None
+    postponed_until: datetime | None = None
 
 
 class Keep(Value):
-    """Leave the template as it is."""
+    """Leave the template as it is. Attributes: as of `Promote`."""
 
     reason: Reason
     message: str
     skipped: dict[str, Skip] = {}
+    postponed_image: str | None = None
+    postponed_until: datetime | None = None
 
 
 Decision = Promote | Keep
-_Skipped = tuple[Image, Skip]
 
 
-def decide(
+def decide(  # noqa: PLR0913, PLR0917 all that it depends on, and nothing hidden
     template: Template,
     selectors: Selectors,
     current: Image | None,
     images: Iterable[Image],
     now: datetime,
+    proofs: Proofs | None = None,
 ) -> Decision:
     """Compare the template's image with the newest image that it may be moved to.
 
@@ -108,21 +144,26 @@ def decide(
         current: The image of the default version; None if that image is proved to be gone,
             or if the version names none.
         images: All that might match, in any order; others may be among them.
-        now: The moment by which an image may have become deprecated.
+        now: The moment by which an image may have become deprecated, or ripe.
+        proofs: What the templates that this one waits for have proved.
     """
     seen = {image.image_id: image for image in images}
     # an image that was disabled can be seen still, and tells what may take its place
     compared = current or seen.get(template.default.image_id or "")
-    candidates, skipped = sift(selectors, compared, seen.values(), now)
-    others = [(seen[id_], skip) for id_, skip in skipped.items()]
+    candidates, skipped = sift(selectors, compared, seen.values(), now, proofs)
+    others = list(skipped.values())
     if current is None and template.default.image_id is not None:
         decision = _heal(template.default, compared, candidates, others)
     else:
         decision = _compare(template, current, candidates, others)
         decision = _veto(template.default, current, decision)
+    on = current
     if isinstance(decision, Promote):
         skipped.pop(decision.image.image_id, None)
-    return _observe(selectors, decision).model_copy(update={"skipped": skipped})
+        on = decision.image
+    decision = _observe(selectors, _in_window(template, decision))
+    skips = {id_: one.skip for id_, one in skipped.items()}
+    return decision.model_copy(update={"skipped": skips} | _next(decision, on, others))
 
 
 def settle(template: Template) -> Keep | None:
@@ -148,20 +189,41 @@ def settle_misconfigured(template: Template, fault: Misconfigured) -> Keep:
 
 
 def sift(
-    selectors: Selectors, current: Image | None, images: Iterable[Image], now: datetime
-) -> tuple[list[Image], dict[str, Skip]]:
+    selectors: Selectors,
+    current: Image | None,
+    images: Iterable[Image],
+    now: datetime,
+    proofs: Proofs | None = None,
+) -> tuple[list[Image], dict[str, Skipped]]:
     """The candidates among the images that the selectors match, and why the others are none.
 
     Args:
         selectors: What the template's tags say.
         current: The image of the default version, if it can be seen, dead or alive.
         images: All that might match; others may be among them.
-        now: The moment by which an image may have become deprecated.
+        now: The moment by which an image may have become deprecated, or ripe.
+        proofs: What the templates that this one waits for have proved.
     """
-    matching = {image.image_id: image for image in images if selectors.match(image)}
-    skips = {id_: _skip(image, selectors, current, now) for id_, image in matching.items()}
-    candidates = [image for id_, image in matching.items() if skips[id_] is None]
-    return candidates, {id_: skip for id_, skip in skips.items() if skip is not None}
+    candidates: list[Image] = []
+    skipped: dict[str, Skipped] = {}
+    for image in images:
+        if selectors.match(image):
+            skip = _skip(image, selectors, current, now)
+            why = Skipped(image, skip) if skip else None
+            # the current image is never left out: a template would not know that it is on it
+            if why is None and selectors.ripens and not _is_same(image, current):
+                from models.ripening import unripe
+
+                why = unripe(image, selectors, now, proofs or {})
+            if why is None:
+                candidates.append(image)
+            else:
+                skipped[image.image_id] = why
+    return candidates, skipped
+
+
+def _is_same(image: Image, current: Image | None) -> bool:
+    return current is not None and current.image_id == image.image_id
 
 
 def _skip(image: Image, selectors: Selectors, current: Image | None, now: datetime) -> Skip | None:
@@ -182,11 +244,12 @@ def _skip(image: Image, selectors: Selectors, current: Image | None, now: dateti
 
 
 def _heal(
-    version: Version, gone: Image | None, candidates: list[Image], others: list[_Skipped]
+    version: Version, gone: Image | None, candidates: list[Image], others: list[Skipped]
 ) -> Decision:
     """The image of the version cannot be launched any more: the newest that fits replaces it.
 
-    A deprecated image can be launched by its owner: it is taken last of all.
+    A group that cannot launch is worse than an image that is not ripe. A deprecated image can be
+    launched by its owner: it is taken last of all.
 
     Args:
         version: The default version.
@@ -194,22 +257,33 @@ def _heal(
         candidates: What may take its place.
         others: What the selectors match beside them.
     """
-    deprecated = [image for image, skip in others if skip is Skip.DEPRECATED]
-    last_of_all = ", though it is deprecated: there is no other image"
-    for images, remark in ((candidates, ""), (deprecated, last_of_all)):
+    unripe = [one.image for one in others if one.skip in UNRIPE]
+    deprecated = [one.image for one in others if one.skip is Skip.DEPRECATED]
+    for images in (candidates, unripe, deprecated):
         if not _are_alike(images):
             return _nothing_launchable(version, _UNLIKE)
         best = newest(image for image in images if _misfit(version, image, gone) is None)
         if best is not None:
+            remark = _though(best, others)
             message = f"{version.image_id} is gone; {_dated(best)} replaces it{remark}"
             return Promote(reason=Reason.CURRENT_IMAGE_GONE, image=best, message=message)
-    nearest = newest(candidates or deprecated)
+    nearest = newest(candidates or unripe or deprecated)
     why = nearest and _misfit(version, nearest, gone)
     if not why:
         return _nothing_launchable(version, _why_none(others))
     if why.reason is Reason.SNAPSHOT_WOULD_BE_LOST:  # it could be launched, without the data
         return why
     return _nothing_launchable(version, f"no image fits the version: {why.reason}: {why.message}")
+
+
+def _though(taken: Image, others: list[Skipped]) -> str:
+    """What speaks against the image that is taken because there is no better one."""
+    why = next((one for one in others if one.image is taken), None)
+    if why is None:
+        return ""
+    if why.skip is Skip.DEPRECATED:
+        return ", though it is deprecated: there is no other image"
+    return f", though it is not ripe ({why}): there is no ripe image"
 
 
 def _nothing_launchable(version: Version, why: str) -> Keep:
@@ -221,7 +295,7 @@ def _compare(
     template: Template,
     current: Image | None,
     candidates: list[Image],
-    others: list[_Skipped],
+    others: list[Skipped],
 ) -> Decision:
     """The ladder, from the candidates on; each rung returns."""
     best = newest(candidates)
@@ -243,11 +317,11 @@ def _compare(
     return Promote(reason=Reason.NEWER_IMAGE, image=best, message=message, is_return=is_return)
 
 
-def _stays(current: Image, best: Image, others: list[_Skipped]) -> Keep:
+def _stays(current: Image, best: Image, others: list[Skipped]) -> Keep:
     """The current image is the newest; the message names newer ones that may not be taken."""
-    newer = [(image, skip) for image, skip in others if image.is_newer_than(current)]
-    newer.sort(key=lambda skipped: skipped[0].order, reverse=True)
-    beside = "".join(f"; {_dated(i)} is newer, and skipped: {skip}" for i, skip in newer[:1])
+    newer = [one for one in others if one.image.is_newer_than(current)]
+    newer.sort(key=lambda skipped: skipped.image.order, reverse=True)
+    beside = "".join(f"; {_dated(o.image)} is newer, and skipped: {o}" for o in newer[:1])
     more = _as_are(len(newer) - 1)
     if best.image_id == current.image_id:
         message = f"{_dated(best)} is the current image{beside}{more}"
@@ -277,6 +351,32 @@ def _misfit(version: Version, image: Image, current: Image | None) -> Keep | Non
     return None
 
 
+def _in_window(template: Template, decision: Decision) -> Decision:
+    """While the window is closed, a newer image waits; healing does not."""
+    if isinstance(decision, Keep) or decision.reason is not Reason.NEWER_IMAGE:
+        return decision
+    if WINDOW_TAG not in template.tags:
+        return decision
+    message = f"the window is closed; when it opens, {decision.message}"
+    return Keep(reason=Reason.WINDOW_CLOSED, message=message)
+
+
+def _next(decision: Decision, on: Image | None, others: list[Skipped]) -> dict[str, Any]:
+    """The next moment at which an image newer than that one is ripe, as fields of the decision."""
+    waiting = [
+        (one.until, one.image.image_id)
+        for one in others
+        if one.until and (on is None or one.image.is_newer_than(on))
+    ]
+    if not waiting or decision.reason in REFUSALS:
+        return {}
+    until, image_id = min(waiting)
+    fields: dict[str, Any] = {"postponed_image": image_id, "postponed_until": until}
+    if isinstance(decision, Keep) and (when := f"{until:{SECONDS}}") not in decision.message:
+        fields["message"] = f"{decision.message}; {image_id} is ripe at {when}"
+    return fields
+
+
 def _observe(selectors: Selectors, decision: Decision) -> Decision:
     """In mode `observe`, a promotion is only told."""
     if isinstance(decision, Keep) or selectors.mode != "observe":
@@ -291,10 +391,10 @@ def _are_alike(images: list[Image]) -> bool:
     return len({(image.architecture, image.platform) for image in images}) <= 1 and len(modes) <= 1
 
 
-def _why_none(others: list[_Skipped]) -> str:
+def _why_none(others: list[Skipped]) -> str:
     if not others:
         return "no image that the tags select can be launched"
-    counts = Counter(skip for _, skip in others)
+    counts = Counter(one.skip for one in others)
     counted = ", ".join(f"{counts[skip]} {skip}" for skip in Skip if counts[skip])
     return f"none of the images that the tags select may be taken: {counted}"
 
@@ -305,6 +405,9 @@ _UNLIKE = "the images that the tags select differ in architecture, boot mode or 
 def _dated(image: Image) -> str:
     return f"{image.image_id} of {aws_date(image.creation_date)}"
 
+
+SECONDS = "%Y-%m-%dT%H:%M:%SZ"
+"""A moment in UTC to the second, as messages have it."""
 
 _IMAGE_ID = re.compile(r"ami-[0-9a-f]{8,17}")
 _NO_IMAGE = "ami-00000000"  # a version may name no image at all

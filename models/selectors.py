@@ -5,19 +5,25 @@ A value that is not one of the allowed ones is reported, never guessed.
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from models.base import Place, Value, printable
 from models.image import Image
 from models.tags import (
+    AFTER,
+    CLOSED,
     COPIED_IMAGES,
+    GATE,
     HIGH_WATER_MARK_TAG,
     IMAGE_NAME,
     IMAGE_TAG,
     OPT_IN_TAG,
     SELECTOR_PREFIX,
+    SOAK,
     SOURCE_INSTANCE,
+    WINDOW_TAG,
     read_high_water_mark,
 )
 
@@ -34,6 +40,9 @@ class Selectors(Value):
         image_tags: The image carries each of these tags with exactly this value.
         image_name: A glob of `*` and `?` that the image's name matches, case-sensitive.
         copied_images: Whether images made by CopyImage count.
+        soak: How old an image must be; with `after`, how long ago it must have been proved.
+        after: The names or ids of the launch templates that must have proved an image first.
+        gates: The image must carry each of these tags with exactly this value before it is taken.
         place: The account that must own the images, and its Region.
     """
 
@@ -42,7 +51,15 @@ class Selectors(Value):
     image_tags: dict[str, str] = {}
     image_name: str | None = None
     copied_images: bool = False
+    soak: timedelta | None = None
+    after: tuple[str, ...] = ()
+    gates: dict[str, str] = {}
     place: Place
+
+    @property
+    def ripens(self) -> bool:
+        """Whether an image that matches may have to wait before it is taken."""
+        return bool(self.soak or self.after or self.gates)
 
     def match(self, image: Image) -> bool:
         """Whether the image is one of those that the template follows, launchable or not."""
@@ -82,13 +99,35 @@ def read_selectors(tags: Mapping[str, str], place: Place) -> Selectors | Misconf
         },
         image_name=tags.get(IMAGE_NAME),
         copied_images=COPIED_IMAGES in tags,
+        **_ripening(tags),
         place=place,
     )
+
+
+def _ripening(tags: Mapping[str, str]) -> dict[str, Any]:
+    """What the tags say of when an image is ripe; most templates have none of them."""
+    if not any(map(_is_about_ripeness, tags)):
+        return {}
+    from models.ripening import read_soak
+
+    return {
+        "soak": read_soak(tags[SOAK]) if SOAK in tags else None,
+        "after": tuple(dict.fromkeys(tags.get(AFTER, "").split())),
+        "gates": {k.removeprefix(GATE): v for k, v in tags.items() if k.startswith(GATE)},
+    }
+
+
+def _is_about_ripeness(key: str) -> bool:
+    return key in (SOAK, AFTER) or key.startswith(GATE)
 
 
 def _fault(key: str, value: str) -> str | None:
     if key.startswith(IMAGE_TAG):
         return None if key != IMAGE_TAG else f"{IMAGE_TAG}KEY: KEY is missing"
+    if _is_about_ripeness(key):
+        from models.ripening import fault
+
+        return fault(key, value)
     if key in _ALLOWED:
         is_allowed, what = _ALLOWED[key]
         return None if is_allowed(value) else f"{key}: must be {what}"
@@ -110,9 +149,18 @@ _ALLOWED: dict[str, tuple[Callable[[str], object], str]] = {
         "a name with the wildcards * and ?, and at least one other character",
     ),
     COPIED_IMAGES: (lambda value: value == "allow", "allow, or the tag must be removed"),
+    WINDOW_TAG: (lambda value: value == CLOSED, f"{CLOSED}, or the tag must be removed"),
     HIGH_WATER_MARK_TAG: (
         read_high_water_mark,
         "an image id and its date: ami-... 2026-06-15T17:00:31.000Z",
     ),
 }
-_DECLARED = (SOURCE_INSTANCE, f"{IMAGE_TAG}KEY", IMAGE_NAME, COPIED_IMAGES)
+_DECLARED = (
+    SOURCE_INSTANCE,
+    f"{IMAGE_TAG}KEY",
+    IMAGE_NAME,
+    COPIED_IMAGES,
+    SOAK,
+    AFTER,
+    f"{GATE}KEY",
+)

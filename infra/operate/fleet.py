@@ -17,7 +17,7 @@ from infra.operate.paging import Gaps, Progress
 from infra.operate.read_ahead import ReadAhead
 from models.auto_scaling import Group
 from models.base import Place
-from models.decision import Skip, sift
+from models.decision import Skipped, sift
 from models.errors import AwsRefused, AwsUnavailable
 from models.image import Image, amis
 from models.launch_template import Template
@@ -59,7 +59,7 @@ class TemplateStatus:
     running: Counter[str]
     images: dict[str, Image] = field(default_factory=dict)
     candidates: tuple[Image, ...] = ()
-    skipped: dict[str, Skip] = field(default_factory=dict)
+    skipped: dict[str, Skipped] = field(default_factory=dict)
 
     @property
     def image_id(self) -> str | None:

@@ -55,12 +55,12 @@ def asked(*images, current=None, tags=None, image_id=OLD, **data):
     return answered(template, current, images, NOON + timedelta(days=30))
 
 
-def answered(template, current, images, now):
+def answered(template, current, images, now, proofs=None):
     """The two questions, asked as the function asks them."""
     selectors = read_selectors(template.tags, PLACE)
     if isinstance(selectors, Misconfigured):
         return settle_misconfigured(template, selectors)
-    return settle(template) or decide(template, selectors, current, images, now)
+    return settle(template) or decide(template, selectors, current, images, now, proofs)
 
 
 CURRENT = image(OLD)
