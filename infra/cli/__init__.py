@@ -2,46 +2,37 @@
 
 Results go to stdout, everything else to stderr. Exit status: 0 done, 1 something failed or was
 dead-lettered, 2 wrong usage or unreadable input, which is said before anything runs.
+
+A verb is imported when it is asked for. To add one: a line in `verbs/__init__.py`, its parameters
+and its help in `verbs/NAME.py`, its work in `NAME.py`. An option is added in both modules.
 """
 
-# ruff: noqa: E402 the imports take half a second, and ^C in it is no traceback
+# ruff: noqa: E402 the imports take a tenth of a second, and ^C in it is no traceback
 
 from infra.cli.plain import quiet_while_importing, run_plainly
 
 _undo = quiet_while_importing()
 
-from collections.abc import Callable
-from importlib.metadata import version
+import inspect
+import re
+import sys
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from infra.cli.account import set_debug
-from infra.cli.capture import capture
-from infra.cli.dlq import dlq
-from infra.cli.doctor import doctor
-from infra.cli.explain import explain
-from infra.cli.follow import follow
-from infra.cli.history import history
-from infra.cli.hold import hold, resume
-from infra.cli.local import local
-from infra.cli.package import package
-from infra.cli.prune import prune
-from infra.cli.quarantine import quarantine, unquarantine
-from infra.cli.reconcile import reconcile
-from infra.cli.record import record
-from infra.cli.render import out, paragraphs
-from infra.cli.replay import replay
-from infra.cli.rollback import rollback
-from infra.cli.status import status
-from infra.cli.template import template
-from infra.cli.verify import verify
+from infra.cli.debug import set_debug
+from infra.cli.verbs import DLQ_VERBS, VERBS
 
 
 class _App(typer.Typer):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         run_plainly(lambda: super(_App, self).__call__(*args, **kwargs))
 
+
+_HELP_IS_OFF: dict[str, Any] = {"help": False}
+"""Typer asks Pydantic what an option without a value is; of one that is False it knows itself."""
 
 app = _App(
     name="ami-reactor",
@@ -50,13 +41,22 @@ app = _App(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "default_map": {**_HELP_IS_OFF, "dlq": _HELP_IS_OFF},
+    },
+)
+dlq_app = typer.Typer(
+    help="The dead-letter queue: list, show, redrive, save and drop its messages.",
+    no_args_is_help=True,
 )
 
 
 def _print_version(is_asked: bool) -> None:
     if is_asked:
-        out.print(f"ami-reactor {version('ami-reactor')}", highlight=False)
+        from importlib.metadata import version
+
+        sys.stdout.write(f"ami-reactor {version('ami-reactor')}\n")
         raise typer.Exit
 
 
@@ -84,18 +84,33 @@ def _all_verbs(
     """What goes before any verb; the app's own help stays."""
 
 
-_GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Try and test": (replay, local, capture, record),
-    "See": (status, explain, history, doctor, verify),
-    "Change": (
-        follow, reconcile, hold, resume, rollback, prune, quarantine, unquarantine,
-    ),
-    "Deploy": (package, template),
-}  # fmt: skip
-"""The verbs as the README's table of commands has them."""
+class _Deferred(TyperCommand):
+    """Stands for a verb in the list of all; once it is asked for, the verb takes its place.
 
-for group, verbs in _GROUPS.items():
-    for verb in verbs:
-        app.command(help=paragraphs(verb), rich_help_panel=group)(verb)
-app.add_typer(dlq, name="dlq", rich_help_panel="Dead-letter queue")
+    Its callback returns the verb, imported.
+    """
+
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
+        assert self.callback
+        return self.callback().make_context(info_name, args, *more, **extra)
+
+
+def _add(group: typer.Typer, name: str, line: str, function: str, panel: str | None = None) -> None:
+    def load() -> Any:
+        verb = getattr(import_module(f"infra.cli.verbs.{function}"), function)
+        alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+        # typer would keep where the docstring's lines are broken
+        text = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(verb) or "")
+        alone.command(name, help=text)(verb)
+        return typer.main.get_command(alone)
+
+    group.command(name, cls=_Deferred, help=line, rich_help_panel=panel)(load)
+
+
+for _panel, _verbs in VERBS.items():
+    for _name, _line in _verbs.items():
+        _add(app, _name, _line, _name, _panel)
+for _name, _line in DLQ_VERBS.items():
+    _add(dlq_app, _name, _line, f"dlq_{_name}")
+app.add_typer(dlq_app, name="dlq", rich_help_panel="Dead-letter queue")
 _undo()

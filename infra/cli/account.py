@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import typer
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
 
+from infra.cli.debug import Debug
 from infra.cli.render import err, stop
 from infra.operate.account import Account, BadSetUp, open_account
 from infra.operate.aws_errors import error_line
@@ -15,25 +16,11 @@ from models.errors import AwsRefused, AwsUnavailable, ReactorError
 from models.failure_text import YOURS, error_text
 
 
-class _Debug:
-    """Whether `--debug` was given, before the verb."""
-
-    is_on = False
-
-
-_DEBUG = _Debug()
-
-
-def set_debug(is_on: bool) -> None:
-    """Show each AWS call of the verb that follows, or do not."""
-    _DEBUG.is_on = is_on
-
-
 @contextmanager
 def account_of(profile: str | None, region: str | None) -> Iterator[Account]:
     """Yield the account; what AWS or the reactor refuses inside ends the command with one line."""
     try:
-        account = open_account(profile, region, _show_call if _DEBUG.is_on else None)
+        account = open_account(profile, region, _show_call if Debug.is_on else None)
         try:
             yield account
         except (AwsRefused, AwsUnavailable) as error:

@@ -7,7 +7,6 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.cli.account import account_of
-from infra.cli.options import STACK, AsJson, Profile, Region, Stack
 from infra.cli.render import out, outside, print_json, progress_line
 from infra.operate.account import Account
 from infra.operate.check import Check, State
@@ -21,20 +20,13 @@ _STYLES = {
 }
 
 
-def doctor(
-    profile: Profile = None,
-    region: Region = None,
-    stack: Stack = STACK,
-    as_json: AsJson = False,
+def run_doctor(
+    *,
+    profile: str | None,
+    region: str | None,
+    stack: str,
+    as_json: bool,
 ) -> None:
-    """Examine the stack, the events and every followed template, and say how to fix what is wrong.
-
-    Read-only. What the role may do is asked of IAM, or else read from its policies.
-
-    Example: ami-reactor doctor
-
-    Exit status: 1 if a check fails, or could not be made.
-    """
     with account_of(profile, region) as account:
         if not as_json:
             out.print(Text(str(account), "bold"))

@@ -1,12 +1,9 @@
 """`ami-reactor explain`: why a template, group, instance or image is where it is."""
 
-from typing import Annotated
-
 import typer
 from rich.tree import Tree
 
 from infra.cli.account import account_of
-from infra.cli.options import STACK, Profile, Region, Stack
 from infra.cli.render import out, outside, print_gaps, print_json, progress_line
 from infra.operate.explain import Explainer, Level, Node
 from infra.operate.paging import Gaps
@@ -14,26 +11,14 @@ from infra.operate.paging import Gaps
 _STYLES: dict[Level, str] = {"ok": "green", "warn": "yellow", "fail": "bold red", "": ""}
 
 
-def explain(
-    what: Annotated[
-        str,
-        typer.Argument(
-            metavar="TEMPLATE|GROUP|INSTANCE|IMAGE", help="A name, or an id: lt-…, i-…, ami-…."
-        ),
-    ],
-    profile: Profile = None,
-    region: Region = None,
-    stack: Stack = STACK,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+def run_explain(
+    *,
+    what: str,
+    profile: str | None,
+    region: str | None,
+    stack: str,
+    as_json: bool,
 ) -> None:
-    """Explain why something launches or runs the image that it does, image by image.
-
-    Read-only.
-
-    Example: ami-reactor explain web
-
-    Exit status: 1 if it does not exist, or something could not be read.
-    """
     gaps = Gaps()
     with account_of(profile, region) as account:
         with progress_line() as progress:

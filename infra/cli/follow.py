@@ -1,13 +1,11 @@
 """`ami-reactor follow`: set which images a launch template follows."""
 
 import sys
-from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from infra.cli.account import account_of
-from infra.cli.options import STACK, WAIT, JsonPlan, Profile, Region, Stack, TemplateName, Wait, Yes
 from infra.cli.reconcile import run_and_show
 from infra.cli.render import (
     counted,
@@ -27,43 +25,23 @@ from models.launch_template import Template
 from models.selectors import Misconfigured, read_selectors
 
 
-def follow(
-    template: TemplateName,
-    source_instance: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID", help="Images made from this instance, or one of these."),
-    ] = None,
-    image_tag: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Images with this tag.")
-    ] = None,
-    image_name: Annotated[
-        str | None,
-        typer.Option(metavar="GLOB", help="Images whose name matches: * and ? are wild."),
-    ] = None,
-    copied_images: Annotated[
-        bool, typer.Option("--copied-images", help="Images made by CopyImage may be taken too.")
-    ] = False,
-    observe: Annotated[
-        bool, typer.Option("--observe", help="Decide and report only, never write.")
-    ] = False,
-    hcl: Annotated[bool, typer.Option("--hcl", help="Print it as Terraform.")] = False,
-    cloudformation: Annotated[
-        bool, typer.Option("--cloudformation", help="Print it as CloudFormation.")
-    ] = False,
-    yes: Yes = False,
-    wait: Wait = WAIT,
-    profile: Profile = None,
-    region: Region = None,
-    stack: Stack = STACK,
-    as_json: JsonPlan = False,
+def run_follow(
+    *,
+    template: str,
+    source_instance: list[str] | None,
+    image_tag: list[str] | None,
+    image_name: str | None,
+    copied_images: bool,
+    observe: bool,
+    hcl: bool,
+    cloudformation: bool,
+    yes: bool,
+    wait: float,
+    profile: str | None,
+    region: str | None,
+    stack: str,
+    as_json: bool,
 ) -> None:
-    """Have a launch template follow images: shows what that would match and move.
-
-    With --yes the tags are written, in place of its earlier selectors, and the function
-    reconciles it.
-
-    Example: ami-reactor follow web --source-instance i-0b2e25be910fac823 --yes
-    """
     tags = declared(
         mode="observe" if observe else "on",
         source_instances=source_instance or [],

@@ -4,7 +4,6 @@ import io
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich._export_format import CONSOLE_SVG_FORMAT
@@ -14,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.cli.account import account_of
-from infra.cli.options import STACK, Force, Profile, Region, Stack
 from infra.cli.render import ago, err, out, outside, print_gaps, print_json, progress_line, stop
 from infra.operate.find import find_template_or_group
 from infra.operate.history import HistoryEntry, read_history, read_log
@@ -29,31 +27,17 @@ _SVG_COLUMNS = 120
 _SVG = re.sub(r"@font-face\s*{{.*?}}|<!--.*?-->", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
-def history(
-    name: Annotated[
-        str, typer.Argument(metavar="TEMPLATE|GROUP", help="A name, or a template's id.")
-    ],
-    last: Annotated[
-        int, typer.Option("--last", metavar="N", min=1, help="How many versions.")
-    ] = 20,
-    svg: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Draw it into a file, too.", show_default=False),
-    ] = None,
-    force: Force = False,
-    profile: Profile = None,
-    region: Region = None,
-    stack: Stack = STACK,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
+def run_history(
+    *,
+    name: str,
+    last: int,
+    svg: Path | None,
+    force: bool,
+    profile: str | None,
+    region: str | None,
+    stack: str,
+    as_json: bool,
 ) -> None:
-    """Show the versions of a launch template as a timeline, the newest first.
-
-    Which event promoted a version is read from the function's log.
-
-    Example: ami-reactor history web --last 5
-
-    Exit status: 1 if it does not exist, or something could not be read.
-    """
     if svg is not None:
         try:
             check_can_write(svg, force=force)

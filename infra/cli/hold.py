@@ -1,22 +1,9 @@
 """`ami-reactor hold` and `resume`: keep a template where it is, and let it follow again."""
 
-from typing import Annotated
-
 import typer
 from rich.text import Text
 
 from infra.cli.account import account_of, agreed
-from infra.cli.options import (
-    STACK,
-    WAIT,
-    Profile,
-    Region,
-    Stack,
-    TemplateName,
-    Wait,
-    Yes,
-    one_line,
-)
 from infra.cli.reconcile import run_and_show
 from infra.cli.render import err, out, outside, print_json, progress_line, show_outcomes
 from infra.operate.find import find_template
@@ -27,22 +14,15 @@ from models.launch_template import Template
 from models.tags import HOLD_TAG, read_stamp
 
 
-def hold(
-    template: TemplateName,
-    reason: Annotated[
-        str, typer.Option(help="Why: others see it in status and explain.", callback=one_line)
-    ],
-    yes: Yes = False,
-    profile: Profile = None,
-    region: Region = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+def run_hold(
+    *,
+    template: str,
+    reason: str,
+    yes: bool,
+    profile: str | None,
+    region: str | None,
+    as_json: bool,
 ) -> None:
-    """Hold a launch template: nothing moves it until it is resumed.
-
-    Writes the tag ami-reactor-state:hold. IAM denies the function a change of a template with it.
-
-    Example: ami-reactor hold web --reason "load test until Friday" --yes
-    """
     with account_of(profile, region) as account:
         found = find_template(account, template)
         mine, value = stamp_now(account, reason), found.tags.get(HOLD_TAG)
@@ -56,23 +36,16 @@ def hold(
         _show(found, value, as_json=as_json)
 
 
-def resume(
-    template: TemplateName,
-    yes: Yes = False,
-    wait: Wait = WAIT,
-    profile: Profile = None,
-    region: Region = None,
-    stack: Stack = STACK,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+def run_resume(
+    *,
+    template: str,
+    yes: bool,
+    wait: float,
+    profile: str | None,
+    region: str | None,
+    stack: str,
+    as_json: bool,
 ) -> None:
-    """End the hold of a launch template, and reconcile it at once.
-
-    Shows first what the reactor would do.
-
-    Example: ami-reactor resume web --yes
-
-    Exit status: 1 if the template is refused or failed, or is not done in time.
-    """
     with account_of(profile, region) as account:
         found = find_template(account, template)
         if found.hold is None:

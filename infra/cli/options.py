@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.render import stop
-
 Profile = Annotated[
     str | None,
     typer.Option(
@@ -36,6 +34,7 @@ Stack = Annotated[
     ),
 ]
 TemplateName = Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its name or id.")]
+ImageId = Annotated[str, typer.Argument(metavar="IMAGE", help="The image's id.")]
 JsonPlan = Annotated[
     bool, typer.Option("--json", help="Print JSON Lines; a plan has planned: true.")
 ]
@@ -55,6 +54,8 @@ KeepAccount = Annotated[
 
 def one_line(context: typer.Context, reason: str) -> str:
     """A reason becomes a tag that others read: a wrong one ends the command."""
+    from infra.cli.render import stop
+
     verb = context.info_name
     if not reason.strip():
         stop(f"{verb}: --reason must say why")

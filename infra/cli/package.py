@@ -1,58 +1,33 @@
 """`ami-reactor package`: the archive that the stack deploys."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.table import Table
 
-from infra.cli.options import Force
 from infra.cli.render import err, out, outside, print_json, stop
 from infra.deploy.archive import (
-    ARCHIVE,
     Archive,
     BadTarget,
     PackagingFailed,
     make_archive,
     target_named,
 )
+from infra.deploy.template import ARCHIVE
 from infra.replay.atomic_write import CannotWrite, check_can_write
 
-_TARGET = "python3.13-arm64"  # what the stack's parameters default to
 _LARGEST = 10
 _MIB = 1 << 20
 
 
-def package(
-    to: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.zip",
-            help="The archive to write. By default dist/ami-reactor.zip, which"
-            " infra/template.yaml deploys, and which package always replaces.",
-            show_default=False,
-        ),
-    ] = None,
-    force: Force = False,
-    target: Annotated[
-        str,
-        typer.Option(help="The runtime and the architecture; host: those of this machine."),
-    ] = _TARGET,
-    full: Annotated[
-        bool, typer.Option("--full", help="Keep everything of the requirements: slower to start.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+def run_package(
+    *,
+    to: Path | None,
+    force: bool,
+    target: str,
+    full: bool,
+    as_json: bool,
 ) -> None:
-    """Make the archive that Lambda runs: models/, handlers/ and their pinned requirements.
-
-    Every download is checked against the hash in handlers/requirements.txt. The same inputs make
-    the same bytes. It is compiled ahead if the target's own Python is on the PATH. Of botocore's
-    data it holds the calls that the function makes.
-
-    Example: ami-reactor package --to build/reactor.zip --target host
-
-    Exit status: 1 if no archive could be made.
-    """
     try:
         wanted = target_named(target)
     except BadTarget as error:

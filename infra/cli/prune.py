@@ -1,12 +1,9 @@
 """`ami-reactor prune`: delete old versions that are not needed any more."""
 
-from typing import Annotated
-
 import typer
 from rich.text import Text
 
 from infra.cli.account import account_of
-from infra.cli.options import JsonPlan, Profile, Region, Yes
 from infra.cli.render import counted, err, out, outside, print_json, progress_line, stop
 from infra.operate.account import Account
 from infra.operate.prune import Pruning, plan_prunings
@@ -14,29 +11,16 @@ from infra.operate.writes import delete_versions
 from models.launch_template import Template
 
 
-def prune(
-    template: Annotated[
-        str | None,
-        typer.Argument(metavar="[TEMPLATE]", help="Its name or id.", show_default=False),
-    ] = None,
-    everywhere: Annotated[bool, typer.Option("--all", help="All templates that opted in.")] = False,
-    keep: Annotated[
-        int, typer.Option(metavar="N", min=0, help="How many of the reactor's versions stay.")
-    ] = 20,
-    yes: Yes = False,
-    profile: Profile = None,
-    region: Region = None,
-    as_json: JsonPlan = False,
+def run_prune(
+    *,
+    template: str | None,
+    everywhere: bool,
+    keep: int,
+    yes: bool,
+    profile: str | None,
+    region: str | None,
+    as_json: bool,
 ) -> None:
-    """Delete old versions of a launch template that the reactor made, beyond the newest N.
-
-    Never the default, the latest, the rollback target, a number that a group names, or anything
-    younger than a week. Never images, never snapshots. A dry run, unless --yes.
-
-    Example: ami-reactor prune web --keep 20 --yes
-
-    Exit status: 1 if something could not be deleted.
-    """
     if (template is None) != everywhere:
         stop("prune: name one template, or pass --all")
     with account_of(profile, region) as account:

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from infra.cli.account import account_of, agreed
-from infra.cli.options import Profile, Region, Yes, one_line
 from infra.cli.render import err, names_of, out, outside, print_json
 from infra.operate.hold import stamp_now
 from infra.operate.quarantine import (
@@ -23,21 +22,15 @@ from models.tags import QUARANTINE_TAG, read_stamp
 ImageId = Annotated[str, typer.Argument(metavar="IMAGE", help="The image's id.")]
 
 
-def quarantine(
-    image: ImageId,
-    reason: Annotated[str, typer.Option(help="What is wrong with the image.", callback=one_line)],
-    yes: Yes = False,
-    profile: Profile = None,
-    region: Region = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+def run_quarantine(
+    *,
+    image: str,
+    reason: str,
+    yes: bool,
+    profile: str | None,
+    region: str | None,
+    as_json: bool,
 ) -> None:
-    """Quarantine an image: no launch template is moved to it.
-
-    Writes the tag ami-reactor-state:quarantine on the image. Templates whose current image it is
-    stay on it: only a rollback moves them. Running instances are not touched.
-
-    Example: ami-reactor quarantine ami-0a1b2c3d4e5f60718 --reason "kernel panic" --yes
-    """
     with account_of(profile, region) as account:
         found = find_image(account, image)
         mine, value = stamp_now(account, reason), found.tags.get(QUARANTINE_TAG)
@@ -75,20 +68,14 @@ def _show_quarantined(image: str, value: str, others: Concerned, *, as_json: boo
     out.print(outside(f"{image} is quarantined: {stamp}"), soft_wrap=True)
 
 
-def unquarantine(
-    image: ImageId,
-    yes: Yes = False,
-    profile: Profile = None,
-    region: Region = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+def run_unquarantine(
+    *,
+    image: str,
+    yes: bool,
+    profile: str | None,
+    region: str | None,
+    as_json: bool,
 ) -> None:
-    """Lift the quarantine of an image, so that templates may be moved to it again.
-
-    Templates that were moved away from it stay where they are. So that they may be moved to it
-    again, their high-water mark is cleared too, after a question; --yes answers both.
-
-    Example: ami-reactor unquarantine ami-0a1b2c3d4e5f60718 --yes
-    """
     with account_of(profile, region) as account:
         value = find_image(account, image).tags.get(QUARANTINE_TAG)
         if value is not None:

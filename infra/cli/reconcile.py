@@ -1,41 +1,27 @@
 """`ami-reactor reconcile`: look at launch templates now, without an event."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import typer
 
 from infra.cli.account import account_of
-from infra.cli.options import STACK, WAIT, JsonPlan, Profile, Region, Stack, Wait, Yes
 from infra.cli.render import NONE_FOLLOWS, counted, err, outside, progress_line, show_outcomes
 from infra.operate.account import Account
-from infra.operate.reconcile import is_ok, left_alone, plan_by_name, run_reconcile
+from infra.operate.reconcile import is_ok, left_alone, plan_by_name
+from infra.operate.reconcile import run_reconcile as reconciled
 from models.outcome import TemplateOutcome
 
 
-def reconcile(
-    template: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TEMPLATE]", help="Its name or id; without it, all.", show_default=False
-        ),
-    ] = None,
-    yes: Yes = False,
-    wait: Wait = WAIT,
-    profile: Profile = None,
-    region: Region = None,
-    stack: Stack = STACK,
-    as_json: JsonPlan = False,
+def run_reconcile(
+    *,
+    template: str | None,
+    yes: bool,
+    wait: float,
+    profile: str | None,
+    region: str | None,
+    stack: str,
+    as_json: bool,
 ) -> None:
-    """Have the function look at one launch template, or at all of them, now.
-
-    Shows what would be done; with --yes it puts `Reconcile Requested` for each template that would
-    be promoted, and watches until the function is done.
-
-    Example: ami-reactor reconcile web --yes
-
-    Exit status: 1 if a template is refused or failed, or is not done in time.
-    """
     with account_of(profile, region) as account:
         with progress_line() as progress:
             planned = plan_by_name(account, template, progress)
@@ -60,7 +46,7 @@ def run_and_show(
     err.print(f"reconciling {counted(len(wanted), 'template')}", highlight=False)
     missing = {outcome.launch_template_id: outcome.launch_template_name for outcome in wanted}
     all_ok = True
-    for done in run_reconcile(account, stack, wanted, wait):
+    for done in reconciled(account, stack, wanted, wait):
         show_outcomes([done], as_json=as_json)
         del missing[done.launch_template_id]
         all_ok &= is_ok(done)

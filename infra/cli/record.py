@@ -2,12 +2,8 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from infra.cli.account import account_of
-from infra.cli.options import Force, KeepAccount, Profile, Region
 from infra.cli.render import counted, err, out, outside, progress_line, stop
 from infra.operate.account import Account
 from infra.operate.find import find_template
@@ -17,28 +13,15 @@ from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, wri
 from infra.replay.record import Described, record_world
 
 
-def record(
-    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The file to write.")],
-    template: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME|ID",
-            help="Only this launch template; may be repeated. By default, all that opted in.",
-            show_default=False,
-        ),
-    ] = None,
-    keep_account: KeepAccount = False,
-    force: Force = False,
-    profile: Profile = None,
-    region: Region = None,
+def run_record(
+    *,
+    to: Path,
+    template: list[str] | None,
+    keep_account: bool,
+    force: bool,
+    profile: str | None,
+    region: str | None,
 ) -> None:
-    """Write the account's world: launch templates, versions, images, groups. Read-only.
-
-    `ami-reactor replay EVENTS --world FILE` starts from it. User data is part of a version: look at
-    it before you share the file.
-
-    Example: ami-reactor record --to world.json
-    """
     try:
         check_can_write(to, force=force)
     except CannotWrite as error:

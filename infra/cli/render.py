@@ -1,10 +1,8 @@
 """What all verbs print: outside text, JSON Lines, outcomes, progress, and an error in one line."""
 
-import inspect
 import json
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NoReturn, TypeVar
@@ -152,11 +150,6 @@ def show_outcomes(outcomes: Iterable[TemplateOutcome], *, as_json: bool) -> None
             print_json(outcome.model_dump(mode="json"))
         else:
             out.print(outcome_table([outcome]))
-
-
-def paragraphs(verb: Callable[..., None]) -> str:
-    """A verb's docstring for its --help: typer would keep where its lines are broken."""
-    return re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(verb) or "")
 
 
 def stop(message: str, status: int = 2) -> NoReturn:

@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.padding import Padding
@@ -14,7 +14,6 @@ from rich.text import Text
 
 from infra.cli.expected import Expected, print_problems
 from infra.cli.files import world_from
-from infra.cli.options import AsJson, Force
 from infra.cli.render import (
     err,
     out,
@@ -43,74 +42,18 @@ _PROGRESS_FROM = 100  # events
 _SUFFIX = re.compile(r"\.(jsonl?|ndjson)\b")
 
 
-def replay(
-    events: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[EVENT.json|DIR]...",
-            help="Files or folders of events: JSON, JSON Lines, arrays, and as AWS wraps them:"
-            " messages of SQS and SNS, answers of aws logs, entries for put-events, records of"
-            " Lambda; - is standard input. Without any argument, runs the bundled demo.",
-            show_default=False,
-        ),
-    ] = None,
-    world: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="The world before the first event: launch templates, versions, images and groups"
-            " of one account, as `ami-reactor record` writes them.",
-            show_default=False,
-        ),
-    ] = None,
-    world_out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write the world after the last event, with the dead-letter queue.",
-            show_default=False,
-        ),
-    ] = None,
-    expect: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Compare the outcomes with those in this file. The first run writes it.",
-            show_default=False,
-        ),
-    ] = None,
-    update: Annotated[
-        bool, typer.Option("--update", help="Write --expect's file anew if an outcome differs.")
-    ] = False,
-    junit: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write a report that CI systems read: JUnit's XML, one test case an event.",
-            show_default=False,
-        ),
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="An event that no rule selects is a failure.")
-    ] = False,
-    force: Force = False,
-    as_json: AsJson = False,
+def run_replay(
+    *,
+    events: list[Path] | None,
+    world: Path | None,
+    world_out: Path | None,
+    expect: Path | None,
+    update: bool,
+    junit: Path | None,
+    strict: bool,
+    force: bool,
+    as_json: bool,
 ) -> None:
-    """Replay captured events against an AWS that lives in this process.
-
-    The events go, in the order given (a folder: by name), through the rules of
-    infra/template.yaml, Lambda's three attempts and the handler that is deployed.
-    Nothing leaves this machine.
-
-    Example: ami-reactor replay event.json --world infra/stories/nightly/world.json
-
-    With --expect, an event is as it must be if its line in the file says so, also if it is
-    dead-lettered. Compared are the fields that the line has: result, reason and, of each launch
-    template, outcome, reason and to_image, unless you add others.
-
-    Exit status: 1 if an event was dead-lettered, lost or unreadable, or is not as expected; 2 if a
-    file cannot be read, or something in it is no event.
-    """
     is_demo = not events and world is None
     if not events and not is_demo:
         stop("replay: name the events to replay in that world")

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from infra.cli.account import account_of, agreed
-from infra.cli.options import Profile, Region, TemplateName, Yes, one_line
 from infra.cli.render import (
     ago,
     err,
@@ -28,39 +26,18 @@ from models.image import Image
 from models.launch_template import Template
 
 
-def rollback(
-    template: TemplateName,
-    to: Annotated[
-        str | None,
-        typer.Option(
-            metavar="VERSION|IMAGE",
-            help="The version to go back to; by default the next older one with a good image.",
-            show_default=False,
-        ),
-    ] = None,
-    reason: Annotated[
-        str, typer.Option(help="What is wrong with the image.", callback=one_line)
-    ] = "rolled back",
-    follow_newer: Annotated[
-        bool,
-        typer.Option("--follow-newer", help="Do not hold: the next newer image is taken."),
-    ] = False,
-    everywhere: Annotated[
-        bool, typer.Option("--all", help="Also the other templates that are on that image.")
-    ] = False,
-    yes: Yes = False,
-    profile: Profile = None,
-    region: Region = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
+def run_rollback(
+    *,
+    template: str,
+    to: str | None,
+    reason: str,
+    follow_newer: bool,
+    everywhere: bool,
+    yes: bool,
+    profile: str | None,
+    region: str | None,
+    as_json: bool,
 ) -> None:
-    """Go back to an older version, so that it stays.
-
-    Holds the template, quarantines its current image, and makes a copy of the older version the
-    default: the latest version stays the default. A hold that exists already stays as it is.
-    Running instances are not touched.
-
-    Example: ami-reactor rollback web --reason "kernel panic" --yes
-    """
     with account_of(profile, region) as account:
         with progress_line() as progress:
             plan = plan_rollbacks(account, template, to, progress, everywhere=everywhere)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.cli.account import account_of
-from infra.cli.options import STACK, AsJson, Region, Stack
 from infra.cli.render import (
     NONE_FOLLOWS,
     WOULD,
@@ -43,28 +42,13 @@ _GROUPS = {
 }
 
 
-def status(
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,C",
-            envvar="AMI_REACTOR_PROFILE",
-            help="AWS profiles, one after the other.",
-            show_default=False,
-        ),
-    ] = None,
-    region: Region = None,
-    stack: Stack = STACK,
-    as_json: AsJson = False,
+def run_status(
+    *,
+    profile: str | None,
+    region: str | None,
+    stack: str,
+    as_json: bool,
 ) -> None:
-    """Show every followed launch template: what it launches, what runs, what would happen next.
-
-    Read-only, and works before anything is deployed.
-
-    Example: ami-reactor status
-
-    Exit status: 1 if something could not be read.
-    """
     gaps: list[str] = []
     for name in profile.split(",") if profile else [None]:
         with account_of(name, region) as account:

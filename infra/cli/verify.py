@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import botocore
 import typer
@@ -17,7 +17,6 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.cli.account import account_of, agreed
-from infra.cli.options import AsJson, Force, Profile, Region, Yes
 from infra.cli.render import counted, err, out, outside, print_gaps, print_json, stop
 from infra.operate.account import Account
 from infra.operate.paging import Gaps
@@ -40,60 +39,21 @@ _VERDICTS = {
 }
 
 
-def verify(
-    events: Annotated[
-        bool,
-        typer.Option(
-            "--events", help="Also about events, with temporary queues, rules and log groups."
-        ),
-    ] = False,
-    stack: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Also about this deployed stack; only read.", show_default=False
-        ),
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Also write the findings without ids, names and addresses, to be sent to us.",
-            show_default=False,
-        ),
-    ] = None,
-    force: Force = False,
-    clean: Annotated[
-        bool, typer.Option("--clean", help="Only remove what an interrupted run left.")
-    ] = False,
-    print_facts: Annotated[
-        bool, typer.Option("--facts", help="Only print the table of facts.")
-    ] = False,
-    print_policy: Annotated[
-        bool, typer.Option("--policy", help="Only print the IAM policy that it needs.")
-    ] = False,
-    wait: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS",
-            min=0,
-            help="How long to wait for what AWS shows late.",
-            show_default=False,
-        ),
-    ] = None,
-    yes: Yes = False,
-    profile: Profile = None,
-    region: Region = None,
-    as_json: AsJson = False,
+def run_verify(
+    *,
+    events: bool,
+    stack: str | None,
+    report: Path | None,
+    force: bool,
+    clean: bool,
+    print_facts: bool,
+    print_policy: bool,
+    wait: float | None,
+    yes: bool,
+    profile: str | None,
+    region: str | None,
+    as_json: bool,
 ) -> None:
-    """Ask AWS about each fact on which the reactor rests, with throw-away launch templates.
-
-    What it makes carries the tag ami-reactor-verify and is removed, in any case; it changes nothing
-    else, and no image, instance or group.
-
-    Example: ami-reactor verify --yes
-
-    Exit status: 1 if AWS differs, or if something is left.
-    """
     wanted = {Stage.TEMPLATES: True, Stage.EVENTS: events, Stage.STACK: stack is not None}
     stages = [stage for stage, is_wanted in wanted.items() if is_wanted]
     if print_facts:

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from infra.dead_letters.verdict import Judged, Verdict
+from infra.dead_letters.verdict import Judged
+from infra.dead_letters.verdicts import Verdict
 
 _ORDER = (
     Verdict.REPLAYABLE,

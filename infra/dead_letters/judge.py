@@ -9,7 +9,8 @@ from handlers.clock import Clock
 from handlers.observation import ABSENCE_IS_BELIEVED_AFTER
 from handlers.reaction import plan
 from infra.dead_letters.queue import Message, Reading
-from infra.dead_letters.verdict import Judged, Verdict, judge
+from infra.dead_letters.verdict import Judged, judge
+from infra.dead_letters.verdicts import Verdict
 from infra.operate.account import Account
 from infra.operate.read_ahead import ReadAhead
 from models.base import date_or_none

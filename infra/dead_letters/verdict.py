@@ -1,8 +1,8 @@
 """Does a message of the dead-letter queue still matter, and what would become of it now?"""
 
 import re
-from enum import StrEnum
 
+from infra.dead_letters.verdicts import Verdict
 from models.base import Value
 from models.dead_letter import DeadLetter, Shape
 from models.decision import Reason
@@ -14,16 +14,6 @@ from models.failure_text import (
     permission_missing_in,
 )
 from models.outcome import Outcome, Result, TemplateOutcome
-
-
-class Verdict(StrEnum):
-    """What to do with a message: the first that is true. Part of the public interface."""
-
-    UNREADABLE = "unreadable"
-    INVALID = "invalid"
-    REPLAYABLE = "replayable"
-    BLOCKED = "blocked"
-    OBSOLETE = "obsolete"
 
 
 class Judged(Value):

@@ -23,8 +23,6 @@ from infra.replay.atomic_write import PUBLIC, CannotWrite, new_file
 
 CHECKOUT = Path(__file__).parents[2]
 """The folder of `models/` and `handlers/`: a checkout, or the installed package."""
-ARCHIVE = Path("dist") / "ami-reactor.zip"
-"""In the current folder; in a checkout, where the stack's template looks for it."""
 
 PYTHONS = ("3.12", "3.13", "3.14", "3.15")
 MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}  # as Lambda and as wheels call them

@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
+ARCHIVE = Path("dist") / "ami-reactor.zip"
+"""What package writes: in the current folder; in a checkout, where the template looks for it."""
 
 _CODE = re.compile(r"^(\s+CodeUri:) \S+.*$", re.MULTILINE)
 

@@ -14,8 +14,7 @@ from typing import NamedTuple
 import pytest
 from typer.testing import CliRunner
 
-from infra.cli import app
-from infra.cli.dlq import dlq
+from infra.cli import app, dlq_app
 from tests.support.paths import ROOT
 
 
@@ -85,7 +84,10 @@ VERBS = [
     (),
     ("dlq",),
     *((command.name or command.callback.__name__,) for command in app.registered_commands),
-    *(("dlq", command.name or command.callback.__name__) for command in dlq.registered_commands),
+    *(
+        ("dlq", command.name or command.callback.__name__)
+        for command in dlq_app.registered_commands
+    ),
 ]
 
 

@@ -11,7 +11,6 @@ import sys
 gc.disable()
 
 import botocore.loaders
-import infra.cli.replaying
 
 import infra.cli.local
 import infra.embedded.server

@@ -3,16 +3,14 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cli.account import agreed
 from infra.cli.dlq.open_queue import OpenQueue, open_queue
-from infra.cli.dlq.options import WAIT, QueueOptions, QueueUrl, Wait
+from infra.cli.dlq.options import QueueOptions
 from infra.cli.dlq.table import table_of
-from infra.cli.options import STACK, Profile, Region, Stack, Yes
 from infra.cli.render import counted, err, out, outside, stop
 from infra.dead_letters.causes import MessageGroups
 from infra.dead_letters.queue import Message, without_handle
@@ -20,31 +18,17 @@ from infra.operate.aws_errors import error_line
 from infra.replay.atomic_write import PRIVATE, file_error
 
 
-def drop(
-    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Message ids, as list shows.")],
-    to: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write copies of the messages to this new file.",
-            show_default="dropped-TIME.jsonl",
-        ),
-    ] = None,
-    yes: Yes = False,
-    queue_url: QueueUrl = None,
-    wait: Wait = WAIT,
-    profile: Profile = None,
-    region: Region = None,
-    stack: Stack = STACK,
+def run_drop(
+    *,
+    ids: list[str],
+    to: Path | None,
+    yes: bool,
+    queue_url: str | None,
+    wait: int,
+    profile: str | None,
+    region: str | None,
+    stack: str,
 ) -> None:
-    """Delete messages from the queue, after asking; a copy of each is written to a file first.
-
-    `ami-reactor replay FILE` takes that file, should it have been a mistake.
-
-    Example: ami-reactor dlq drop 7d0c9a55-6f0e-4d57-93c7-5a1b8f0c2a41
-
-    Exit status: 1 if any of the messages is left in the queue.
-    """
     with open_queue(QueueOptions(profile, region, stack, queue_url, wait)) as queue:
         messages: list[Message] = []
         groups = MessageGroups()

@@ -2,43 +2,30 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.text import Text
 
 from infra.cli.dlq.open_queue import OpenQueue, open_queue
-from infra.cli.dlq.options import WAIT, QueueOptions, QueueUrl, Wait
+from infra.cli.dlq.options import QueueOptions
 from infra.cli.dlq.table import STYLES, table_of
-from infra.cli.options import STACK, AsJson, Profile, Region, Stack
 from infra.cli.render import ago, counted, err, out, outside, print_json
 from infra.dead_letters.causes import MessageGroups
-from infra.dead_letters.verdict import Judged, Verdict
+from infra.dead_letters.verdict import Judged
+from infra.dead_letters.verdicts import Verdict
 from models.base import aws_date
 
 
-def list_messages(
-    each: Annotated[
-        bool, typer.Option("--each", help="One line for each message, with its id.")
-    ] = False,
-    as_json: AsJson = False,
-    queue_url: QueueUrl = None,
-    wait: Wait = WAIT,
-    profile: Profile = None,
-    region: Region = None,
-    stack: Stack = STACK,
+def run_list(
+    *,
+    each: bool,
+    as_json: bool,
+    queue_url: str | None,
+    wait: int,
+    profile: str | None,
+    region: str | None,
+    stack: str,
 ) -> None:
-    """Show what is in the dead-letter queue: why, and what would become of it now.
-
-    Messages with one cause are one line. Nothing is deleted: once all messages are read, their
-    visibility is reset.
-
-    Verdicts: replayable (some template would be promoted), blocked (held, refused, AWS would
-    refuse again, or the function cannot read it), obsolete (nothing is left to do), invalid (no
-    event that the rules select), unreadable (no event in it).
-
-    Example: ami-reactor dlq list
-    """
     with open_queue(QueueOptions(profile, region, stack, queue_url, wait)) as queue:
         messages = (judged for _, judged in queue.messages(prints=as_json or each))
         if as_json:

@@ -2,20 +2,17 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Annotated
 
 import typer
 
 from infra.cli.dlq.open_queue import OpenQueue, open_queue
-from infra.cli.dlq.options import WAIT, All, Ids, QueueOptions, QueueUrl, Wait
+from infra.cli.dlq.options import QueueOptions
 from infra.cli.dlq.table import table_of
-from infra.cli.options import STACK, Profile, Region, Stack, Yes
 from infra.cli.render import counted, err, out, outside, stop
 from infra.dead_letters.causes import MessageGroups
 from infra.dead_letters.redrive import Redriver
-from infra.dead_letters.verdict import Judged, Verdict
-
-RATE = 10.0  # a second
+from infra.dead_letters.verdict import Judged
+from infra.dead_letters.verdicts import Verdict
 
 
 @dataclass
@@ -34,41 +31,20 @@ class _Tally:
         return f"redriven {self.redriven}{more} · left {left}{rest}"
 
 
-def redrive(
-    ids: Ids = None,
-    everything: All = False,
-    verdict: Annotated[
-        list[Verdict] | None,
-        typer.Option(
-            help="With --all, messages of which verdict; may be repeated.",
-            show_default="replayable",
-        ),
-    ] = None,
-    yes: Yes = False,
-    rate: Annotated[float, typer.Option(min=0.1, help="The most invocations in a second.")] = RATE,
-    function: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="The function; by default the stack's output tells.",
-            show_default=False,
-        ),
-    ] = None,
-    queue_url: QueueUrl = None,
-    wait: Wait = WAIT,
-    profile: Profile = None,
-    region: Region = None,
-    stack: Stack = STACK,
+def run_redrive(
+    *,
+    ids: list[str] | None,
+    everything: bool,
+    verdict: list[Verdict] | None,
+    yes: bool,
+    rate: float,
+    function: str | None,
+    queue_url: str | None,
+    wait: int,
+    profile: str | None,
+    region: str | None,
+    stack: str,
 ) -> None:
-    """Invoke the function again with the events of messages, and delete those that it got.
-
-    Without --yes, only shows which. A message is deleted once Lambda has accepted its event (202),
-    and never before: whatever fails leaves it in the queue, and it may be redriven again.
-
-    Example: ami-reactor dlq redrive --all --yes
-
-    Exit status: 1 if any of the messages is left in the queue.
-    """
     if bool(ids) == everything:
         stop("redrive: pass either message ids or --all")
     if verdict and not everything:

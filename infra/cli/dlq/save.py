@@ -1,13 +1,13 @@
 """`ami-reactor dlq save`: messages become captured events, for replay and for a test suite."""
 
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from infra.cli.dlq.open_queue import open_queue
-from infra.cli.dlq.options import WAIT, All, Ids, QueueOptions, QueueUrl, Wait
+from infra.cli.dlq.options import QueueOptions
 from infra.cli.files import event_files
-from infra.cli.options import STACK, KeepAccount, Profile, Region, Stack, To
 from infra.cli.render import stop
 from infra.dead_letters.queue import Message, without_handle
 from infra.dead_letters.verdict import Judged
@@ -16,26 +16,18 @@ from infra.replay.event_writer import event_filename, slug
 from models.dead_letter import DeadLetter, Shape
 
 
-def save(
-    to: To,
-    ids: Ids = None,
-    everything: All = False,
-    keep_account: KeepAccount = False,
-    queue_url: QueueUrl = None,
-    wait: Wait = WAIT,
-    profile: Profile = None,
-    region: Region = None,
-    stack: Stack = STACK,
+def run_save(
+    *,
+    to: Path,
+    ids: list[str] | None,
+    everything: bool,
+    keep_account: bool,
+    queue_url: str | None,
+    wait: int,
+    profile: str | None,
+    region: str | None,
+    stack: str,
 ) -> None:
-    """Write messages as captured events, one file each, named by time, type, image and error.
-
-    `ami-reactor replay DIR --world FILE` takes them. A message without an event in it is written
-    as it is. The queue stays as it is.
-
-    Example: ami-reactor dlq save --all --to captured
-
-    Exit status: 1 if a message is not found.
-    """
     if bool(ids) == everything:
         stop("save: pass either message ids or --all")
     options = QueueOptions(profile, region, stack, queue_url, wait)

@@ -2,18 +2,17 @@
 
 import json
 from collections.abc import Iterator
-from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from infra.cli.dlq.open_queue import OpenQueue, open_queue
-from infra.cli.dlq.options import WAIT, QueueOptions, QueueUrl, Wait
+from infra.cli.dlq.options import QueueOptions
 from infra.cli.dlq.table import STYLES
-from infra.cli.options import STACK, Profile, Region, Stack
 from infra.cli.render import ago, counted, out, outside
 from infra.dead_letters.queue import Message
-from infra.dead_letters.verdict import Judged, Verdict
+from infra.dead_letters.verdict import Judged
+from infra.dead_letters.verdicts import Verdict
 from models.base import aws_date, date_or_none
 from models.dead_letter import DeadLetter, Shape
 
@@ -28,22 +27,15 @@ _NEXT = {
 }
 
 
-def show(
-    message_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Its message id, or how that begins.")
-    ],
-    queue_url: QueueUrl = None,
-    wait: Wait = WAIT,
-    profile: Profile = None,
-    region: Region = None,
-    stack: Stack = STACK,
+def run_show(
+    *,
+    message_id: str,
+    queue_url: str | None,
+    wait: int,
+    profile: str | None,
+    region: str | None,
+    stack: str,
 ) -> None:
-    """Show everything about one message: what happened, when, why, and what to type next.
-
-    Example: ami-reactor dlq show 7d0c9a55-6f0e-4d57-93c7-5a1b8f0c2a41
-
-    Exit status: 1 if the message is not found.
-    """
     with open_queue(QueueOptions(profile, region, stack, queue_url, wait)) as queue:
         found = queue.first(message_id)
         if found is None:

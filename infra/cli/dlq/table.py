@@ -7,7 +7,7 @@ from rich.text import Text
 
 from infra.cli.render import ago, outside
 from infra.dead_letters.causes import MessageGroups
-from infra.dead_letters.verdict import Verdict
+from infra.dead_letters.verdicts import Verdict
 
 STYLES = {
     Verdict.REPLAYABLE: "bold green",

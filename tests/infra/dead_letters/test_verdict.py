@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from infra.dead_letters.causes import MessageGroups
-from infra.dead_letters.verdict import Verdict, judge
+from infra.dead_letters.verdict import judge
+from infra.dead_letters.verdicts import Verdict
 from models.dead_letter import DeadLetter, Failure, Shape
 from models.outcome import Outcome
 from tests.support.builders import NEW, OLD, OTHER_TEMPLATE, TEMPLATE, backup_completed

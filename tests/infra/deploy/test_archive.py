@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 
 from infra.cli import app
 from infra.deploy.archive import (
-    ARCHIVE,
     CHECKOUT,
     MACHINES,
     PYTHONS,
@@ -26,7 +25,7 @@ from infra.deploy.archive import (
     make_archive,
     target_named,
 )
-from infra.deploy.template import TEMPLATE
+from infra.deploy.template import ARCHIVE, TEMPLATE
 from infra.embedded.stack import transformed
 from tests.support.builders import ACCOUNT, NEW, REGION, a_world, backup_completed
 from tests.support.builders import TEMPLATE as TEMPLATE_ID

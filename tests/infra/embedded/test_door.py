@@ -22,8 +22,7 @@ from botocore.exceptions import ClientError
 from moto.awslambda.models import lambda_backends
 from typer.testing import CliRunner
 
-from infra.cli import app
-from infra.cli.dlq import dlq
+from infra.cli import app, dlq_app
 from infra.embedded.stage import stage
 from infra.embedded.world.file import read_world
 from tests.support.builders import ACCOUNT, INSTANCE, OLD, REGION, TEMPLATE, a_world
@@ -559,7 +558,7 @@ _WITHOUT_AWS = {"replay", "local", "package", "template"}
 
 def test_each_verb_that_asks_aws_has_a_row_here():
     named = {_name(command) for command in app.registered_commands}
-    of_dlq = {f"dlq {_name(command)}" for command in dlq.registered_commands}
+    of_dlq = {f"dlq {_name(command)}" for command in dlq_app.registered_commands}
 
     assert set(VERBS) == (named | of_dlq) - _WITHOUT_AWS
 

@@ -1,0 +1,63 @@
+"""The parameters and the help of `ami-reactor dlq redrive`."""
+
+from typing import Annotated
+
+import typer
+
+from infra.cli.dlq.options import WAIT, All, Ids, QueueUrl, Wait
+from infra.cli.options import STACK, Profile, Region, Stack, Yes
+from infra.dead_letters.verdicts import Verdict
+
+_RATE = 10.0  # a second
+
+
+def dlq_redrive(
+    ids: Ids = None,
+    everything: All = False,
+    verdict: Annotated[
+        list[Verdict] | None,
+        typer.Option(
+            help="With --all, messages of which verdict; may be repeated.",
+            show_default="replayable",
+        ),
+    ] = None,
+    yes: Yes = False,
+    rate: Annotated[float, typer.Option(min=0.1, help="The most invocations in a second.")] = _RATE,
+    function: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The function; by default the stack's output tells.",
+            show_default=False,
+        ),
+    ] = None,
+    queue_url: QueueUrl = None,
+    wait: Wait = WAIT,
+    profile: Profile = None,
+    region: Region = None,
+    stack: Stack = STACK,
+) -> None:
+    """Invoke the function again with the events of messages, and delete those that it got.
+
+    Without --yes, only shows which. A message is deleted once Lambda has accepted its event (202),
+    and never before: whatever fails leaves it in the queue, and it may be redriven again.
+
+    Example: ami-reactor dlq redrive --all --yes
+
+    Exit status: 1 if any of the messages is left in the queue.
+    """
+    from infra.cli.dlq.redrive import run_redrive
+
+    run_redrive(
+        ids=ids,
+        everything=everything,
+        verdict=verdict,
+        yes=yes,
+        rate=rate,
+        function=function,
+        queue_url=queue_url,
+        wait=wait,
+        profile=profile,
+        region=region,
+        stack=stack,
+    )

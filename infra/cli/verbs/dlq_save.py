@@ -1,0 +1,39 @@
+"""The parameters and the help of `ami-reactor dlq save`."""
+
+from infra.cli.dlq.options import WAIT, All, Ids, QueueUrl, Wait
+from infra.cli.options import STACK, KeepAccount, Profile, Region, Stack, To
+
+
+def dlq_save(
+    to: To,
+    ids: Ids = None,
+    everything: All = False,
+    keep_account: KeepAccount = False,
+    queue_url: QueueUrl = None,
+    wait: Wait = WAIT,
+    profile: Profile = None,
+    region: Region = None,
+    stack: Stack = STACK,
+) -> None:
+    """Write messages as captured events, one file each, named by time, type, image and error.
+
+    `ami-reactor replay DIR --world FILE` takes them. A message without an event in it is written
+    as it is. The queue stays as it is.
+
+    Example: ami-reactor dlq save --all --to captured
+
+    Exit status: 1 if a message is not found.
+    """
+    from infra.cli.dlq.save import run_save
+
+    run_save(
+        to=to,
+        ids=ids,
+        everything=everything,
+        keep_account=keep_account,
+        queue_url=queue_url,
+        wait=wait,
+        profile=profile,
+        region=region,
+        stack=stack,
+    )

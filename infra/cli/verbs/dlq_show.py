@@ -1,0 +1,36 @@
+"""The parameters and the help of `ami-reactor dlq show`."""
+
+from typing import Annotated
+
+import typer
+
+from infra.cli.dlq.options import WAIT, QueueUrl, Wait
+from infra.cli.options import STACK, Profile, Region, Stack
+
+
+def dlq_show(
+    message_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Its message id, or how that begins.")
+    ],
+    queue_url: QueueUrl = None,
+    wait: Wait = WAIT,
+    profile: Profile = None,
+    region: Region = None,
+    stack: Stack = STACK,
+) -> None:
+    """Show everything about one message: what happened, when, why, and what to type next.
+
+    Example: ami-reactor dlq show 7d0c9a55-6f0e-4d57-93c7-5a1b8f0c2a41
+
+    Exit status: 1 if the message is not found.
+    """
+    from infra.cli.dlq.show import run_show
+
+    run_show(
+        message_id=message_id,
+        queue_url=queue_url,
+        wait=wait,
+        profile=profile,
+        region=region,
+        stack=stack,
+    )
