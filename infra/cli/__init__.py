@@ -7,12 +7,6 @@ A verb is imported when it is asked for. To add one: a line in `verbs/__init__.p
 and its help in `verbs/NAME.py`, its work in `NAME.py`. An option is added in both modules.
 """
 
-# ruff: noqa: E402 the imports take a tenth of a second, and ^C in it is no traceback
-
-from infra.cli.plain import quiet_while_importing, run_plainly
-
-_undo = quiet_while_importing()
-
 import inspect
 import re
 import sys
@@ -23,6 +17,7 @@ import typer
 from typer.core import TyperCommand
 
 from infra.cli.debug import set_debug
+from infra.cli.plain import run_plainly
 from infra.cli.verbs import DLQ_VERBS, VERBS
 
 
@@ -113,4 +108,3 @@ for _panel, _verbs in VERBS.items():
 for _name, _line in DLQ_VERBS.items():
     _add(dlq_app, _name, _line, f"dlq_{_name}")
 app.add_typer(dlq_app, name="dlq", rich_help_panel="Dead-letter queue")
-_undo()

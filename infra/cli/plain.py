@@ -15,19 +15,6 @@ _CLOSED = 141  # 128 + SIGPIPE: a shell's exit status of a program whose reader 
 _OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
-def quiet_while_importing() -> Callable[[], None]:
-    """Let ^C end the program at once and without a message; returns what undoes that."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    except ValueError:  # not in the main thread, where no ^C arrives
-        return lambda: None
-    return lambda: _restore(before)
-
-
-def _restore(handler: Any) -> None:
-    signal.signal(signal.SIGINT, handler)
-
-
 def run_plainly(program: Callable[[], Any]) -> NoReturn:
     """Run the program, and end with one line instead of a traceback."""
     _prepare_streams()
