@@ -25,6 +25,7 @@ from models.base import Place
 from models.outcome import Outcome, TemplateOutcome
 from tests.support.builders import ACCOUNT, NOON, REGION, TEMPLATE
 from tests.support.launching import refusals, refusals_at_the_end
+from tests.support.once import work_out_once
 
 LATER = NOON.replace(month=7)
 
@@ -35,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: takes minutes; needs --long")
+    work_out_once()
 
 
 @pytest.hookimpl(trylast=True)
