@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import Field
+from pydantic import AliasPath, Field
 from pydantic.alias_generators import to_pascal
 
-from models.base import Value
+from models.base import Timestamp, Value
 from models.launch_template import Template
 
 ENDED = frozenset(
@@ -52,10 +52,23 @@ class _Desired(Value, alias_generator=to_pascal):
 
 
 class Refresh(Value, alias_generator=to_pascal):
-    """An instance refresh, as DescribeInstanceRefreshes reports it."""
+    """An instance refresh, as DescribeInstanceRefreshes reports it.
+
+    Attributes:
+        alarms: The CloudWatch alarms on which it fails.
+        rollback_reason: Why it was rolled back, if it was.
+    """
 
     instance_refresh_id: str
     status: str
+    status_reason: str = ""
+    start_time: Timestamp | None = None
+    alarms: tuple[str, ...] = Field(
+        default=(), validation_alias=AliasPath("Preferences", "AlarmSpecification", "Alarms")
+    )
+    rollback_reason: str = Field(
+        default="", validation_alias=AliasPath("RollbackDetails", "RollbackReason")
+    )
     percentage_complete: int = 0
     desired_configuration: _Desired = _Desired()
 
@@ -71,6 +84,15 @@ class Refresh(Value, alias_generator=to_pascal):
             yield wanted.launch_template
         if wanted.mixed_instances_policy:
             yield from _named(wanted.mixed_instances_policy.launch_template)
+
+
+class Activity(Value, alias_generator=to_pascal):
+    """A scaling activity, as DescribeScalingActivities reports it."""
+
+    activity_id: str
+    status_code: str
+    status_message: str = ""
+    start_time: Timestamp
 
 
 class WarmPool(Value, alias_generator=to_pascal):

@@ -19,6 +19,7 @@ from models.tags import (
     HIGH_WATER_MARK_TAG,
     IMAGE_NAME,
     IMAGE_TAG,
+    ON_TROUBLE,
     OPT_IN_TAG,
     SELECTOR_PREFIX,
     SOAK,
@@ -149,6 +150,7 @@ _ALLOWED: dict[str, tuple[Callable[[str], object], str]] = {
         "a name with the wildcards * and ?, and at least one other character",
     ),
     COPIED_IMAGES: (lambda value: value == "allow", "allow, or the tag must be removed"),
+    ON_TROUBLE: (lambda value: value in ("hold", "go-back"), "one of: hold, go-back"),
     WINDOW_TAG: (lambda value: value == CLOSED, f"{CLOSED}, or the tag must be removed"),
     HIGH_WATER_MARK_TAG: (
         read_high_water_mark,
@@ -163,4 +165,5 @@ _DECLARED = (
     SOAK,
     AFTER,
     f"{GATE}KEY",
+    ON_TROUBLE,
 )

@@ -27,6 +27,7 @@ COPIED_IMAGES = f"{SELECTOR_PREFIX}copied-images"
 SOAK = f"{SELECTOR_PREFIX}soak"
 AFTER = f"{SELECTOR_PREFIX}after"
 GATE = f"{SELECTOR_PREFIX}gate:"
+ON_TROUBLE = f"{SELECTOR_PREFIX}on-trouble"
 
 STATE_PREFIX = "ami-reactor-state:"
 HOLD_TAG = f"{STATE_PREFIX}hold"
