@@ -1,20 +1,17 @@
 """What the function's role may do: what the code really asks for, and nothing beside."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from copy import deepcopy
-from pathlib import Path
 
 import pytest
 from botocore import xform_name
 
 from handlers import reactor
-from infra.embedded.stack import transformed
 from infra.embedded.stage import stage
 from infra.embedded.world.seed import read_world
+from tests.stack.roles import a_case, damaged, damages, listed, statements_of
 from tests.support.builders import (
     ACCOUNT,
     HELD,
@@ -31,7 +28,6 @@ from tests.support.builders import (
 from tests.support.builders import TEMPLATE as TEMPLATE_ID
 from tests.support.paths import ROOT
 
-HERE = Path(__file__).parent
 README = (ROOT / "infra" / "README.md").read_text()
 MARK = "ami-reactor-state:newest-image"
 TEMPLATES = f"arn:aws:ec2:{REGION}:{ACCOUNT}:launch-template"
@@ -52,8 +48,9 @@ def staged():
 @pytest.fixture(scope="module")
 def policy(staged):
     """The role's policy, as IAM has it."""
-    iam = staged.session.client("iam")
-    [role] = iam.list_roles()["Roles"]
+    iam, functions = staged.session.client("iam"), staged.session.client("lambda")
+    arn = functions.get_function_configuration(FunctionName="ami-reactor")["Role"]
+    role = iam.get_role(RoleName=arn.rpartition("/")[2])["Role"]
     [name] = iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
     document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
     assert iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"] == []
@@ -96,11 +93,11 @@ def test_the_recording_has_every_call_that_the_code_can_make(called):
 def faults(policy, called):
     """What is wrong with the role, each in a few words; nothing where it is sound."""
     statements = policy["Statement"]
-    allowed = {action for statement in statements for action in _listed(statement["Action"])}
+    allowed = {action for statement in statements for action in listed(statement["Action"])}
     yield from (f"may not {call}" for call in sorted(called | LAMBDAS_OWN) if call not in allowed)
     yield from (f"needs no {action}" for action in sorted(allowed - called - LAMBDAS_OWN))
     for statement in statements:
-        for action in _listed(statement["Action"]):
+        for action in listed(statement["Action"]):
             yield from _beyond(action, statement)
 
 
@@ -137,10 +134,6 @@ def _beyond_its_words(action, condition):
             yield f"{action}: in nobody's name"
 
 
-def _listed(value):
-    return value if isinstance(value, list) else [value]
-
-
 def test_the_role_has_what_the_code_calls_and_nothing_beside(policy, called):
     assert list(faults(policy, called)) == []
 
@@ -148,36 +141,7 @@ def test_the_role_has_what_the_code_calls_and_nothing_beside(policy, called):
 # -- each statement removed, each widened ----------------------------------------------------------
 
 
-def _statements():
-    [policy] = transformed()["Resources"]["Role"]["Properties"]["Policies"]
-    return policy["PolicyDocument"]["Statement"]
-
-
-def damages():
-    """Each statement removed, widened to every action or resource, and without each condition."""
-    for number, statement in enumerate(_statements()):
-        sid = statement["Sid"]
-        yield pytest.param(number, None, id=f"{sid} removed")
-        yield pytest.param(number, {"Action": "*"}, id=f"{sid}: any action")
-        service = _listed(statement["Action"])[0].partition(":")[0]
-        yield pytest.param(number, {"Action": f"{service}:*"}, id=f"{sid}: any of {service}")
-        if statement["Resource"] != "*":
-            yield pytest.param(number, {"Resource": "*"}, id=f"{sid}: any resource")
-        for operator, keys in statement.get("Condition", {}).items():
-            for key in keys:
-                rest = deepcopy(statement["Condition"])
-                del rest[operator][key]
-                rest = {op: keys for op, keys in rest.items() if keys}
-                yield pytest.param(number, {"Condition": rest}, id=f"{sid}: without {key}")
-
-
-def damaged(policy, number, change):
-    statements = policy["Statement"]
-    changed = [statements[number] | change] if change else []
-    return policy | {"Statement": [*statements[:number], *changed, *statements[number + 1 :]]}
-
-
-@pytest.mark.parametrize(("number", "change"), list(damages()))
+@pytest.mark.parametrize(("number", "change"), list(damages("Role")))
 def test_a_role_with_a_statement_removed_or_widened_is_noticed(policy, called, number, change):
     assert list(faults(damaged(policy, number, change), called))
 
@@ -199,7 +163,7 @@ WRITES = [
 ]
 ALLOWED = [
     *((action, OURS, FOLLOWS | context) for action, context in WRITES),
-    *((action, "*", {}) for action in _statements()[0]["Action"]),
+    *((action, "*", {}) for action in statements_of("Role")[0]["Action"]),
     ("events:PutEvents", f"{BUS}/default", {"events:source": ["ami-reactor"]}),
     ("sqs:SendMessage", QUEUE, {}),
     ("logs:CreateLogStream", f"{LOG}:log-stream:s", {}),
@@ -252,48 +216,8 @@ OPERATORS = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:PurgeQueue"]
 ANYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 
-def a_case(action, arn, context, principal=f"arn:aws:iam::{ACCOUNT}:role/reactor"):
-    return {
-        "principal": principal,
-        "action": action,
-        "arn": arn,
-        "account": arn.split(":")[4] if arn.count(":") > 3 and arn.split(":")[4] else ACCOUNT,
-        "context": context,
-    }
-
-
 CASES = [a_case(*case) for case in ALLOWED + DENIED]
 MAY = [True] * len(ALLOWED) + [False] * len(DENIED)
-
-
-@pytest.fixture(scope="module")
-def tools():
-    """The folder in which .ci/infra has installed the engine and the linters."""
-    folder = Path(os.environ.get("INFRA_TOOLS", "nowhere"))
-    if not (folder / "venv").is_dir():
-        pytest.skip("the IAM engine and the IAM linters are not here: .ci/infra brings them")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def engine(tools):
-    """Ask it: whether each case of each question is allowed."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("the IAM engine needs Node")
-
-    def ask(*questions):
-        done = subprocess.run(
-            [node, str(HERE / "iam" / "simulate.mjs"), str(tools)],
-            input=json.dumps(questions),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return [[answer == "Allowed" for answer in answers] for answers in json.loads(done.stdout)]
-
-    return ask
 
 
 def asked(policy):
@@ -308,7 +232,7 @@ def test_the_role_may_write_to_templates_that_follow_and_are_not_held_and_no_mor
 
 
 def test_the_engine_notices_each_statement_removed_or_widened(engine, policy):
-    params = list(damages())
+    params = list(damages("Role"))
 
     answers = engine(*(asked(damaged(policy, *param.values)) for param in params))
 
@@ -321,7 +245,9 @@ def test_the_queue_takes_messages_from_the_rules_and_the_function_alone(engine, 
     attributes = staged.session.client("sqs").get_queue_attributes(
         QueueUrl=staged.stack.queue_url, AttributeNames=["Policy"]
     )["Attributes"]
-    role = staged.session.client("iam").list_roles()["Roles"][0]["Arn"]
+    role = staged.session.client("lambda").get_function_configuration(FunctionName="ami-reactor")[
+        "Role"
+    ]
     admin, user, root = (
         f"arn:aws:iam::{ACCOUNT}:{who}" for who in ("role/admin", "user/u", "root")
     )
@@ -358,8 +284,10 @@ def test_the_queue_takes_messages_from_the_rules_and_the_function_alone(engine, 
 
 ENGINEER = f"arn:aws:iam::{ACCOUNT}:role/fleet-engineer"
 DEVELOPER = f"arn:aws:iam::{ACCOUNT}:role/developer"
-FUNCTIONS = [
+OURS_TO_TAG = [
     f"arn:aws:iam::{ACCOUNT}:role/ami-reactor-Role-1A2B3C4D5E6F",
+    f"arn:aws:iam::{ACCOUNT}:role/ami-reactor-EndHoldRole-1A2B3C4D5E6F",
+    f"arn:aws:iam::{ACCOUNT}:role/ami-reactor-window-web-WindowRole-1A2B3C4D5E6F",
     # CloudFormation cuts the stack's name so that the role's has 64 characters at most
     f"arn:aws:iam::{ACCOUNT}:role/StackSet-ami-reactor-0a1b2c3d-1111-2222-3333-4-Role-1A2B3C4D5E6F",
 ]
@@ -368,11 +296,18 @@ OUR_TAGS = [
     "ami-reactor:source-instance",
     "ami-reactor:image-name",
     "ami-reactor:copied-images",
+    "ami-reactor:soak",
+    "ami-reactor:after",
     "ami-reactor-state:hold",
+    "ami-reactor-state:window",
     "ami-reactor-state:quarantine",
     MARK,
 ]
-FREE_TAGS = ["ami-reactor:image-tag:Name", "ami-reactor-state:not-yet-invented"]
+FREE_TAGS = [
+    "ami-reactor:image-tag:Name",
+    "ami-reactor:gate:qa",
+    "ami-reactor-state:not-yet-invented",
+]
 ANOTHER_IMAGE = f"arn:aws:ec2:us-east-1::image/{OLD}"
 
 
@@ -393,9 +328,12 @@ def tagging(action, arn, keys, who, *, with_values=True):
     return a_case(f"ec2:{action}", arn, context, who)
 
 
-def ways_to_tag(who):
+BEARERS = (OURS, OURS.replace(REGION, "us-east-1"), IMAGE, ANOTHER_IMAGE)
+
+
+def ways_to_tag(who, arns=BEARERS):
     """All ways to write or delete our tags, on what bears them."""
-    for arn in (OURS, OURS.replace(REGION, "us-east-1"), IMAGE, ANOTHER_IMAGE):
+    for arn in arns:
         for key in OUR_TAGS + FREE_TAGS:
             yield tagging("CreateTags", arn, [key], who)
             yield tagging("CreateTags", arn, ["Name", key], who)
@@ -415,14 +353,14 @@ def allowed_by(engine, scp, cases):
     return may
 
 
-def test_the_readmes_scp_leaves_our_tags_to_the_engineer_and_the_function(engine):
+def test_the_readmes_scp_leaves_our_tags_to_the_engineer_and_the_roles_that_write_them(engine):
     cases = list(ways_to_tag(DEVELOPER))
 
     may = allowed_by(engine, the_readmes_scp(), cases)
 
     assert [case for case, is_ in zip(cases, may, strict=True) if is_] == []
-    for who in (ENGINEER, *FUNCTIONS):
-        assert all(allowed_by(engine, the_readmes_scp(), list(ways_to_tag(who))))
+    theirs = [way for who in (ENGINEER, *OURS_TO_TAG) for way in ways_to_tag(who, [OURS, IMAGE])]
+    assert all(allowed_by(engine, the_readmes_scp(), theirs))
 
 
 def test_the_readmes_scp_leaves_other_tags_and_other_resources_alone(engine):
@@ -443,8 +381,8 @@ def damaged_scps():
     for number, statement in enumerate(scp["Statement"]):
         rest = [other for other in scp["Statement"] if other is not statement]
         yield f"without {statement['Sid']}", scp | {"Statement": rest}
-        for action in _listed(statement["Action"]):
-            less = [one for one in _listed(statement["Action"]) if one != action]
+        for action in listed(statement["Action"]):
+            less = [one for one in listed(statement["Action"]) if one != action]
             changed = deepcopy(scp)
             changed["Statement"][number]["Action"] = less or "ec2:RunInstances"
             yield f"{statement['Sid']} without {action}", changed
@@ -456,7 +394,7 @@ def test_the_engine_notices_each_hole_in_the_scp(engine, damage, scp):
 
 
 def test_a_role_of_the_readmes_scp_is_no_longer_than_a_role_may_be():
-    assert all(len(arn.rpartition("/")[2]) <= 64 for arn in FUNCTIONS)
+    assert all(len(arn.rpartition("/")[2]) <= 64 for arn in OURS_TO_TAG)
 
 
 @pytest.mark.parametrize("linter", ["parliament", "cloudsplaining"])
@@ -478,52 +416,3 @@ def test_the_linters_find_nothing_in_the_role(tools, policy, linter, tmp_path):
 
     assert done.returncode == 0
     assert done.stdout.strip() in ("", "There were no results found.")
-
-
-# -- the other roles -------------------------------------------------------------------------------
-
-
-def test_lambda_alone_may_take_the_role():
-    trust = transformed()["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"]
-
-    [statement] = trust["Statement"]
-    assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
-
-
-@pytest.mark.parametrize(
-    ("role", "service", "bus"),
-    [
-        ("ScheduledReconcileRole", "scheduler.amazonaws.com", "event-bus/default"),
-        ("ForwardRole", "events.amazonaws.com", "CentralBusArn"),
-    ],
-)
-def test_the_roles_that_parameters_bring_put_events_on_one_bus(role, service, bus):
-    properties = transformed()["Resources"][role]["Properties"]
-
-    [trust] = properties["AssumeRolePolicyDocument"]["Statement"]
-    assert trust["Principal"] == {"Service": service}
-    assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-    [policy] = properties["Policies"]
-    [statement] = policy["PolicyDocument"]["Statement"]
-    assert statement["Action"] == "events:PutEvents"
-    assert bus in str(statement["Resource"])
-
-
-def test_the_schedule_may_ask_to_reconcile_and_put_nothing_else():
-    policies = transformed()["Resources"]["ScheduledReconcileRole"]["Properties"]["Policies"]
-
-    [statement] = policies[0]["PolicyDocument"]["Statement"]
-
-    assert statement["Condition"] == {
-        "ForAllValues:StringEquals": {
-            "events:source": ["ami-reactor"],
-            "events:detail-type": ["Reconcile Requested"],
-        },
-        "Null": {"events:source": "false", "events:detail-type": "false"},
-    }
-
-
-def test_no_other_role_is_made():
-    roles = {n for n, r in transformed()["Resources"].items() if r["Type"] == "AWS::IAM::Role"}
-
-    assert roles == {"Role", "ScheduledReconcileRole", "ForwardRole"}

@@ -41,6 +41,7 @@ from tests.support.cloudformation import as_text, resources_of
 README = (TEMPLATE.parent / "README.md").read_text()
 OWN_ACCOUNT = [{"Ref": "AWS::AccountId"}]
 DEAD_LETTERS = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+FUNCTION, TIMER = {"Fn::GetAtt": ["Reactor", "Arn"]}, {"Ref": "Timer"}
 MARK = "ami-reactor-state:newest-image"
 TEMPLATE_BODY_BYTES = 51_200  # the most that CloudFormation takes in a request, without a bucket
 
@@ -50,8 +51,13 @@ WAKING_KEYS = (
     "ami-reactor:image-name",
     "ami-reactor:copied-images",
     "ami-reactor:image-tag:Name",
+    "ami-reactor:soak",
+    "ami-reactor:after",
+    "ami-reactor:gate:qa",
     "ami-reactor-state:hold",
+    "ami-reactor-state:window",
 )
+POSTPONED = reconcile() | {"detail-type": "Promotion Postponed"}
 WAKING = {
     "backup": backup_completed(),
     **{f"image {state}": ami_state(state=state) for state in ("available", "deregistered")},
@@ -65,6 +71,7 @@ QUIET = {
     "other tag": tags_changed(template_arn(TEMPLATE_ID), "Name"),
     "image failed": ami_state(state="failed"),
     "outcome": reconcile() | {"detail-type": "Launch Template Promoted"},
+    "postponed": POSTPONED,
 }
 RULES_THAT_WAKE = (
     "BackupCompleted",
@@ -73,10 +80,12 @@ RULES_THAT_WAKE = (
     "ImageTagged",
     "ReconcileRequested",
 )
+ALL_RULES = (*RULES_THAT_WAKE, "PromotionPostponed")
 LOST = "InvocationsFailedToBeSentToDlq"
 DOCUMENTED = {
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${DeadLetters.QueueName}"),
-    *(("AWS/Events", LOST, "RuleName", f"${{{rule}}}") for rule in RULES_THAT_WAKE),
+    ("AWS/States", "ExecutionsFailed", "StateMachineArn", "${Timer}"),
+    *(("AWS/Events", LOST, "RuleName", f"${{{rule}}}") for rule in ALL_RULES),
     *(
         ("AWS/Lambda", metric, "FunctionName", "${Reactor}")
         for metric in (
@@ -94,6 +103,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-a
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html: RuleName alone is of
 the default bus
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
 """
 WATCHED = {
     "DeadLetterWaits": {
@@ -103,9 +113,10 @@ WATCHED = {
     "ReactionFailed": {("AWS/Lambda", "Errors", "FunctionName", "${Reactor}")},
     "EventsWaitLong": {("AWS/Lambda", "AsyncEventAge", "FunctionName", "${Reactor}")},
     "DeadLetterLost": {
-        *(("AWS/Events", LOST, "RuleName", f"${{{rule}}}") for rule in RULES_THAT_WAKE),
+        *(("AWS/Events", LOST, "RuleName", f"${{{rule}}}") for rule in ALL_RULES),
         ("AWS/Lambda", "DestinationDeliveryFailures", "FunctionName", "${Reactor}"),
     },
+    "TimerFailed": {("AWS/States", "ExecutionsFailed", "StateMachineArn", "${Timer}")},
     "NothingPromoted": {("AmiReactor", "Templates", "outcome", "promoted")},
 }
 NO_DATA = {"DeadLetterWaits": "ignore", "NothingPromoted": "breaching"}
@@ -120,6 +131,7 @@ def faults(resources):
     checks = (
         _rules,
         _selection,
+        _timer,
         _permissions,
         _queue,
         _queue_policy,
@@ -136,16 +148,24 @@ def _of(resources, kind):
 
 def _waking_rules(resources):
     """The rules that have the function as target, and that target."""
+    return _rules_to(resources, FUNCTION)
+
+
+def _rules_that_may_lose_nothing(resources):
+    return _rules_to(resources, FUNCTION, TIMER)
+
+
+def _rules_to(resources, *arns):
     return {
         name: (rule, target)
         for name, rule in _of(resources, "Events::Rule").items()
         for target in rule["Targets"]
-        if target["Arn"] == {"Fn::GetAtt": ["Reactor", "Arn"]}
+        if target["Arn"] in arns
     }
 
 
 def _rules(resources):
-    for name, (rule, target) in _waking_rules(resources).items():
+    for name, (rule, target) in _rules_that_may_lose_nothing(resources).items():
         if rule["EventPattern"].get("account") != OWN_ACCOUNT:
             yield f"{name}: listens to other accounts"
         if target.get("DeadLetterConfig") != {"Arn": DEAD_LETTERS}:
@@ -171,13 +191,31 @@ def _selection(resources):
 
 def _selecting(resources, event):
     """Asked of moto's engine: tests/stack/test_rules.py says how far that may be trusted."""
+    return _selected_by(_waking_rules(resources), event)
+
+
+def _selected_by(rules, event):
     return [
         name
-        for name, (rule, _) in _waking_rules(resources).items()
+        for name, (rule, _) in rules.items()
         if EventPattern.load(
             json.dumps(rule["EventPattern"]).replace('{"Ref": "AWS::AccountId"}', f'"{ACCOUNT}"')
         ).matches_event(event)
     ]
+
+
+def _timer(resources):
+    """What is postponed starts the timer, and nothing else does; the timer then asks for it."""
+    starting = _rules_to(resources, TIMER)
+    if len(_selected_by(starting, POSTPONED)) != 1:
+        yield "what is postponed does not start the timer once"
+    if _selected_by(starting, POSTPONED | {"account": "999988887777"}):
+        yield "what another account postponed starts the timer"
+    if others := [title for title in WAKING if _selected_by(starting, WAKING[title])]:
+        yield f"the timer is started by {', '.join(others)}"
+    for name, (_, target) in starting.items():
+        if target.get("RoleArn") != {"Fn::GetAtt": ["StartTimerRole", "Arn"]}:
+            yield f"{name}: may not start the timer"
 
 
 def _permissions(resources):
@@ -213,7 +251,7 @@ def _queue_policy(resources):
     if not policies or policies[0]["Queues"] != [{"Ref": "DeadLetters"}]:
         yield "the queue has no policy: EventBridge may write no dead letter"
         return
-    arns = [f"${{{name}.Arn}}" for name in _waking_rules(resources)]
+    arns = [f"${{{name}.Arn}}" for name in _rules_that_may_lose_nothing(resources)]
     statements = as_text(policies[0]["PolicyDocument"]["Statement"])
     found = {statement.pop("Sid"): statement for statement in statements}
     if found.pop("EveryRuleOfThisStack", None) != {
@@ -314,6 +352,7 @@ def test_the_stack_keeps_the_contract():
             ("GreaterThanThreshold", 15 * 60_000, 1, 300, "Maximum", "notBreaching"),
         ),
         ("DeadLetterLost", ("GreaterThanThreshold", 0, 1, None, None, "notBreaching")),
+        ("TimerFailed", ("GreaterThanThreshold", 0, 1, 300, "Sum", "notBreaching")),
         (
             "NothingPromoted",
             ("LessThanThreshold", 1, {"Ref": "NoPromotionHours"}, 3600, "Sum", "breaching"),
@@ -391,6 +430,7 @@ def _drawn(metrics):
 # -- the damage ------------------------------------------------------------------------------------
 
 RULES = sorted(_waking_rules(transformed()["Resources"]))
+RULES_WITH_DEAD_LETTERS = sorted(_rules_that_may_lose_nothing(transformed()["Resources"]))
 ALARMS = sorted(_of(transformed()["Resources"], "CloudWatch::Alarm"))
 RULE, TARGET = "BackupCompleted", ("Properties", "Targets", 0)
 
@@ -427,7 +467,7 @@ def wake_on_the_mark(resources):
 
 DIMENSION_NAME, DIMENSION_VALUE = ("Dimensions", 0, "Name"), ("Dimensions", 0, "Value")
 OF_RULE_1 = ("Metrics", 1, "MetricStat", "Metric", *DIMENSION_VALUE)
-OF_FUNCTION = ("Metrics", 6, "MetricStat", "Metric", *DIMENSION_VALUE)
+OF_FUNCTION = ("Metrics", 7, "MetricStat", "Metric", *DIMENSION_VALUE)
 NO_DATA_IS = ("TreatMissingData",)
 QUEUE_URL, FUNCTION_ARN = {"Ref": "DeadLetters"}, {"Fn::GetAtt": ["Reactor", "Arn"]}
 SENDERS = ("DeadLettersPolicy", "Properties", "PolicyDocument", "Statement")
@@ -440,7 +480,7 @@ DAMAGE = [
             f"{rule}: has no",
             id=f"{rule}: no dead letter",
         )
-        for rule in RULES
+        for rule in RULES_WITH_DEAD_LETTERS
     ),
     *(
         pytest.param(
@@ -448,7 +488,7 @@ DAMAGE = [
             f"{rule}: listens to",
             id=f"{rule}: any account",
         )
-        for rule in RULES
+        for rule in RULES_WITH_DEAD_LETTERS
     ),
     *(pytest.param(without(a), f"no alarm {a}", id=f"no alarm {a}") for a in ALARMS),
     *(
@@ -468,6 +508,7 @@ DAMAGE = [
             ("a gap", "DeadLetterLost", ("Metrics", 0, "Expression"), "SUM(METRICS())", "is not"),
             ("a second answer", "DeadLetterLost", ("Metrics", 1, "ReturnData"), True, "is not"),
             ("no topic", "ReactionFailed", ("AlarmActions", "Fn::If", 1), [], "tells nobody"),
+            ("another timer", "TimerFailed", DIMENSION_VALUE, "other", "watches"),
             ("a queue fallen idle", "DeadLetterWaits", NO_DATA_IS, "notBreaching", "takes no data"),
         )
     ),
@@ -483,7 +524,7 @@ DAMAGE = [
             f"{rule}: is off",
             id=f"{rule}: disabled",
         )
-        for rule in RULES
+        for rule in RULES_WITH_DEAD_LETTERS
     ),
     pytest.param(
         with_(60, "DeadLetters", "Properties", "MessageRetentionPeriod"),
@@ -558,6 +599,19 @@ DAMAGE = [
         id="a retry policy of 0",
     ),
     pytest.param(without(RULE, *TARGET, "RetryPolicy"), "gives up early", id="no retry policy"),
+    pytest.param(
+        without("PromotionPostponed"), "does not start the timer", id="no rule for the timer"
+    ),
+    pytest.param(
+        without("PromotionPostponed", *TARGET, "RoleArn"),
+        "may not start the timer",
+        id="no role to start the timer",
+    ),
+    pytest.param(
+        without("PromotionPostponed", "Properties", "EventPattern", "detail-type"),
+        "the timer is started by reconcile",
+        id="a timer that any of our events starts",
+    ),
     pytest.param(wake_on_the_mark, "mark: wakes the function", id="a rule that the mark wakes"),
     pytest.param(without(RULE), "backup: selected by no rule", id="a rule removed"),
     pytest.param(
@@ -623,7 +677,7 @@ def test_the_alarms_cost_no_more_than_is_said():
 
     watched = [metric for alarm in alarms.values() for metric in _metrics(alarm)]
     by_default = len(watched) - len(list(_metrics(alarms["NothingPromoted"])))
-    assert by_default == 10  # 0.10 USD each
+    assert by_default == 12  # 0.10 USD each
     assert f"the alarms watch {by_default} metrics at 0.10 each" in README
 
 
@@ -714,6 +768,7 @@ NAMES = [
 LONGEST = {
     ("Lambda::Function", "FunctionName"): 64,
     ("Events::Rule", "Name"): 64,
+    ("StepFunctions::StateMachine", "StateMachineName"): 80,
     ("SQS::Queue", "QueueName"): 80,
     ("CloudWatch::Alarm", "AlarmName"): 255,
     ("CloudWatch::Dashboard", "DashboardName"): 255,
@@ -807,6 +862,13 @@ def test_the_template_can_be_deployed_without_a_bucket_for_it():
 # -- read back through the API ---------------------------------------------------------------------
 
 
+def role_of(staged, resource):
+    """The ARN of a role of the stack, by its name in the template."""
+    roles = staged.session.client("iam").list_roles()["Roles"]
+    [arn] = [role["Arn"] for role in roles if f"-{resource}-" in role["Arn"]]
+    return arn
+
+
 @pytest.fixture
 def staged(stage_with):
     return stage_with({"Account": ACCOUNT, "Region": REGION})
@@ -825,7 +887,12 @@ def test_the_deployed_rules_target_the_function_and_the_log_with_the_texts_setti
         "template-tagged",
         "image-tagged",
         "reconcile-requested",
+        "promotion-postponed",
     }
+    postponed = rules.pop("ami-reactor-promotion-postponed")
+    [timer] = events.list_targets_by_rule(Rule=postponed["Name"])["Targets"]
+    assert timer["Arn"].endswith(":stateMachine:ami-reactor-timer")
+    assert timer["DeadLetterConfig"] == {"Arn": queue}
     for name, rule in rules.items():
         assert rule["State"] == "ENABLED"
         assert json.loads(rule["EventPattern"])["account"] == [ACCOUNT]
@@ -893,6 +960,7 @@ def test_the_outputs_are_what_the_command_line_asks_for(staged):
         "DeadLetterQueueUrl": staged.stack.queue_url,
         "LogGroupName": "/aws/lambda/ami-reactor",
         "CapturedEventsLogGroupName": "/aws/events/ami-reactor",
+        "EndHoldRoleArn": role_of(staged, "EndHoldRole"),
     }
 
 

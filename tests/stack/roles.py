@@ -1,0 +1,51 @@
+"""The stack's roles as the tests put them to an IAM engine: damaged, and one request each."""
+
+from copy import deepcopy
+
+import pytest
+
+from infra.embedded.stack import transformed
+from tests.support.builders import ACCOUNT
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def statements_of(role):
+    [policy] = transformed()["Resources"][role]["Properties"]["Policies"]
+    return policy["PolicyDocument"]["Statement"]
+
+
+def damages(role):
+    """Each statement removed, widened to every action or resource, and without each condition."""
+    for number, statement in enumerate(statements_of(role)):
+        sid = statement["Sid"]
+        yield pytest.param(number, None, id=f"{sid} removed")
+        yield pytest.param(number, {"Action": "*"}, id=f"{sid}: any action")
+        service = listed(statement["Action"])[0].partition(":")[0]
+        yield pytest.param(number, {"Action": f"{service}:*"}, id=f"{sid}: any of {service}")
+        if statement["Resource"] != "*":
+            yield pytest.param(number, {"Resource": "*"}, id=f"{sid}: any resource")
+        for operator, keys in statement.get("Condition", {}).items():
+            for key in keys:
+                rest = deepcopy(statement["Condition"])
+                del rest[operator][key]
+                rest = {op: keys for op, keys in rest.items() if keys}
+                yield pytest.param(number, {"Condition": rest}, id=f"{sid}: without {key}")
+
+
+def damaged(policy, number, change):
+    statements = policy["Statement"]
+    changed = [statements[number] | change] if change else []
+    return policy | {"Statement": [*statements[:number], *changed, *statements[number + 1 :]]}
+
+
+def a_case(action, arn, context, principal=f"arn:aws:iam::{ACCOUNT}:role/reactor"):
+    return {
+        "principal": principal,
+        "action": action,
+        "arn": arn,
+        "account": arn.split(":")[4] if arn.count(":") > 3 and arn.split(":")[4] else ACCOUNT,
+        "context": context,
+    }

@@ -1,0 +1,196 @@
+"""What AWS's services may do for the stack: each role has one statement, and no word more."""
+
+import json
+from typing import NamedTuple
+
+import pytest
+
+from infra.embedded.stack import transformed
+from infra.operate.iam import Asked, decide
+from tests.stack.roles import a_case, damaged, damages, listed
+from tests.support.builders import ACCOUNT, NEW, REGION, TEMPLATE, image_arn, template_arn
+from tests.support.cloudformation import resources_of
+
+HOLD = "ami-reactor-state:hold"
+MARK = "ami-reactor-state:newest-image"
+EVENTS = f"arn:aws:events:{REGION}:{ACCOUNT}"
+DEFAULT_BUS, CENTRAL_BUS = f"{EVENTS}:event-bus/default", f"{EVENTS}:event-bus/outcomes"
+TIMER = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:ami-reactor-timer"
+ANOTHER_TIMER = f"{TIMER}-of-another-stack"
+WEB = template_arn(TEMPLATE)
+IN_OUR_NAME = {"events:source": ["ami-reactor"]}
+RECONCILE = {"events:detail-type": ["Reconcile Requested"]}
+PROMOTED = {"events:detail-type": ["Launch Template Promoted"]}
+
+
+class Role(NamedTuple):
+    """A role of the stack.
+
+    Attributes:
+        service: Who may take it.
+        may: Requests that are allowed: action, resource, condition keys.
+        may_not: Requests that are denied.
+    """
+
+    service: str
+    may: list
+    may_not: list
+
+
+ASKS_TO_RECONCILE = (
+    [("events:PutEvents", DEFAULT_BUS, IN_OUR_NAME | RECONCILE)],
+    [
+        ("events:PutEvents", DEFAULT_BUS, IN_OUR_NAME | PROMOTED),
+        ("events:PutEvents", DEFAULT_BUS, {"events:source": ["another"]} | RECONCILE),
+        (
+            "events:PutEvents",
+            DEFAULT_BUS,
+            IN_OUR_NAME | {"events:detail-type": ["Reconcile Requested", "Promotion Failed"]},
+        ),
+        ("events:PutEvents", DEFAULT_BUS, IN_OUR_NAME),
+        ("events:PutEvents", DEFAULT_BUS, RECONCILE),
+        ("events:PutEvents", DEFAULT_BUS, {}),
+        ("events:PutEvents", CENTRAL_BUS, IN_OUR_NAME | RECONCILE),
+        ("events:PutRule", f"{EVENTS}:rule/r", {}),
+        ("ec2:ModifyLaunchTemplate", WEB, {"aws:ResourceTag/ami-reactor": "on"}),
+        ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/admin", {}),
+        ("states:StartExecution", TIMER, {}),
+    ],
+)
+ROLES = {
+    "TimerRole": Role("states.amazonaws.com", *ASKS_TO_RECONCILE),
+    "ScheduledReconcileRole": Role("scheduler.amazonaws.com", *ASKS_TO_RECONCILE),
+    "StartTimerRole": Role(
+        "events.amazonaws.com",
+        [("states:StartExecution", TIMER, {})],
+        [
+            ("states:StartExecution", ANOTHER_TIMER, {}),
+            ("states:StopExecution", TIMER.replace("stateMachine", "execution") + ":one", {}),
+            ("states:UpdateStateMachine", TIMER, {}),
+            ("states:DeleteStateMachine", TIMER, {}),
+            ("events:PutEvents", DEFAULT_BUS, IN_OUR_NAME | RECONCILE),
+            ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/admin", {}),
+        ],
+    ),
+    "EndHoldRole": Role(
+        "scheduler.amazonaws.com",
+        [
+            ("ec2:DeleteTags", WEB, {"aws:TagKeys": [HOLD]}),
+            ("ec2:DeleteTags", WEB, {"aws:TagKeys": [HOLD], f"aws:RequestTag/{HOLD}": "jane"}),
+        ],
+        [
+            ("ec2:DeleteTags", WEB, {"aws:TagKeys": [MARK]}),
+            ("ec2:DeleteTags", WEB, {"aws:TagKeys": [HOLD, "ami-reactor"]}),
+            ("ec2:DeleteTags", WEB, {}),  # all of them
+            ("ec2:DeleteTags", image_arn(NEW), {"aws:TagKeys": [HOLD]}),
+            ("ec2:DeleteTags", WEB.replace(REGION, "us-east-1"), {"aws:TagKeys": [HOLD]}),
+            ("ec2:CreateTags", WEB, {"aws:TagKeys": [HOLD]}),
+            ("ec2:DeleteLaunchTemplate", WEB, {"aws:TagKeys": [HOLD]}),
+            ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/admin", {}),
+        ],
+    ),
+    "ForwardRole": Role(
+        "events.amazonaws.com",
+        [("events:PutEvents", CENTRAL_BUS, {})],
+        [
+            ("events:PutEvents", DEFAULT_BUS, IN_OUR_NAME | RECONCILE),
+            ("events:DeleteEventBus", CENTRAL_BUS, {}),
+            ("events:PutRule", f"{EVENTS}:rule/r", {}),
+            ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/admin", {}),
+        ],
+    ),
+}
+HARMLESS = {"any action", "any of events"}
+"""Widenings of a PutEvents statement that its conditions hold off: no other action has the keys."""
+
+
+def policy_of(name):
+    """The role's one policy, as IAM has it once the stack is deployed."""
+    parameters = {"ReconcileSchedule": "rate(1 day)", "CentralBusArn": CENTRAL_BUS}
+    role = resources_of(transformed(), **parameters)[name]
+    [policy] = role["Properties"]["Policies"]
+    assert "ManagedPolicyArns" not in role["Properties"]
+    return json.loads(json.dumps(policy["PolicyDocument"]).replace("${Timer}", TIMER))
+
+
+def questions(role):
+    """What to ask of it, and the right answers."""
+    cases = [a_case(*case) for case in role.may + role.may_not]
+    return cases, [True] * len(role.may) + [False] * len(role.may_not)
+
+
+def _ours(*asked):
+    return [
+        [
+            decide([one["identity"]], Asked(case["action"], case["arn"], _lists(case["context"])))
+            == "allowed"
+            for case in one["cases"]
+        ]
+        for one in asked
+    ]
+
+
+def _lists(context):
+    return {key: listed(value) for key, value in context.items()}
+
+
+@pytest.fixture(params=["our reading", "the IAM engine"])
+def judge(request):
+    """Whether each case of each question is allowed: as doctor reads it, and as others do."""
+    return _ours if request.param == "our reading" else request.getfixturevalue("engine")
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_a_role_may_do_its_one_thing_and_nothing_beside(judge, name):
+    cases, should = questions(ROLES[name])
+
+    [may] = judge({"identity": policy_of(name), "resource": None, "cases": cases})
+
+    wrong = [case for case, is_, ok in zip(cases, may, should, strict=True) if is_ is not ok]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_a_role_with_a_statement_removed_or_widened_is_noticed(judge, name):
+    cases, should = questions(ROLES[name])
+    params, policy = list(damages(name)), policy_of(name)
+
+    answers = judge(
+        *(
+            {"identity": damaged(policy, *param.values), "resource": None, "cases": cases}
+            for param in params
+        )
+    )
+
+    unnoticed = {
+        param.id.partition(": ")[2]
+        for param, may in zip(params, answers, strict=True)
+        if may == should
+    }
+    assert unnoticed == (HARMLESS if ROLES[name].may_not is ASKS_TO_RECONCILE[1] else set())
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_one_service_of_this_account_alone_may_take_a_role(name):
+    [trust] = transformed()["Resources"][name]["Properties"]["AssumeRolePolicyDocument"][
+        "Statement"
+    ]
+
+    assert trust["Action"] == "sts:AssumeRole"
+    assert trust["Principal"] == {"Service": ROLES[name].service}
+    assert trust["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+    }
+
+
+def test_lambda_alone_may_take_the_functions_role():
+    trust = transformed()["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"]
+
+    [statement] = trust["Statement"]
+    assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+def test_no_other_role_is_made():
+    roles = {n for n, r in transformed()["Resources"].items() if r["Type"] == "AWS::IAM::Role"}
+
+    assert roles == {"Role", *ROLES}
