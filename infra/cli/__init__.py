@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperCommand
 
 from infra.cli.debug import set_debug
+from infra.cli.help import Command, CommandGroup
 from infra.cli.plain import run_plainly
 from infra.cli.verbs import DLQ_VERBS, VERBS
 
@@ -31,6 +32,7 @@ _HELP_IS_OFF: dict[str, Any] = {"help": False}
 
 app = _App(
     name="ami-reactor",
+    cls=CommandGroup,
     help="Moves EC2 launch templates to the newest AMI of a golden instance.",
     no_args_is_help=True,
     add_completion=False,
@@ -42,6 +44,7 @@ app = _App(
     },
 )
 dlq_app = typer.Typer(
+    cls=CommandGroup,
     help="The dead-letter queue: list, show, redrive, save and drop its messages.",
     no_args_is_help=True,
 )
@@ -96,7 +99,7 @@ def _add(group: typer.Typer, name: str, line: str, function: str, panel: str | N
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
         # typer would keep where the docstring's lines are broken
         text = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(verb) or "")
-        alone.command(name, help=text)(verb)
+        alone.command(name, cls=Command, help=text)(verb)
         return typer.main.get_command(alone)
 
     group.command(name, cls=_Deferred, help=line, rich_help_panel=panel)(load)
