@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from urllib import request
 
 import pytest
@@ -153,3 +155,27 @@ def test_events_come_from_standard_input(tmp_path):
     assert done.returncode == 0, done.stderr
     [line] = map(json.loads, done.stdout.splitlines())
     assert [one["to_image"] for one in line["templates"]] == [NEW]
+
+
+MODULES = """
+import sys
+from ami_reactor import main
+sys.argv[0] = "ami-reactor"
+try:
+    main()
+finally:
+    print(sorted({"moto", "flask", "werkzeug"} & set(sys.modules)), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("verb", [["status"], ["dlq", "list", "--wait", "0"]], ids=" ".join)
+def test_an_operators_verb_imports_no_moto_and_no_web_server(aws, verb):
+    done = subprocess.run(
+        [sys.executable, "-c", MODULES, *verb],
+        env={**os.environ, **aws, "AWS_REGION": "ap-northeast-2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "[]"), done.stderr
