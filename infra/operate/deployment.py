@@ -25,6 +25,9 @@ RULES = (
 )
 """The rules that wake the function, as the stack's template calls them."""
 
+TIMER_RULE, _TIMER = "PromotionPostponed", "Timer"
+"""The rule that starts the timer of a postponed promotion, and that timer."""
+
 OF_A_RULE = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
 OF_THE_FUNCTION = {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 21600}
 """How long EventBridge and Lambda try again: what the stack says, and AWS's defaults."""
@@ -63,15 +66,15 @@ class Deployment:
     # -- the rules -------------------------------------------------------------------------------
 
     def rules_wake_the_function(self) -> Iterator[Check]:
-        """Each exists, is enabled, and sends its events to the function, or to the queue."""
+        """Each exists, is enabled, and sends its events to its target, or to the queue."""
         found = list(self._faults_of_rules())
         yield from found
         if not found:
-            yield ok(f"all {len(RULES)} rules are enabled")
+            yield ok(f"all {len(RULES) + 1} rules are enabled")
 
     def _faults_of_rules(self) -> Iterator[Check]:
         events = self.account.client("events")
-        names = {rule: self._resources.get(rule) for rule in RULES}
+        names = {rule: self._resources.get(rule) for rule in (*RULES, TIMER_RULE)}
         states = {rule["Name"]: rule["State"] for rule in each(events, "list_rules", "Rules")}
         for rule, name in names.items():
             if name is None or name not in states:
@@ -80,15 +83,17 @@ class Deployment:
             if states[name] != "ENABLED":
                 yield fail(f"the rule {name} is disabled", f"aws events enable-rule --name {name}")
             targets = each(events, "list_targets_by_rule", "Targets", Rule=name)
-            for fault in self._faults_of_targets(list(targets)):
+            for fault in self._faults_of_targets(rule, list(targets)):
                 yield fail(f"the rule {name} {fault}")
 
-    def _faults_of_targets(self, targets: list[dict[str, Any]]) -> Iterator[str]:
-        suffix = f":function:{self._function}"
-        waking = [target for target in targets if target["Arn"].endswith(suffix)]
-        if not waking:
-            yield "does not wake the function: it has no such target"
-        for target in waking:
+    def _faults_of_targets(self, rule: str, targets: list[dict[str, Any]]) -> Iterator[str]:
+        suffix, does = f":function:{self._function}", "wake the function"
+        if rule == TIMER_RULE:
+            suffix, does = self._resources.get(_TIMER, "the timer's ARN"), "start the timer"
+        ours = [target for target in targets if target["Arn"].endswith(suffix)]
+        if not ours:
+            yield f"does not {does}: it has no such target"
+        for target in ours:
             arn = target.get("DeadLetterConfig", {}).get("Arn")
             if not arn:
                 yield "has no dead-letter queue: an event that it cannot deliver is lost"

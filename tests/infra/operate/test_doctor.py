@@ -11,7 +11,7 @@ from moto.iam.models import iam_backends
 
 from infra.embedded.stack import transformed
 from infra.embedded.world.seed import read_world, seed
-from infra.operate.deployment import RULES
+from infra.operate.deployment import RULES, TIMER_RULE
 from infra.operate.permissions import ACTIONS
 from models.events import DETAIL_TYPES
 from tests.support.builders import (
@@ -60,7 +60,7 @@ def test_if_all_is_ok_it_says_so_line_by_line(stage_with):
     assert ran.stdout.startswith("account 111122223333 · Region ap-northeast-2\n")
     for what in (
         "ok the stack ami-reactor is CREATE_COMPLETE since",
-        "ok all 5 rules are enabled",
+        "ok all 6 rules are enabled",
         "ok the function is deployed: code",
         "ok a failed event is tried three times, then kept in the dead-letter queue",
         "ok its role allows what it needs, and denies writes to held templates: IAM says so",
@@ -211,7 +211,7 @@ def test_the_doctor_knows_every_rule_and_action_of_the_stack():
     statements = resources["Role"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
     actions = [action for one in statements for action in _listed(one["Action"])]
 
-    assert set(RULES) == waking
+    assert {*RULES, TIMER_RULE} == waking
     assert sorted(ACTIONS) == sorted(actions)
 
 
@@ -293,6 +293,11 @@ def _target(**changed: Any) -> Any:
     return change
 
 
+def _without_the_timer(staged: Any) -> None:
+    rule = "ami-reactor-promotion-postponed"
+    staged.session.client("events").remove_targets(Rule=rule, Ids=["timer"])
+
+
 def _invoked(**changed: Any) -> Any:
     def change(staged: Any) -> None:
         functions = staged.session.client("lambda")
@@ -327,6 +332,12 @@ QUEUE = "arn:aws:sqs:ap-northeast-2:111122223333:ami-reactor-dead-letters"
             f"{RULE} does not wake the function",
             "rules",
             id="another function",
+        ),
+        pytest.param(
+            _without_the_timer,
+            "ami-reactor-promotion-postponed does not start the timer",
+            "rules",
+            id="no timer",
         ),
         pytest.param(
             _target(DeadLetterConfig=None),
@@ -389,7 +400,7 @@ def test_what_keeps_events_from_the_function_is_named(stage_with, change, what, 
 
     assert (line["state"], line["name"]) == ("fail", name)
     assert line["fix"] == "deploy the stack: see infra/README.md"
-    assert not [w for w in lines() if w.startswith("all 5 rules")] or name != "rules"
+    assert not [w for w in lines() if w.startswith("all 6 rules")] or name != "rules"
 
 
 def test_images_of_several_instances_are_named_and_no_failure(stage_with):
