@@ -42,7 +42,8 @@ BACKUP_SOURCE_TAG = "aws:backup:source-resource"
 _HIGH_WATER_MARK = re.compile(
     r"(\S+) ([12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z)(?: ([1-9][0-9]{0,17}))?"
 )
-_STAMP = re.compile(r"(\S+) (\d{4}-\d\d-\d\dT\d\d:\d\dZ): (.*)", re.DOTALL)
+_MINUTE = r"\d{4}-\d\d-\d\dT\d\d:\d\dZ"
+_STAMP = re.compile(rf"(\S+) ({_MINUTE})(?: until ({_MINUTE}))?: (.*)", re.DOTALL)
 
 
 def tags_of(listed: Iterable[Mapping[str, str]]) -> dict[str, str]:
@@ -108,21 +109,25 @@ class Stamp(Value):
     Attributes:
         who: None if the tag was written by hand, in other words than ours.
         since: As `who`.
+        until: When a schedule deletes the tag; None: it stays until a person does.
     """
 
     who: str | None
     since: Timestamp | None
+    until: Timestamp | None = None
     why: str
 
     def __str__(self) -> str:
         if self.since is None:
             return printable(self.why) or "no reason given"
-        return printable(f"{self.who} since {self.since:%Y-%m-%d %H:%M}Z: {self.why}")
+        until = f" until {self.until:%Y-%m-%d %H:%M}Z" if self.until else ""
+        return printable(f"{self.who} since {self.since:%Y-%m-%d %H:%M}Z{until}: {self.why}")
 
 
-def stamp(who: str, why: str, now: datetime) -> str:
+def stamp(who: str, why: str, now: datetime, until: datetime | None = None) -> str:
     """The tag's value."""
-    return f"{who} {now.astimezone(UTC):%Y-%m-%dT%H:%M}Z: {why}"[:TAG_VALUE_CHARACTERS]
+    end = f" until {until.astimezone(UTC):%Y-%m-%dT%H:%M}Z" if until else ""
+    return f"{who} {now.astimezone(UTC):%Y-%m-%dT%H:%M}Z{end}: {why}"[:TAG_VALUE_CHARACTERS]
 
 
 def read_stamp(value: str) -> Stamp:
@@ -131,4 +136,5 @@ def read_stamp(value: str) -> Stamp:
     since = date_or_none(found[2]) if found else None
     if found is None or since is None:
         return Stamp(who=None, since=None, why=value)
-    return Stamp(who=found[1], since=since, why=found[3])
+    until = date_or_none(found[3]) if found[3] else None
+    return Stamp(who=found[1], since=since, until=until, why=found[4])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from shlex import quote
 from typing import Any
 
 import typer
@@ -28,9 +29,10 @@ from infra.operate.account import Account
 from infra.operate.deployment import examine_pause
 from infra.operate.fleet import Fleet, TemplateStatus, read_fleet
 from infra.operate.groups import UsesDefault, verdict
+from infra.operate.hold import trouble_with
 from infra.operate.queue_depth import count_dead_letters
 from infra.operate.stack_outputs import output_of
-from models.base import aws_date
+from models.base import aws_date, printable
 from models.errors import AwsRefused, AwsUnavailable
 from models.failure_text import YOURS, error_text
 from models.tags import HOLD_TAG, read_stamp
@@ -168,6 +170,14 @@ def _problems(fleet: Fleet) -> Iterator[Text]:
             yield Text(f"  fix: {latest.fix}")
         if status.next.outcome in ("refused", "failed"):
             yield Text.assemble(outside(name, "bold red"), ": ", outside(status.next.message))
+        yield from _forgotten_hold(status)
+
+
+def _forgotten_hold(status: TemplateStatus) -> Iterator[Text]:
+    held, name = status.template.hold, status.template.launch_template_name
+    if held and (trouble := trouble_with(held, datetime.now(UTC))):
+        yield Text.assemble(outside(name, "yellow"), f": {trouble}: ", outside(str(held)))
+        yield Text(f"  fix: ami-reactor resume {quote(printable(name))}")
 
 
 def _as_json(fleet: Fleet, status: TemplateStatus) -> dict[str, Any]:
@@ -186,6 +196,7 @@ def _as_json(fleet: Fleet, status: TemplateStatus) -> dict[str, Any]:
         "newest_candidate": newest.image_id if newest else None,
         "instances": dict(status.running),
         "hold": read_stamp(held).model_dump(mode="json") if held is not None else None,
+        "hold_trouble": held and trouble_with(read_stamp(held), datetime.now(UTC)),
         "next": status.next.model_dump(mode="json"),
         "groups": [
             {

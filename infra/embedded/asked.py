@@ -64,7 +64,11 @@ class Asked:
 
 def _routed(request: Request, service: str | None) -> str | None:
     """The operation of a REST service at the request's path, by the API model."""
-    if service not in ("lambda", "backup"):  # the only ones here; other models are megabytes
+    if service not in (
+        "lambda",
+        "backup",
+        "scheduler",
+    ):  # the only ones here; other models are megabytes
         return None
     try:
         router = get_service_router(service)

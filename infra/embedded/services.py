@@ -24,6 +24,7 @@ _SERVED = {
     "lambda": ("lambda", "awslambda"),
     "logs": ("logs", "logs"),
     "monitoring": ("cloudwatch", "cloudwatch"),
+    "scheduler": ("scheduler", "scheduler"),
     "sqs": ("sqs", "sqs"),
     "sts": ("sts", "sts"),
 }

@@ -1,11 +1,11 @@
 """What is written in the values of tags, and read back."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from models.tags import read_high_water_mark, read_stamp, stamp
-from tests.support.builders import NEW, at
+from tests.support.builders import NEW, NOON, at
 
 
 @pytest.mark.parametrize("suffix", ["", " 7"])
@@ -40,6 +40,17 @@ def test_a_stamp_in_other_words_is_all_reason(value):
 
     assert (held.who, held.since, held.why) == (None, None, value)
     assert str(held) == value
+
+
+def test_a_stamp_says_until_when():
+    until = datetime(2026, 12, 4, 18, tzinfo=timezone(timedelta(hours=9)))
+
+    value = stamp("jane", "load test", NOON, until)
+
+    assert value == "jane 2026-06-15T12:00Z until 2026-12-04T09:00Z: load test"
+    assert read_stamp(value).until == until
+    assert read_stamp(stamp("jane", "until Friday", NOON)).until is None
+    assert str(read_stamp(value)).startswith("jane since 2026-06-15 12:00Z until 2026-12-04 09:00Z")
 
 
 def test_an_empty_stamp_gives_no_reason():

@@ -1,6 +1,7 @@
 """`ami-reactor hold` and `resume`, on the embedded AWS."""
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.support.builders import (
     HELD,
     NEW,
     OLD,
+    TEMPLATE,
     a_template,
     a_world,
     an_image,
@@ -180,3 +182,151 @@ def test_without_permission_to_tag_it_is_said_in_one_line(stage_with):
     yours = "(your credentials: arn:aws:sts::111122223333:user/moto)"
     assert f"missing permission: ec2:CreateTags {yours}" in ran.stderr
     assert "role" not in ran.stderr
+
+
+# -- a hold that ends by itself --------------------------------------------------------------------
+
+SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
+
+
+def schedules(staged):
+    return staged.session.client("scheduler").list_schedules()["Schedules"]
+
+
+def hold_until(moment=SOON):
+    return run("hold", "web", "--reason", "x", "--until", moment.isoformat(), "--yes")
+
+
+def test_a_hold_with_an_end_makes_a_schedule_that_deletes_this_hold_and_then_itself(stage_with):
+    staged = stage_with(a_world())
+
+    ran = hold_until(SOON.astimezone(timezone(timedelta(hours=9))))
+
+    assert f" until {SOON:%Y-%m-%d %H:%M}Z: x" in ran.words
+    [listed] = schedules(staged)
+    made = staged.session.client("scheduler").get_schedule(Name=listed["Name"])
+    assert made["ScheduleExpression"] == f"at({SOON:%Y-%m-%dT%H:%M}:00)"
+    assert (made["ScheduleExpressionTimezone"], made["ActionAfterCompletion"]) == ("UTC", "DELETE")
+    target = made["Target"]
+    assert target["Arn"] == "arn:aws:scheduler:::aws-sdk:ec2:deleteTags"
+    assert "-EndHoldRole-" in target["RoleArn"]
+    tag = {"Key": HOLD, "Value": tags_of()[HOLD]}
+    assert json.loads(target["Input"]) == {"Resources": [TEMPLATE], "Tags": [tag]}
+    assert len(listed["Name"]) <= 64
+
+
+def test_what_the_schedule_does_leaves_a_newer_hold(stage_with):
+    staged = stage_with(a_world())
+    hold_until()
+    [listed] = schedules(staged)
+    made = staged.session.client("scheduler").get_schedule(Name=listed["Name"])
+    ends = json.loads(made["Target"]["Input"])
+    ec2 = staged.session.client("ec2")
+    newer = {"Key": HOLD, "Value": "jane: newer"}
+    ec2.create_tags(Resources=[TEMPLATE], Tags=[newer])
+
+    ec2.delete_tags(**ends)
+    assert tags_of()[HOLD] == "jane: newer"
+
+    ec2.create_tags(Resources=[TEMPLATE], Tags=ends["Tags"])
+    ec2.delete_tags(**ends)
+    assert HOLD not in tags_of()
+
+
+def test_resume_deletes_the_schedule_of_its_hold_and_no_other(stage_with):
+    staged = stage_with(a_world())
+    hold_until()
+    client = staged.session.client("scheduler")
+    [listed] = schedules(staged)
+    other = client.get_schedule(Name=listed["Name"])
+    kept = ("ScheduleExpression", "FlexibleTimeWindow", "Target")
+    client.create_schedule(Name="of-another-hold", **{key: other[key] for key in kept})
+
+    assert run("resume", "web", "--yes").status == 0
+
+    assert [one["Name"] for one in schedules(staged)] == ["of-another-hold"]
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
+def test_a_schedule_that_resume_cannot_delete_does_no_harm(stage_with, code):
+    staged = stage_with(a_world())
+    hold_until()
+    staged.faults.inject("DeleteSchedule", code, times=9)
+
+    ran = run("resume", "web", "--yes")
+
+    assert (ran.status, HOLD in tags_of()) == (0, False)
+    assert "the schedule stays and does no harm" in ran.stderr
+    assert default_image() == NEW
+
+
+def test_resume_of_a_hold_without_an_end_asks_scheduler_nothing(stage_with, monkeypatch):
+    stage_with(held_world())
+    asked = requests(monkeypatch)
+
+    assert run("resume", "web", "--yes").status == 0
+    assert "DeleteSchedule" not in asked
+
+
+def test_a_hold_whose_end_cannot_be_scheduled_is_not_made(stage_with):
+    staged = stage_with(a_world())
+    staged.faults.inject("CreateSchedule", "AccessDeniedException", times=9)
+
+    ran = hold_until()
+
+    assert (ran.status, HOLD in tags_of()) == (1, False)
+    assert "missing permission: scheduler:CreateSchedule" in ran.stderr
+    assert "iam:PassRole on arn:aws:iam::111122223333:role/" in ran.stderr
+
+
+def test_a_hold_with_an_end_needs_the_stack_whose_role_ends_it(account_with):
+    account_with(a_world())
+
+    ran = hold_until()
+
+    assert (ran.status, HOLD in tags_of()) == (1, False)
+    assert "looking for the stack ami-reactor" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("until", "fault"),
+    [
+        ("2026-12-04T18:00", "must be a time with its zone, such as 2026-12-04T18:00+09:00"),
+        ("2099-12-04", "must be a time with its zone"),
+        ("friday", "must be a time with its zone"),
+        ("", "must be a time with its zone"),
+        ("9999-12-31T23:59-14:00", "must be a time with its zone"),
+        ("2020-02-30T00:00Z", "must be a time with its zone"),
+        ("2020-12-04T18:00+09:00", "must be in the future: 2020-12-04 18:00+0900 is over"),
+        ("0001-01-01T00:00+14:00", "--until must be"),
+    ],
+)
+def test_an_end_that_is_no_coming_time_is_one_line(account_with, until, fault):
+    account_with(a_world())
+
+    ran = run("hold", "web", "--reason", "x", "--until", until, "--yes")
+
+    assert (ran.status, HOLD in tags_of()) == (2, False)
+    assert ran.stderr.startswith("ami-reactor: hold: --until ")
+    assert fault in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("jane 2026-01-02T03:04Z: load test", "web: held for "),
+        ("jane 2026-01-02T03:04Z until 2026-01-03T03:04Z: x", "web: its hold should have ended"),
+        (f"jane {datetime.now(UTC):%Y-%m-%dT%H:%M}Z: load test", None),
+        ("jane: load test", None),  # nobody knows since when
+    ],
+)
+def test_status_marks_a_hold_that_looks_forgotten(account_with, value, said):
+    account_with(a_world(templates=[a_template(tags=FOLLOWS_INSTANCE | {HOLD: value})]))
+
+    ran = run("status")
+
+    assert ("fix: ami-reactor resume web" in ran.words) is bool(said)
+    assert said is None or said in ran.words
+    [line] = run("status", "--json").lines
+    assert bool(line["hold_trouble"]) is bool(said)

@@ -114,6 +114,7 @@ def test_a_hold_shows_who_why_and_since_when(account_with):
     assert template_status()["hold"] == {
         "who": "jane",
         "since": "2026-06-14T03:00:00Z",
+        "until": None,
         "why": "kernel panic",
     }
 
@@ -121,7 +122,12 @@ def test_a_hold_shows_who_why_and_since_when(account_with):
 def test_a_hold_written_by_hand_is_shown_as_it_is(account_with):
     account_with(a_fleet(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)]))
 
-    assert template_status()["hold"] == {"who": None, "since": None, "why": "jane: load test"}
+    assert template_status()["hold"] == {
+        "who": None,
+        "since": None,
+        "until": None,
+        "why": "jane: load test",
+    }
 
 
 def test_the_newest_candidate_is_shown_while_the_template_is_held(account_with):
