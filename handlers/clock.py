@@ -3,7 +3,12 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+
+
+def utc_now() -> datetime:
+    """The time now. The embedded AWS puts its own clock in this place."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)

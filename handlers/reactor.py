@@ -2,14 +2,13 @@
 
 import gc
 import os
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
 from handlers.bus import Bus
 from handlers.clients import client
-from handlers.clock import Clock
+from handlers.clock import Clock, utc_now
 from handlers.ec2 import Ec2
 from handlers.metrics import measured
 from handlers.reaction import react
@@ -45,13 +44,13 @@ def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
     """
     place = _place(context)
     bus = Bus(lambda: client("events", place.region))
-    clock = Clock(datetime.now(UTC), lambda: context.get_remaining_time_in_millis() / 1000)
+    clock = Clock(utc_now(), lambda: context.get_remaining_time_in_millis() / 1000)
 
     outcome = react(event, Ec2(client("ec2", place.region), place), bus, clock)
 
     logger.set_correlation_id(outcome.event_id)
     logger.info("outcome", outcome=outcome.model_dump(mode="json"))
-    for line in measured(outcome, datetime.now(UTC)):
+    for line in measured(outcome, utc_now()):
         logger.info("measured", **line)
     _announce(outcome, bus)
     if outcome.result is Result.REJECTED:

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, wri
 from infra.replay.event_reader import BadInput, Captured, read_events
 from infra.replay.expectations import BadExpectations
 from infra.replay.junit import Case, write_junit
-from models.base import printable
+from models.base import date_or_none, printable
 
 if TYPE_CHECKING:
     from infra.embedded.replayer import Replayed
@@ -47,6 +48,7 @@ def run_replay(
     events: list[Path] | None,
     world: Path | None,
     world_out: Path | None,
+    until: str | None,
     expect: Path | None,
     update: bool,
     junit: Path | None,
@@ -54,6 +56,7 @@ def run_replay(
     force: bool,
     as_json: bool,
 ) -> None:
+    end = _moment(until)
     is_demo = not events and world is None
     if not events and not is_demo:
         stop("replay: name the events to replay in that world")
@@ -69,12 +72,13 @@ def run_replay(
         err.print("without --world the world is empty: no launch template is in it")
     _print_notes(captured)
     # the embedded AWS takes a second to import, and most verbs do not need it
-    from infra.embedded.replayer import replayed
+    from infra.embedded.replayer import clock_for, replayed
     from infra.embedded.stage import stage
 
-    with stage(world_from(DEMO / "world.json" if is_demo else world)) as staged:
+    start = world_from(DEMO / "world.json" if is_demo else world)
+    with stage(start, clock=clock_for(captured)) as staged:
         show = _print_json if as_json else _print_table
-        results = [show(result) for result in replayed(staged, _with_progress(captured))]
+        results = [show(result) for result in replayed(staged, _with_progress(captured), end)]
         if is_demo and not as_json:
             _scale_out(staged)
         _write_world(staged, world_out, force=force)
@@ -84,6 +88,13 @@ def run_replay(
     if expect is None and not as_json:
         _print_next_step([result for result in results if result.is_failure], world_out)
     raise typer.Exit(1 if any(case.problems for case in cases) else 0)
+
+
+def _moment(until: str | None) -> datetime | None:
+    moment = date_or_none(until)
+    if until is not None and moment is None:
+        stop("--until: must be a date such as 2026-06-16T17:00:31Z")
+    return moment
 
 
 def _given(*paths: Path | None) -> list[Path]:
@@ -132,7 +143,8 @@ def _print_json(result: "Replayed") -> "Replayed":
 
 def _print_table(result: "Replayed") -> "Replayed":
     about = " · ".join(filter(None, (result.outcome.detail_type, result.outcome.image_id)))
-    out.print(Text.assemble((_title(result.source), "bold"), f"  {about}" if about else ""))
+    title = f"{result.source}:" if result.at else _title(result.source)
+    out.print(Text.assemble((title, "bold"), f"  {about}" if about else ""))
     out.print(Padding(_outcomes(result), (0, 0, 1, 2)))
     return result
 

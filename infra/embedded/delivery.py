@@ -3,23 +3,25 @@
 EventBridge matches an event with its rules (moto's own engine) and hands it to Lambda's queue for
 asynchronous invocations, which tries three times. An event that EventBridge cannot deliver becomes
 the rule's message in the dead-letter queue; one that the handler fails on becomes Lambda's
-on-failure record there. Both also write logs, which moto's do not. Nothing here waits.
+on-failure record there. Both also write logs, which moto's do not.
+
+Nothing here waits: on a clock that stands, Lambda's attempts are one and two minutes apart; on the
+real one, they follow each other at once.
 Sources: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html,
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 """
 
 import io
 import json
-import time
 import traceback
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -33,6 +35,7 @@ from moto.sqs.models import sqs_backends
 from moto.utilities.arns import parse_arn
 
 from handlers import reactor
+from infra.embedded.clock import StageClock
 from infra.embedded.faults import Faults
 from infra.embedded.policies import lets_eventbridge
 from models.base import Place, aws_date
@@ -42,6 +45,10 @@ from models.outcome import rejected
 _SERVICES = {"lambda", "logs", "sqs"}  # whose targets are served here
 _SECONDS_LEFT = 120  # nothing here takes time, so no invocation ever runs short of it
 _LOG_STREAM = "embedded"
+_ZERO = "ZeroReservedConcurrency"
+
+_RETRIED_AFTER = (timedelta(minutes=1), timedelta(minutes=2))
+"""https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html"""
 
 
 @dataclass
@@ -55,6 +62,7 @@ class Receipt:
         error: Why it was dead-lettered or lost; one line.
         is_dead_lettered: It is in the dead-letter queue.
         is_lost: It is in no queue, and would be lost on AWS too.
+        waiting: How many of its invocations wait to be tried again.
     """
 
     is_matched: bool = False
@@ -63,6 +71,25 @@ class Receipt:
     error: str | None = None
     is_dead_lettered: bool = False
     is_lost: bool = False
+    waiting: int = 0
+
+
+class Delivered(NamedTuple):
+    """An event that a rule handed to the function, or that could not be handed to it."""
+
+    moment: datetime
+    event: dict[str, Any]
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """An entry of Lambda's asynchronous queue; all its attempts have one request id."""
+
+    function: LambdaFunction
+    event: Any
+    receipt: Receipt
+    request_id: str
 
 
 class Undeliverable(Exception):
@@ -108,8 +135,10 @@ class Delivery:
 
     place: Place
     faults: Faults
+    clock: StageClock
     _waiting: deque[Callable[[], None]] = field(default_factory=deque)
     _is_running: Lock = field(default_factory=Lock)
+    _watchers: list[list[Delivered]] = field(default_factory=list)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -135,13 +164,39 @@ class Delivery:
             yield
 
     def deliver(self, event: dict[str, Any]) -> Receipt:
-        """Hand one event to the rules of the default bus, its id, time and account kept."""
+        """Hand one event to the rules of the default bus, its id, time and account kept.
+
+        On a clock that stands, what is due before its last attempt is delivered before that.
+        """
         receipt = Receipt()
+        self._hand_to_rules(event, receipt)
+        while receipt.waiting and self.clock.run_next():
+            pass
+        return receipt
+
+    def deliver_at(self, moment: datetime, event: dict[str, Any]) -> None:
+        """Hand one event to the rules when that moment comes."""
+        self.clock.at(moment, lambda: self._hand_to_rules(event, Receipt()))
+
+    @contextmanager
+    def watched(self) -> Iterator[list[Delivered]]:
+        """Yield a list that gets every event that reaches the function, once it is settled."""
+        seen: list[Delivered] = []
+        self._watchers.append(seen)
+        try:
+            yield seen
+        finally:
+            self._watchers.remove(seen)
+
+    def _settled(self, event: dict[str, Any], receipt: Receipt) -> None:
+        for seen in self._watchers:
+            seen.append(Delivered(self.clock.now(), event, receipt))
+
+    def _hand_to_rules(self, event: dict[str, Any], receipt: Receipt) -> None:
         bus = events_backends[self.place.account][self.place.region].event_buses["default"]
         for rule in list(bus.rules.values()):
             # mypy cannot infer the type of a lambda's default
             self._later(lambda rule=rule: self._send(rule, event, receipt))  # type: ignore[misc]
-        return receipt
 
     def _later(self, job: Callable[[], None]) -> None:
         """One job after the other, as with a reserved concurrency of 1.
@@ -179,8 +234,9 @@ class Delivery:
             function = self._target(rule, target["Arn"])
         except Undeliverable as failure:
             self._dead_letter_of_rule(rule, target, event, failure, receipt)
+            self._settled(event, receipt)
         else:
-            self._run(function, event, receipt, str(uuid.uuid4()))
+            self._run(Invocation(function, event, receipt, str(uuid.uuid4())))
 
     def _target(self, rule: Rule, arn: str) -> LambdaFunction:
         name = arn.rpartition(":")[2]
@@ -233,7 +289,7 @@ class Delivery:
             lets_eventbridge(policy.policy_document, "logs:PutLogEvents", stream, rule.arn)
             for policy in policies
         ):
-            _log(self.place, group_name, [json.dumps(event)])
+            self._log(group_name, [json.dumps(event)])
 
     # -- Lambda ----------------------------------------------------------------------------------
 
@@ -241,45 +297,92 @@ class Delivery:
         """Lambda's Invoke: the invocation type `Event` goes to the asynchronous queue."""
         if headers.get("X-Amz-Invocation-Type") == "Event":
             request_id = answer["x-amzn-requestid"] = str(uuid.uuid4())
-            self._later(lambda: self._run(function, event, Receipt(), request_id))
+            asked = Invocation(function, event, Receipt(), request_id)
+            self._later(lambda: self._run(asked))
             return ""
         if _is_paused(function):
             raise TooManyRequests
         try:
-            return json.dumps(_handle(function, event, str(uuid.uuid4())))
+            return json.dumps(self._handle(function, event, str(uuid.uuid4())))
         except Exception as error:  # noqa: BLE001 whatever the handler raises is Lambda's answer
             answer["x-amz-function-error"] = "Unhandled"
             return json.dumps(_error_document(error, ""))
 
-    def _run(self, function: LambdaFunction, event: Any, receipt: Receipt, request_id: str) -> None:
-        """Invoke the handler as the asynchronous queue does: one request id for all attempts."""
-        config = function.event_invoke_config[-1].config if function.event_invoke_config else {}
-        destination = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
-        if _is_paused(function):
-            receipt.error = "ZeroReservedConcurrency: the function's reserved concurrency is 0"
-            record = _record(function, event, request_id, "ZeroReservedConcurrency", 0)
-            self._put(destination, record, receipt, {})
+    def _run(self, asked: Invocation, waits: Sequence[timedelta] | None = None) -> None:
+        """Invoke the handler as the asynchronous queue does.
+
+        Args:
+            asked: What is invoked.
+            waits: How long it waits before each attempt that may still follow; None: this is the
+                first.
+        """
+        config = _config(asked.function)
+        if waits is None:
+            waits = _RETRIED_AFTER[: config.get("MaximumRetryAttempts", 2)]
+        answer: dict[str, Any] = {}
+        if _is_paused(asked.function):
+            asked.receipt.error = f"{_ZERO}: the function's reserved concurrency is 0"
+            condition = _ZERO
+        elif not (error := self._attempt(asked)):
+            self._settled(asked.event, asked.receipt)
             return
-        for _ in range(1 + config.get("MaximumRetryAttempts", 2)):
-            receipt.attempts += 1
-            try:
-                receipt.outcome = _handle(function, event, request_id)
-            except Exception as error:  # noqa: BLE001 whatever the handler raises is retried
-                receipt.error = f"{type(error).__name__}: {error}"
-                receipt.outcome = _outcome_of(error, event)
-                failure = error
-            else:
-                receipt.error = None
-                return
-        record = _record(function, event, request_id, "RetriesExhausted", receipt.attempts) | {
-            "responseContext": {
-                "statusCode": 200,
-                "executedVersion": "$LATEST",
-                "functionError": "Unhandled",
-            },
-            "responsePayload": _error_document(failure, request_id),
-        }
-        self._put(destination, record, receipt, {})
+        elif waits:
+            self._run_again(asked, waits)
+            return
+        else:
+            condition, answer = "RetriesExhausted", _answer_of_failure(error, asked.request_id)
+        record = _record(asked, condition, self.clock.now()) | answer
+        destination = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        self._put(destination, record, asked.receipt, {})
+        self._settled(asked.event, asked.receipt)
+
+    def _attempt(self, asked: Invocation) -> Exception | None:
+        """Invoke the handler once; what it raised."""
+        receipt = asked.receipt
+        receipt.attempts += 1
+        try:
+            receipt.outcome = self._handle(asked.function, asked.event, asked.request_id)
+        except Exception as error:  # noqa: BLE001 whatever the handler raises is retried
+            receipt.error = f"{type(error).__name__}: {error}"
+            receipt.outcome = _outcome_of(error, asked.event)
+            return error
+        receipt.error = None
+        return None
+
+    def _run_again(self, asked: Invocation, waits: Sequence[timedelta]) -> None:
+        def again() -> None:
+            asked.receipt.waiting -= 1
+            self._run(asked, waits[1:])
+
+        asked.receipt.waiting += 1
+        if self.clock.stands:
+            self.clock.at(self.clock.after(waits[0]), lambda: self._later(again))
+        else:
+            again()
+
+    def _handle(self, function: LambdaFunction, event: Any, request_id: str) -> dict[str, Any]:
+        """Call the real handler, with a copy of the event: three attempts must not share state."""
+        handler: Any = reactor.logger.registered_handler
+        lines = io.StringIO()  # stdout belongs to the results
+        handler.setStream(lines)
+        try:
+            outcome: dict[str, Any] = reactor.lambda_handler(
+                json.loads(json.dumps(event)), Context(function, request_id)
+            )
+        finally:
+            self._log(f"/aws/lambda/{function.function_name}", lines.getvalue().splitlines())
+        return outcome
+
+    def _log(self, group_name: str, messages: Iterable[str]) -> None:
+        """Put messages into a log group, if it exists."""
+        group = logs_backends[self.place.account][self.place.region].groups.get(group_name)
+        if group is None:
+            return
+        if _LOG_STREAM not in group.streams:
+            group.create_log_stream(_LOG_STREAM)
+        now = round(self.clock.now().timestamp() * 1000)
+        events = [{"timestamp": now, "message": message} for message in messages]
+        group.put_log_events(_LOG_STREAM, events)
 
     # -- the dead-letter queue -------------------------------------------------------------------
 
@@ -319,20 +422,36 @@ def _is_paused(function: LambdaFunction) -> bool:
     return str(function.reserved_concurrency) == "0"
 
 
-def _record(
-    function: LambdaFunction, event: Any, request_id: str, condition: str, attempts: int
-) -> dict[str, Any]:
+def _config(function: LambdaFunction) -> dict[str, Any]:
+    config: dict[str, Any] = (
+        function.event_invoke_config[-1].config if function.event_invoke_config else {}
+    )
+    return config
+
+
+def _record(asked: Invocation, condition: str, now: datetime) -> dict[str, Any]:
     """Lambda's on-failure record, without the function's answer."""
     return {
         "version": "1.0",
-        "timestamp": aws_date(datetime.now(UTC)),
+        "timestamp": aws_date(now),
         "requestContext": {
-            "requestId": request_id,
-            "functionArn": f"{function.function_arn}:$LATEST",
+            "requestId": asked.request_id,
+            "functionArn": f"{asked.function.function_arn}:$LATEST",
             "condition": condition,
-            "approximateInvokeCount": attempts,
+            "approximateInvokeCount": asked.receipt.attempts,
         },
-        "requestPayload": event,
+        "requestPayload": asked.event,
+    }
+
+
+def _answer_of_failure(error: Exception, request_id: str) -> dict[str, Any]:
+    return {
+        "responseContext": {
+            "statusCode": 200,
+            "executedVersion": "$LATEST",
+            "functionError": "Unhandled",
+        },
+        "responsePayload": _error_document(error, request_id),
     }
 
 
@@ -341,34 +460,6 @@ def _with_its_request_id(headers: dict[str, str], body: Any) -> tuple[dict[str, 
     own = {key: value for key, value in headers.items() if key == "x-amzn-requestid"}
     headers, body = BaseResponse._enrich_response(headers, body)
     return headers | own, body
-
-
-def _handle(function: LambdaFunction, event: Any, request_id: str) -> dict[str, Any]:
-    """Call the real handler, with a copy of the event: three attempts must not share state."""
-    handler: Any = reactor.logger.registered_handler
-    lines = io.StringIO()  # stdout belongs to the results
-    handler.setStream(lines)
-    try:
-        outcome: dict[str, Any] = reactor.lambda_handler(
-            json.loads(json.dumps(event)), Context(function, request_id)
-        )
-    finally:
-        arn = parse_arn(function.function_arn)
-        place = Place(account=arn.account, region=arn.region)
-        _log(place, f"/aws/lambda/{function.function_name}", lines.getvalue().splitlines())
-    return outcome
-
-
-def _log(place: Place, group_name: str, messages: Iterable[str]) -> None:
-    """Put messages into a log group, if it exists."""
-    group = logs_backends[place.account][place.region].groups.get(group_name)
-    if group is None:
-        return
-    if _LOG_STREAM not in group.streams:
-        group.create_log_stream(_LOG_STREAM)
-    now = round(time.time() * 1000)
-    events = [{"timestamp": now, "message": message} for message in messages]
-    group.put_log_events(_LOG_STREAM, events)
 
 
 def _outcome_of(error: Exception, event: Any) -> dict[str, Any] | None:

@@ -1,30 +1,39 @@
-"""Captured events, replayed on a stage, one after the other."""
+"""Captured events, replayed on a stage, one after the other, each at its own time."""
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from infra.embedded.delivery import Receipt
+from infra.embedded.clock import StageClock
+from infra.embedded.delivery import Delivered, Receipt
 from infra.embedded.stage import Stage
 from infra.replay.event_reader import Captured
-from models.base import Place
+from models.base import date_or_none
 from models.events import Ignored
 from models.outcome import Outcome, Result, rejected, undelivered, unmatched
 from models.wrappings import AN_EVENT_HAS, fault_of
 
+_REST = timedelta(days=31)
+"""How long after the last event what is due is still delivered; one that recurs has no end."""
+
 
 @dataclass(frozen=True)
 class Replayed:
-    """What became of one event, in a world of that account."""
+    """What became of one event, in a world of that account.
+
+    Attributes:
+        at: When it came, of an event that was not given: it was due then, or an event caused it.
+    """
 
     source: str
     receipt: Receipt
     outcome: Outcome
     account: str
     event: dict[str, Any] = field(default_factory=dict)
+    at: datetime | None = None
 
     @property
     def is_failure(self) -> bool:
@@ -56,41 +65,92 @@ class Replayed:
             "error": self.outcome.error or self.receipt.error or self._why_unmatched,
             "attempts": self.receipt.attempts,
             "dead_lettered": self.receipt.is_dead_lettered,
+            **({"at": in_seconds(self.at)} if self.at else {}),
         }
 
 
-def replayed(staged: Stage, captured: Iterable[Captured]) -> Iterator[Replayed]:
-    """Each event's result, as soon as the event has been replayed."""
+def in_seconds(moment: datetime) -> str:
+    """A moment as the time of an event."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def clock_for(captured: Sequence[Captured]) -> StageClock:
+    """A clock that stands at the time of the first event; if that has none, at the real time."""
+    clock = StageClock(stands=True)
+    if captured and (first := time_of(captured[0])):
+        clock.move_to(first)
+    return clock
+
+
+def time_of(item: Captured) -> datetime | None:
+    """The time of an event; None if it has none."""
+    return date_or_none(item.payload.get("time")) if isinstance(item.payload, dict) else None
+
+
+def replayed(
+    staged: Stage, captured: Iterable[Captured], until: datetime | None = None
+) -> Iterator[Replayed]:
+    """Each event's result, as soon as the event has been replayed, and what became due meanwhile.
+
+    Args:
+        staged: Where. If its clock stands, it is moved to each event's time.
+        captured: The events.
+        until: Where the clock stops, after the last event; None: when nothing is due any more.
+    """
     for item in captured:
-        yield _replayed(staged, item)
+        moment = time_of(item)
+        if moment and staged.clock.stands:
+            yield from _caused(staged, staged.move_on(moment))
+        yield from _replayed(staged, item)
+    yield from _rest(staged, until)
 
 
-def _replayed(staged: Stage, item: Captured) -> Replayed:
+def _rest(staged: Stage, until: datetime | None) -> Iterator[Replayed]:
+    by = until or staged.clock.after(_REST)
+    with staged.delivery.watched() as delivered:
+        while staged.clock.run_next(by):
+            yield from _caused(staged, delivered)
+            delivered.clear()
+    if until:
+        staged.clock.move_to(until)
+
+
+def _caused(staged: Stage, delivered: Iterable[Delivered]) -> Iterator[Replayed]:
+    for moment, event, receipt in delivered:
+        source = f"then, at {in_seconds(moment)}"
+        outcome = _outcome(event, receipt)
+        yield Replayed(source, receipt, outcome, staged.place.account, event, moment)
+
+
+def _replayed(staged: Stage, item: Captured) -> Iterator[Replayed]:
     account = staged.place.account
-    if item.payload is None:
-        outcome = rejected({}, f"no event is in it: {AN_EVENT_HAS}")
-        return Replayed(item.source, Receipt(is_lost=True), outcome, account)
-    if fault := fault_of(item.payload):  # EventBridge delivers no such event
-        outcome = rejected(item.payload, fault)
-        return Replayed(item.source, Receipt(is_lost=True), outcome, account)
-    event = _completed(item.payload, item.made_up, staged.place)
-    receipt = staged.delivery.deliver(event)
+    fault = f"no event is in it: {AN_EVENT_HAS}"
+    if item.payload is None or (fault := fault_of(item.payload) or ""):
+        outcome = rejected(item.payload or {}, fault)  # EventBridge delivers no such event
+        yield Replayed(item.source, Receipt(is_lost=True), outcome, account)
+        return
+    event = _completed(item.payload, item.made_up, staged)
+    with staged.delivery.watched() as delivered:
+        receipt = staged.delivery.deliver(event)
+    yield Replayed(item.source, receipt, _outcome(event, receipt), account, event)
+    yield from _caused(staged, (one for one in delivered if one.receipt is not receipt))
+
+
+def _outcome(event: dict[str, Any], receipt: Receipt) -> Outcome:
     if not receipt.is_matched:
-        outcome = unmatched(event)
-    elif receipt.outcome is None:
-        outcome = undelivered(event, receipt.error or "no outcome")
-    else:
-        outcome = Outcome.model_validate(receipt.outcome)
-    return Replayed(item.source, receipt, outcome, account, event)
+        return unmatched(event)
+    if receipt.outcome is None:
+        return undelivered(event, receipt.error or "no outcome")
+    return Outcome.model_validate(receipt.outcome)
 
 
-def _completed(payload: dict[str, Any], missing: Iterable[str], place: Place) -> dict[str, Any]:
+def _completed(payload: dict[str, Any], missing: Iterable[str], staged: Stage) -> dict[str, Any]:
     """The event with the fields that EventBridge adds: the same in each run, except the time."""
     made_up = {
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(payload, sort_keys=True))),
-        "account": place.account,
-        "region": place.region,
-        "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "account": staged.place.account,
+        "region": staged.place.region,
+        "time": in_seconds(staged.clock.now()),
     }
     return {**payload, **{key: made_up[key] for key in missing}}
 

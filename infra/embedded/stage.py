@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from moto.moto_api._internal import mock_random
+
 from infra.embedded.aws import embedded_aws
-from infra.embedded.delivery import Delivery
+from infra.embedded.clock import StageClock
+from infra.embedded.delivery import Delivered, Delivery
 from infra.embedded.faults import Faults
 from infra.embedded.stack import Stack, deploy, transformed
 from infra.embedded.world.seed import World, world_now
@@ -29,6 +33,21 @@ class Stage:
     stack: Stack
     delivery: Delivery
     faults: Faults
+    clock: StageClock
+
+    def move_on(self, to: datetime) -> list[Delivered]:
+        """Move the clock on, and deliver what is due by then, each event at its own moment.
+
+        Returns:
+            The events that reached the function, in that order.
+        """
+        with self.delivery.watched() as delivered:
+            self.clock.move_to(to)
+        return delivered
+
+    def advance(self, by: timedelta) -> list[Delivered]:
+        """The same, by a duration."""
+        return self.move_on(self.clock.after(by))
 
     def world(self) -> dict[str, Any]:
         """The world as it is now, with the dead-letter queue as ReceiveMessage prints it."""
@@ -62,7 +81,11 @@ class Stage:
 
 @contextmanager
 def stage(
-    world: World, *, template: dict[str, Any] | None = None, aws_sources: bool = False
+    world: World,
+    *,
+    template: dict[str, Any] | None = None,
+    aws_sources: bool = False,
+    clock: StageClock | None = None,
 ) -> Iterator[Stage]:
     """Yield the stage: the world in place, the stack deployed, events delivered.
 
@@ -70,15 +93,19 @@ def stage(
         world: What exists at the start.
         template: Another template than the stack's own, as CloudFormation sees it.
         aws_sources: Let PutEvents accept events from `aws.*`.
+        clock: None: the real one.
     """
+    clock = clock or StageClock()
+    if clock.stands:
+        mock_random.seed(world.account)  # a replay prints the same ids in each run
     place = Place(account=world.account, region=world.region)
     faults = Faults()
-    delivery = Delivery(place, faults)
-    with embedded_aws(world, aws_sources=aws_sources) as session:
+    delivery = Delivery(place, faults, clock)
+    with clock.installed(), embedded_aws(world, aws_sources=aws_sources) as session:
         stack = deploy(session, world, template or transformed())
         with delivery.installed(), faults.installed():
             _put_back(session, stack, world.dead_letters)
-            yield Stage(session, place, stack, delivery, faults)
+            yield Stage(session, place, stack, delivery, faults, clock)
 
 
 def _put_back(session: "boto3.Session", stack: Stack, messages: list[dict[str, Any]]) -> None:

@@ -36,6 +36,15 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Where the clock stops after the last event, such as 2026-06-16T17:00:31Z. By"
+            " default, all that becomes due within 31 days is delivered.",
+            show_default=False,
+        ),
+    ] = None,
     expect: Annotated[
         Path | None,
         typer.Option(
@@ -67,6 +76,9 @@ def replay(
     infra/template.yaml, Lambda's three attempts and the handler that is deployed.
     Nothing leaves this machine.
 
+    The clock is at each event's own time, and never goes back; what becomes due meanwhile is
+    delivered when it comes.
+
     Example: ami-reactor replay event.json --world infra/stories/nightly/world.json
 
     With --expect, an event is as it must be if its line in the file says so, also if it is
@@ -82,6 +94,7 @@ def replay(
         events=events,
         world=world,
         world_out=world_out,
+        until=until,
         expect=expect,
         update=update,
         junit=junit,

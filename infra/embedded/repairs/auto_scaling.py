@@ -1,13 +1,14 @@
 """Auto Scaling: what a group launches, which version an instance came from, and refreshes."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from moto.autoscaling.models import ASG_NAME_TAG, FakeAutoScalingGroup, InstanceState
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
+from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _record_activity(
 
     https://docs.aws.amazon.com/autoscaling/ec2/userguide/CHAP_Troubleshooting.html
     """
-    now, size = datetime.now(UTC), len(group.instance_states)
+    now, size = utcnow().replace(tzinfo=UTC), len(group.instance_states)
     cause = (
         f"At {now:%Y-%m-%dT%H:%M:%SZ} an instance was started in response to a difference between"
         f" desired and actual capacity, increasing the capacity from {size} to {size + 1}."

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError, MalformedAMIIdError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.amis import Ami, AmiBackend
@@ -336,7 +337,7 @@ def _is_hidden(image: Described, account: str) -> bool:
     return (
         deprecated_at is not None
         and image["OwnerId"] != account
-        and datetime.fromisoformat(deprecated_at) <= datetime.now(UTC)
+        and datetime.fromisoformat(deprecated_at) <= utcnow().replace(tzinfo=UTC)
     )
 
 
