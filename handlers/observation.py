@@ -95,7 +95,9 @@ class Observation:
         image = self.images.get(default.image_id)
         is_lost = self.lost is not None and self.lost.image_id == default.image_id
         if image is None:
-            if not is_lost and self.clock.now - default.create_time < ABSENCE_IS_BELIEVED_AFTER:
+            # abs: a world may have been recorded after the event that is replayed in it
+            age = abs(self.clock.now - default.create_time)
+            if not is_lost and age < ABSENCE_IS_BELIEVED_AFTER:
                 raise AwsUnavailable(
                     f"{default.image_id}, the image of version {default.version_number}, cannot be"
                     " seen; the version is younger than an hour, so this may be a stale read"

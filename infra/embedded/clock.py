@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Condition
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unittest import mock
 
 import moto.core.utils
-import moto.sqs.models
+from moto.sqs.models import Message, SQSBackend
 
 from handlers import reactor
 from handlers.clock import Clock
@@ -118,7 +118,11 @@ class StageClock:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """The function and moto read this clock."""
-        now = self.now
+        now, receive = self.now, SQSBackend.receive_message
+
+        def receive_message(queues: SQSBackend, name: str, count: int, wait: int, *how: Any) -> Any:
+            # on a clock that stands, no poll would end
+            return receive(queues, name, count, 0 if self.stands else wait, *how)
 
         class OnStage(datetime):
             @classmethod
@@ -135,11 +139,16 @@ class StageClock:
                     "datetime",
                     SimpleNamespace(**vars(real) | {"datetime": OnStage}),
                 ),
-                # a long poll of SQS waits for real seconds
-                (moto.sqs.models, "unix_time", time.time),
+                (Message, "visible", property(_is_visible)),
+                (SQSBackend, "receive_message", receive_message),
             ):
                 applied.enter_context(mock.patch.object(owner, name, replacement))
             yield
+
+
+def _is_visible(message: Message) -> bool:
+    """Also at the moment at which its visibility is reset; moto wants a later one."""
+    return moto.core.utils.unix_time_millis() >= message.visible_at
 
 
 def _possible(moment: datetime) -> datetime:

@@ -284,13 +284,6 @@ def test_whatever_an_event_holds_one_line_answers_it(replay, event):
     assert len(result.stdout) < 2_000
 
 
-def test_an_image_of_a_future_event_that_is_not_there_is_not_waited_for_in_vain(replay):
-    [line] = lines(replay(ami_state(NO_IMAGE) | {"time": "2999-01-01T00:00:00Z"}))
-
-    assert line["dead_lettered"]
-    assert "time is not in the past" in line["error"]
-
-
 def test_where_the_world_shall_be_written_is_checked_first(replay, tmp_path):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path, tmp_path / "file" / "after.json"):
