@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,24 +35,33 @@ os._exit(0)  # Lambda kills it too
 def instructions(contestant: Contestant, valgrind: str) -> int:
     """Those of one process that imports Lambda's runtime and the handler, and handles one event."""
     function = contestant.function
-    counted = [valgrind, *_TOOL, function.python, "-S", "-c", _PROGRAM]
+    command = [function.python, "-S", "-c", _PROGRAM, function.arn, function.handler]
     with server(contestant.certificate) as (url, _):
-        done = subprocess.run(
-            [*counted, function.arn, function.handler, json.dumps(backup_completed())],
-            cwd=function.code,
-            env=function.variables("127.0.0.1:9")
-            | {
-                "AWS_ENDPOINT_URL": url,
-                "PYTHONHASHSEED": "0",
-                "PYTHONPATH": f".:{function.runtime}",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
+        return counted(
+            [*command, json.dumps(backup_completed())],
+            valgrind,
+            folder=function.code,
+            environment=function.variables("127.0.0.1:9")
+            | {"AWS_ENDPOINT_URL": url, "PYTHONPATH": f".:{function.runtime}"},
         )
+
+
+def counted(
+    command: list[str], valgrind: str, *, folder: Path, environment: Mapping[str, str]
+) -> int:
+    """The instructions of a command; if it fails, this program ends."""
+    done = subprocess.run(
+        [valgrind, *_TOOL, *command],
+        cwd=folder,
+        env={**environment, "PYTHONHASHSEED": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     found = re.search(r"I\s+refs:\s+([\d,]+)", done.stderr)
     if done.returncode or found is None:
-        raise SystemExit(f"{contestant.name}: status {done.returncode}\n{done.stdout}{done.stderr}")
+        said = f"{done.stdout}{done.stderr}"
+        raise SystemExit(f"{' '.join(command)}: status {done.returncode}\n{said}")
     return int(found[1].replace(",", ""))
 
 
