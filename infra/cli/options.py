@@ -33,8 +33,10 @@ Stack = Annotated[
         envvar="AMI_REACTOR_STACK",
     ),
 ]
-TemplateName = Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its name or id.")]
-ImageId = Annotated[str, typer.Argument(metavar="IMAGE", help="The image's id.")]
+TemplateName = Annotated[
+    str, typer.Argument(metavar="TEMPLATE", help="Its name, its id or how that begins.")
+]
+ImageId = Annotated[str, typer.Argument(metavar="IMAGE", help="The image's id, or how it begins.")]
 JsonPlan = Annotated[
     bool, typer.Option("--json", help="Print JSON Lines; a plan has planned: true.")
 ]

@@ -1,7 +1,5 @@
 """`ami-reactor quarantine` and `unquarantine`: keep templates from an image, or no longer."""
 
-from typing import Annotated
-
 import typer
 
 from infra.cli.account import account_of, agreed
@@ -19,8 +17,6 @@ from infra.operate.quarantine import (
 from models.launch_template import Template
 from models.tags import QUARANTINE_TAG, read_stamp
 
-ImageId = Annotated[str, typer.Argument(metavar="IMAGE", help="The image's id.")]
-
 
 def run_quarantine(
     *,
@@ -33,6 +29,7 @@ def run_quarantine(
 ) -> None:
     with account_of(profile, region) as account:
         found = find_image(account, image)
+        image = found.image_id
         mine, value = stamp_now(account, reason), found.tags.get(QUARANTINE_TAG)
         others = concerned(account, found)
         _show_concerned(image, others)
@@ -77,7 +74,8 @@ def run_unquarantine(
     as_json: bool,
 ) -> None:
     with account_of(profile, region) as account:
-        value = find_image(account, image).tags.get(QUARANTINE_TAG)
+        found = find_image(account, image)
+        image, value = found.image_id, found.tags.get(QUARANTINE_TAG)
         if value is not None:
             err.print(outside(f"{image} is quarantined: {read_stamp(value)}"), soft_wrap=True)
             if not agreed(account, "Lift the quarantine?", yes=yes):

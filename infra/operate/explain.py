@@ -16,6 +16,7 @@ from infra.operate.find import (
     find_instance,
     find_template,
     find_template_or_group,
+    whole_image_id,
 )
 from infra.operate.fleet import Fleet, TemplateStatus, read_fleet
 from infra.operate.groups import UsesDefault, findings, verdict
@@ -84,12 +85,14 @@ class Explainer:
     def explain(self, what: str) -> Iterator[Node]:
         """A tree for the image, the instance, the template or the group of that id or name.
 
+        The id of a template or an image may be the beginning of one.
+
         Raises:
             AwsRefused: It does not exist, or a permission is missing.
             AwsUnavailable: AWS does not answer now.
         """
-        if re.fullmatch(r"ami-[0-9a-f]{8,17}", what):
-            yield self._image(what)
+        if re.fullmatch(r"ami-[0-9a-f]{1,17}", what):
+            yield self._image(whole_image_id(self.account, what))
         elif re.fullmatch(r"i-[0-9a-f]{8,17}", what):
             yield from self._instance(what)
         else:

@@ -11,7 +11,8 @@ from models.base import printable
 from models.errors import AwsRefused
 from models.launch_template import Template
 
-_TEMPLATE_ID = re.compile(r"lt-[0-9a-f]{8,17}")
+_WHOLE_ID = re.compile(r"[a-z]+-[0-9a-f]{17}")
+_TEMPLATE_ID = re.compile(r"lt-[0-9a-f]{1,17}")
 _TEMPLATE_NAME = re.compile(r"[a-zA-Z0-9().\-/_]{1,128}")
 _SUGGESTIONS = 5
 
@@ -20,28 +21,72 @@ class NotFound(AwsRefused):
     """It does not exist; the message names what is like it."""
 
 
+class Ambiguous(AwsRefused):
+    """Several ids begin so; the message names them."""
+
+
 def find_template(account: Account, name_or_id: str) -> Template:
-    """The launch template with exactly that id or name; without versions.
+    """The launch template with exactly that name, or whose id begins so; without versions.
 
     Raises:
         NotFound: There is none, even if names of others begin with it.
+        Ambiguous: The ids of several begin so.
     """
-    if _TEMPLATE_ID.fullmatch(name_or_id):
-        found = list(
-            each(
-                account.client("ec2"),
-                "describe_launch_templates",
-                "LaunchTemplates",
-                LaunchTemplateIds=[name_or_id],
-            )
+    client = account.client("ec2")
+    is_id = _TEMPLATE_ID.fullmatch(name_or_id)
+    if is_id and is_whole(name_or_id):
+        [found] = each(
+            client, "describe_launch_templates", "LaunchTemplates", LaunchTemplateIds=[name_or_id]
         )
-        return Template.model_validate(found[0])
+        return Template.model_validate(found)
     alike = templates_like(account, name_or_id)
     if name_or_id in alike:
         return alike[name_or_id]
+    if is_id:  # EC2 has no filter for this id
+        listed = each(client, "describe_launch_templates", "LaunchTemplates")
+        templates = {one["LaunchTemplateId"]: one for one in listed}
+        if found := templates.get(whole_id(name_or_id, templates)):
+            return Template.model_validate(found)
     raise NotFound(
         f"{printable(name_or_id)}: there is no such launch template{did_you_mean(alike)}"
     )
+
+
+def is_whole(aws_id: str) -> bool:
+    """Whether no id of EC2's can begin so but this one."""
+    return _WHOLE_ID.fullmatch(aws_id) is not None
+
+
+def whole_id(beginning: str, ids: Iterable[str]) -> str:
+    """The only one of the ids that begins so; the beginning itself if it is one, or none does.
+
+    Raises:
+        Ambiguous: Several of them begin so.
+    """
+    alike = sorted({one for one in ids if one.startswith(beginning)})
+    if beginning in alike or not (beginning and alike):
+        return beginning
+    if len(alike) > 1:
+        more = f" and {len(alike) - _SUGGESTIONS} more" if len(alike) > _SUGGESTIONS else ""
+        raise Ambiguous(
+            f"{printable(beginning)}: several ids begin so: {', '.join(alike[:_SUGGESTIONS])}{more}"
+        )
+    return alike[0]
+
+
+def whole_image_id(account: Account, beginning: str) -> str:
+    """The id of the only image of this account whose id begins so; see `whole_id`."""
+    if is_whole(beginning) or not re.fullmatch(r"ami-[0-9a-f]+", beginning):
+        return beginning
+    found = each(
+        account.client("ec2"),
+        "describe_images",
+        "Images",
+        Filters=[{"Name": "image-id", "Values": [f"{beginning}*"]}],
+        IncludeDisabled=True,
+        Owners=["self"],
+    )
+    return whole_id(beginning, (image["ImageId"] for image in found))
 
 
 def templates_like(account: Account, name: str) -> dict[str, Template]:

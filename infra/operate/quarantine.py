@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from handlers.writes import tag
 from infra.operate import writes
 from infra.operate.account import Account
+from infra.operate.find import whole_image_id
 from models.base import Place, printable
 from models.errors import AwsRefused
 from models.image import Image
@@ -32,13 +33,14 @@ class Concerned:
 
 
 def find_image(account: Account, image_id: str) -> Image:
-    """The image with exactly that id, of this account; a disabled one too.
+    """The image of this account whose id is that, or begins so; a disabled one too.
 
     Raises:
-        AwsRefused: This account has none.
+        AwsRefused: This account has none, or several.
     """
-    found = account.ec2.own_image(image_id)
-    if found is None or found.image_id != image_id:  # to EC2's filter, * and ? are wild
+    whole = whole_image_id(account, image_id)
+    found = account.ec2.own_image(whole)
+    if found is None or found.image_id != whole:  # to EC2's filter, * and ? are wild
         raise AwsRefused(f"{printable(image_id)}: this account has no such image")
     return found
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from handlers import rollback as steps
 from handlers.rollback import NoTarget, Rollback, plan_rollback
 from infra.operate.account import Account
-from infra.operate.find import find_template
+from infra.operate.find import find_template, is_whole, whole_id
 from infra.operate.instances import count_running, read_groups
 from infra.operate.paging import Gaps, Progress
 from infra.operate.quarantine import Concerned, concerned
+from infra.operate.versions import read_versions
 from models.auto_scaling import Group
+from models.launch_template import Template
 
 __all__ = ["NoTarget", "Plan", "Rollback", "plan_rollbacks", "run_rollbacks"]
 
@@ -44,14 +46,18 @@ def plan_rollbacks(
     Args:
         account: Where the template is.
         name: The template's name or id.
-        to: As for `plan_rollback`. A version's number goes for this template alone.
+        to: As for `plan_rollback`, or how the image's id begins. A version's number goes for this
+            template alone.
         progress: Told what is being read.
         everywhere: Also the other templates whose current image it is.
 
     Raises:
         NoTarget: One of them has no version to go back to.
     """
-    first = plan_rollback(account.ec2, find_template(account, name), to)
+    template = find_template(account, name)
+    if to and to.startswith("ami-"):
+        to = _whole_image_id(account, template, to)
+    first = plan_rollback(account.ec2, template, to)
     others = concerned(account, first.bad, but=first.template) if first.bad else Concerned()
     image = to if to and to.startswith("ami-") else None
     rest = others.current_of if everywhere else ()
@@ -65,6 +71,14 @@ def plan_rollbacks(
         lambda: {image_id: count_running(account, image_id) for image_id in bad}, {}
     )
     return Plan(rollbacks, others, list(groups.values()), running, gaps)
+
+
+def _whole_image_id(account: Account, template: Template, beginning: str) -> str:
+    """That of one of the template's versions; they may be a vendor's images."""
+    if is_whole(beginning):
+        return beginning
+    versions = read_versions(account, template.launch_template_id)
+    return whole_id(beginning, filter(None, (version.image_id for version in versions)))
 
 
 def run_rollbacks(

@@ -1,5 +1,6 @@
 """The queue, opened for a verb of `ami-reactor dlq`, and what is said about it afterwards."""
 
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,10 +13,12 @@ from infra.dead_letters.judge import judge_of
 from infra.dead_letters.queue import VISIBILITY_SECONDS, Message, Reading
 from infra.dead_letters.verdict import Judged
 from infra.operate.account import Account
+from infra.operate.find import whole_id
 from infra.operate.queue_depth import Depth, read_depth
 from infra.operate.stack_outputs import output_of
 from models.aws_limits import MESSAGES_AT_ONCE
 
+_WHOLE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as SQS makes them
 _MINUTES = VISIBILITY_SECONDS // 60
 
 
@@ -40,36 +43,48 @@ class OpenQueue:
     ) -> Iterator[tuple[Message, Judged]]:
         """The messages with these ids, no longer than it takes to find them; all, without any.
 
+        If one is the beginning of an id, nothing is yielded before the whole queue is read.
+
         Args:
-            ids: Message ids.
+            ids: Message ids, or how they begin.
             prints: Something is printed for each message, as it comes.
+
+        Raises:
+            Ambiguous: Several ids begin so.
         """
         self.missing = set(ids)
+        found = self._found(ids, prints=prints)
+        yield from found if _are_whole(ids) else _unambiguous(list(found), ids)
+        for message_id in sorted(self.missing):
+            line = f"{message_id}: not in the queue, or in flight to another consumer"
+            err.print(outside(line), soft_wrap=True)
+
+    def _found(self, ids: Collection[str], *, prints: bool) -> Iterator[tuple[Message, Judged]]:
+        """Those whose id is one of the ids or begins so; all, without any."""
         messages = judge_of(self.account, self.now).messages(self.reading)
         for message, judged in tracked(messages, "reading", self.depth.visible, prints=prints):
-            if not ids or message["MessageId"] in self.missing:
-                self.missing.discard(message["MessageId"])
+            begun = {one for one in ids if one and message["MessageId"].startswith(one)}
+            self.missing -= begun
+            if begun or not ids:
                 yield message, judged
-            if ids and not self.missing:
+            if ids and not self.missing and _are_whole(ids):
                 return
-        for message_id in sorted(self.missing):
-            _say_missing(message_id)
-
-    def first(self, beginning: str) -> tuple[Message, Judged] | None:
-        """The first message whose id begins so; None, and a line that says so, if there is none."""
-        for message, judged in self.messages():
-            if message["MessageId"].startswith(beginning):
-                return message, judged
-        _say_missing(beginning)
-        return None
 
     def output(self, name: str, instead: str) -> str:
         return output_of(self.account, self.options.stack, name, instead)
 
 
-def _say_missing(message_id: str) -> None:
-    line = f"{message_id}: not in the queue, or in flight to another consumer"
-    err.print(outside(line), soft_wrap=True)
+def _are_whole(ids: Collection[str]) -> bool:
+    return all(map(_WHOLE_ID.fullmatch, ids))
+
+
+def _unambiguous(
+    found: list[tuple[Message, Judged]], beginnings: Collection[str]
+) -> list[tuple[Message, Judged]]:
+    """The same, if each begins only one id."""
+    ids = [message["MessageId"] for message, _ in found]
+    wanted = {whole_id(beginning, ids) for beginning in beginnings}
+    return [(message, judged) for message, judged in found if message["MessageId"] in wanted]
 
 
 @contextmanager

@@ -26,7 +26,7 @@ Wait = Annotated[
 WAIT = 1  # second
 Ids = Annotated[
     list[str] | None,
-    typer.Argument(metavar="ID", help="Message ids, as list shows.", show_default=False),
+    typer.Argument(metavar="ID", help="Message ids, or how they begin.", show_default=False),
 ]
 All = Annotated[bool, typer.Option("--all", help="Every message of the queue.")]
 

@@ -37,10 +37,10 @@ def run_show(
     stack: str,
 ) -> None:
     with open_queue(QueueOptions(profile, region, stack, queue_url, wait)) as queue:
-        found = queue.first(message_id)
-        if found is None:
+        for message, judged in list(queue.messages([message_id])):
+            _show(queue, message, judged)
+        if queue.missing:
             raise typer.Exit(1)
-        _show(queue, *found)
 
 
 def _show(queue: OpenQueue, message: Message, judged: Judged) -> None:

@@ -10,7 +10,10 @@ from infra.cli.options import STACK, Profile, Region, Stack, Yes
 
 
 def dlq_drop(
-    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Message ids, as list shows.")],
+    ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID", help="Message ids, or how they begin."),
+    ],
     to: Annotated[
         Path | None,
         typer.Option(

@@ -10,7 +10,10 @@ from infra.cli.options import STACK, Force, Profile, Region, Stack
 
 def history(
     name: Annotated[
-        str, typer.Argument(metavar="TEMPLATE|GROUP", help="A name, or a template's id.")
+        str,
+        typer.Argument(
+            metavar="TEMPLATE|GROUP", help="A name, a template's id or how that begins."
+        ),
     ],
     last: Annotated[
         int, typer.Option("--last", metavar="N", min=1, help="How many versions.")

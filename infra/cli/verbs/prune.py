@@ -10,7 +10,9 @@ from infra.cli.options import JsonPlan, Profile, Region, Yes
 def prune(
     template: Annotated[
         str | None,
-        typer.Argument(metavar="[TEMPLATE]", help="Its name or id.", show_default=False),
+        typer.Argument(
+            metavar="[TEMPLATE]", help="Its name, its id or how that begins.", show_default=False
+        ),
     ] = None,
     everywhere: Annotated[bool, typer.Option("--all", help="All templates that opted in.")] = False,
     keep: Annotated[

@@ -11,7 +11,9 @@ def reconcile(
     template: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TEMPLATE]", help="Its name or id; without it, all.", show_default=False
+            metavar="[TEMPLATE]",
+            help="Its name, its id or how that begins; by default all.",
+            show_default=False,
         ),
     ] = None,
     yes: Yes = False,
