@@ -17,9 +17,9 @@ def statements_of(role):
     return policy["PolicyDocument"]["Statement"]
 
 
-def damages(role):
+def damages(statements):
     """Each statement removed, widened to every action or resource, and without each condition."""
-    for number, statement in enumerate(statements_of(role)):
+    for number, statement in enumerate(statements):
         sid = statement["Sid"]
         yield pytest.param(number, None, id=f"{sid} removed")
         yield pytest.param(number, {"Action": "*"}, id=f"{sid}: any action")

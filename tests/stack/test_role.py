@@ -141,7 +141,7 @@ def test_the_role_has_what_the_code_calls_and_nothing_beside(policy, called):
 # -- each statement removed, each widened ----------------------------------------------------------
 
 
-@pytest.mark.parametrize(("number", "change"), list(damages("Role")))
+@pytest.mark.parametrize(("number", "change"), list(damages(statements_of("Role"))))
 def test_a_role_with_a_statement_removed_or_widened_is_noticed(policy, called, number, change):
     assert list(faults(damaged(policy, number, change), called))
 
@@ -232,7 +232,7 @@ def test_the_role_may_write_to_templates_that_follow_and_are_not_held_and_no_mor
 
 
 def test_the_engine_notices_each_statement_removed_or_widened(engine, policy):
-    params = list(damages("Role"))
+    params = list(damages(statements_of("Role")))
 
     answers = engine(*(asked(damaged(policy, *param.values)) for param in params))
 

@@ -1,17 +1,30 @@
-"""What AWS's services may do for the stack: each role has one statement, and no word more."""
+"""What AWS's services may do for the stack and for windows: least privilege, role by role."""
 
 import json
+import subprocess
 from typing import NamedTuple
 
 import pytest
 
 from infra.embedded.stack import transformed
 from infra.operate.iam import Asked, decide
+from infra.operate.window import as_cloudformation, read_window
+from models.base import Place
+from models.launch_template import Template
 from tests.stack.roles import a_case, damaged, damages, listed
-from tests.support.builders import ACCOUNT, NEW, REGION, TEMPLATE, image_arn, template_arn
-from tests.support.cloudformation import resources_of
+from tests.support.builders import (
+    ACCOUNT,
+    NEW,
+    OTHER_TEMPLATE,
+    REGION,
+    TEMPLATE,
+    image_arn,
+    template_arn,
+)
+from tests.support.cloudformation import as_text, read_yaml, resources_of
 
 HOLD = "ami-reactor-state:hold"
+WINDOW_TAG = "ami-reactor-state:window"
 MARK = "ami-reactor-state:newest-image"
 EVENTS = f"arn:aws:events:{REGION}:{ACCOUNT}"
 DEFAULT_BUS, CENTRAL_BUS = f"{EVENTS}:event-bus/default", f"{EVENTS}:event-bus/outcomes"
@@ -100,12 +113,51 @@ ROLES = {
         ],
     ),
 }
+WINDOW_TAGGED = {"aws:TagKeys": [WINDOW_TAG], f"aws:RequestTag/{WINDOW_TAG}": "closed"}
+OF_A_WINDOW = Role(
+    "scheduler.amazonaws.com",
+    [
+        ("ec2:CreateTags", WEB, WINDOW_TAGGED),
+        ("ec2:DeleteTags", WEB, {"aws:TagKeys": [WINDOW_TAG]}),
+    ],
+    [
+        ("ec2:CreateTags", WEB, WINDOW_TAGGED | {f"aws:RequestTag/{WINDOW_TAG}": "open"}),
+        ("ec2:CreateTags", WEB, WINDOW_TAGGED | {"aws:TagKeys": [WINDOW_TAG, HOLD]}),
+        ("ec2:CreateTags", WEB, {"aws:TagKeys": [HOLD], f"aws:RequestTag/{HOLD}": "closed"}),
+        ("ec2:CreateTags", template_arn(OTHER_TEMPLATE), WINDOW_TAGGED),
+        ("ec2:DeleteTags", WEB, {"aws:TagKeys": [HOLD]}),
+        ("ec2:DeleteTags", WEB, {"aws:TagKeys": [WINDOW_TAG, HOLD]}),
+        ("ec2:DeleteTags", WEB, {}),  # all of them
+        ("ec2:DeleteTags", template_arn(OTHER_TEMPLATE), {"aws:TagKeys": [WINDOW_TAG]}),
+        ("ec2:CreateLaunchTemplateVersion", WEB, WINDOW_TAGGED),
+        ("ec2:DeleteLaunchTemplate", WEB, {"aws:TagKeys": [WINDOW_TAG]}),
+        ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/admin", {}),
+    ],
+)
+ALL = {**ROLES, "WindowRole": OF_A_WINDOW}
 HARMLESS = {"any action", "any of events"}
 """Widenings of a PutEvents statement that its conditions hold off: no other action has the keys."""
 
 
+def window_printed():
+    """What `ami-reactor window` prints for CloudFormation."""
+    web = Template.model_validate(
+        {
+            "LaunchTemplateId": TEMPLATE,
+            "LaunchTemplateName": "web",
+            "DefaultVersionNumber": 1,
+            "LatestVersionNumber": 1,
+        }
+    )
+    window = read_window("cron(0 2 ? * TUE-THU *)", 3, "Asia/Seoul")
+    return as_cloudformation(window, web, Place(account=ACCOUNT, region=REGION))
+
+
 def policy_of(name):
-    """The role's one policy, as IAM has it once the stack is deployed."""
+    """The role's one policy, as IAM has it once its stack is deployed."""
+    if name == "WindowRole":
+        [policy] = read_yaml(window_printed())["Resources"][name]["Properties"]["Policies"]
+        return json.loads(as_text({"Fn::Sub": json.dumps(policy["PolicyDocument"])}))
     parameters = {"ReconcileSchedule": "rate(1 day)", "CentralBusArn": CENTRAL_BUS}
     role = resources_of(transformed(), **parameters)[name]
     [policy] = role["Properties"]["Policies"]
@@ -140,9 +192,9 @@ def judge(request):
     return _ours if request.param == "our reading" else request.getfixturevalue("engine")
 
 
-@pytest.mark.parametrize("name", ROLES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_role_may_do_its_one_thing_and_nothing_beside(judge, name):
-    cases, should = questions(ROLES[name])
+    cases, should = questions(ALL[name])
 
     [may] = judge({"identity": policy_of(name), "resource": None, "cases": cases})
 
@@ -150,10 +202,11 @@ def test_a_role_may_do_its_one_thing_and_nothing_beside(judge, name):
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", ROLES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_role_with_a_statement_removed_or_widened_is_noticed(judge, name):
-    cases, should = questions(ROLES[name])
-    params, policy = list(damages(name)), policy_of(name)
+    cases, should = questions(ALL[name])
+    policy = policy_of(name)
+    params = list(damages(policy["Statement"]))
 
     answers = judge(
         *(
@@ -167,7 +220,7 @@ def test_a_role_with_a_statement_removed_or_widened_is_noticed(judge, name):
         for param, may in zip(params, answers, strict=True)
         if may == should
     }
-    assert unnoticed == (HARMLESS if ROLES[name].may_not is ASKS_TO_RECONCILE[1] else set())
+    assert unnoticed == (HARMLESS if ALL[name].may_not is ASKS_TO_RECONCILE[1] else set())
 
 
 @pytest.mark.parametrize("name", ROLES)
@@ -194,3 +247,17 @@ def test_no_other_role_is_made():
     roles = {n for n, r in transformed()["Resources"].items() if r["Type"] == "AWS::IAM::Role"}
 
     assert roles == {"Role", *ROLES}
+
+
+def test_the_linter_finds_nothing_in_a_window(tools, tmp_path):
+    file = tmp_path / "window.yaml"
+    file.write_text(window_printed())
+
+    done = subprocess.run(
+        [tools / "venv" / "bin" / "cfn-lint", "--include-checks", "I", "--", file],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "")

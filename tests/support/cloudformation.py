@@ -4,9 +4,24 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from tests.support.builders import ACCOUNT, REGION
 
 _NOTHING = object()
+
+
+class _Short(yaml.SafeLoader):
+    """YAML with CloudFormation's short functions, each as its argument."""
+
+
+for _function in ("!Sub", "!Ref", "!GetAtt"):
+    _Short.add_constructor(_function, lambda _, node: node.value)
+
+
+def read_yaml(text: str) -> Any:
+    """A small template; `!Ref AWS::AccountId` is read as `AWS::AccountId`."""
+    return yaml.load(text, _Short)
 
 
 def resources_of(

@@ -52,6 +52,10 @@ VERBS: dict[str, dict[str, str]] = {
             "Make the archive that Lambda runs: models/, handlers/ and their pinned requirements."
         ),
         "template": "Print the stack's CloudFormation template; its CodeUri names the archive.",
+        "window": (
+            "Print two schedules that open and close a launch template for promotions, and their"
+            " role."
+        ),
     },
 }
 """As the README's table of commands has them, and in its order: group, name, first line of help."""
