@@ -51,7 +51,7 @@ def read_window(opens: str, hours: int, timezone: str) -> Window:
     found = _CRON.fullmatch(opens)
     if found is None:
         raise BadWindow(
-            "--open must be cron(MINUTE HOUR DAY MONTH WEEKDAY YEAR) in capital letters,"
+            "--open must be cron(MINUTE HOUR DAY MONTH WEEKDAY YEAR) in upper case,"
             f" such as {AN_EXAMPLE}"
         )
     if not _is_timezone(timezone):

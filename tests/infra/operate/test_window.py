@@ -39,7 +39,7 @@ def test_a_window_closes_by_the_same_clock(opens, hours, closes):
     ("opens", "hours", "fault"),
     [
         ("0 2 * * *", 3, "--open must be cron(MINUTE HOUR DAY MONTH WEEKDAY YEAR)"),
-        ("cron(0 2 ? * tue *)", 3, "in capital letters"),
+        ("cron(0 2 ? * tue *)", 3, "in upper case"),
         ("rate(1 day)", 3, "--open must be cron("),
         ("cron(0 2 ? * TUE *)\n", 3, "--open must be cron("),
         ("cron(0 2 ? * TUE)", 3, "--open must be cron("),
