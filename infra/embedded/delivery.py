@@ -38,11 +38,12 @@ from handlers import reactor
 from infra.embedded.clock import StageClock
 from infra.embedded.faults import Faults
 from infra.embedded.policies import lets_eventbridge
+from infra.embedded.timers import definition_of, start_execution
 from models.base import Place, aws_date
 from models.errors import EventRejected
 from models.outcome import rejected
 
-_SERVICES = {"lambda", "logs", "sqs"}  # whose targets are served here
+_SERVICES = {"lambda", "logs", "sqs", "states"}  # whose targets are served here
 _SECONDS_LEFT = 120  # nothing here takes time, so no invocation ever runs short of it
 _LOG_STREAM = "embedded"
 _ZERO = "ZeroReservedConcurrency"
@@ -222,6 +223,8 @@ class Delivery:
             match parse_arn(target["Arn"]).service:
                 case "lambda":
                     self._to_function(rule, target, event, receipt)
+                case "states":
+                    self._to_timer(rule, target, event, receipt)
                 case "sqs" if queue := self._queue(target["Arn"]):
                     self._message(queue, event, {})
                 case "logs":
@@ -237,6 +240,18 @@ class Delivery:
             self._settled(event, receipt)
         else:
             self._run(Invocation(function, event, receipt, str(uuid.uuid4())))
+
+    def _to_timer(
+        self, rule: Rule, target: dict[str, Any], event: dict[str, Any], receipt: Receipt
+    ) -> None:
+        definition = definition_of(target["Arn"], self.place)
+        if definition is None:
+            failure = Undeliverable("NO_RESOURCE", "The target does not exist.")
+            self._dead_letter_of_rule(rule, target, event, failure, receipt)
+            self._settled(event, receipt)
+        else:
+            put = events_backends[self.place.account][self.place.region].put_events
+            start_execution(definition, event, self.clock, put)
 
     def _target(self, rule: Rule, arn: str) -> LambdaFunction:
         name = arn.rpartition(":")[2]

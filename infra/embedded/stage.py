@@ -13,6 +13,7 @@ from infra.embedded.clock import StageClock
 from infra.embedded.delivery import Delivered, Delivery
 from infra.embedded.faults import Faults
 from infra.embedded.stack import Stack, deploy, transformed
+from infra.embedded.timers import schedules_run
 from infra.embedded.world.seed import World, world_now
 from models.base import Place
 
@@ -103,7 +104,7 @@ def stage(
     delivery = Delivery(place, faults, clock)
     with clock.installed(), embedded_aws(world, aws_sources=aws_sources) as session:
         stack = deploy(session, world, template or transformed())
-        with delivery.installed(), faults.installed():
+        with delivery.installed(), faults.installed(), schedules_run(session, clock):
             _put_back(session, stack, world.dead_letters)
             yield Stage(session, place, stack, delivery, faults, clock)
 

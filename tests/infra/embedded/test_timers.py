@@ -1,0 +1,217 @@
+"""The stack's timer and one-time schedules: on the stage's clock, and in moto's interpreter."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from infra.embedded.stack import transformed
+from infra.embedded.timers import start_execution
+from tests.support.builders import (
+    ACCOUNT,
+    FOLLOWS_INSTANCE,
+    NEW,
+    OLD,
+    REGION,
+    TEMPLATE,
+    a_template,
+    a_world,
+    an_event,
+)
+from tests.support.cloudformation import resources_of
+from tests.support.fleets import default_image, run, tags_of
+
+HOLD = "ami-reactor-state:hold"
+SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=36)
+
+
+def postponed(until):
+    moment = until if isinstance(until, str) else f"{until:%Y-%m-%dT%H:%M:%SZ}"
+    detail = {"launch_template_id": TEMPLATE, "until": moment, "reason": "soaking"}
+    return an_event("ami-reactor", "Promotion Postponed", None, **detail)
+
+
+def put(staged, event):
+    entry = {
+        "Source": event["source"],
+        "DetailType": event["detail-type"],
+        "Detail": json.dumps(event["detail"]),
+    }
+    answer = staged.session.client("events").put_events(Entries=[entry])
+    assert answer["FailedEntryCount"] == 0
+
+
+# -- on the stage ----------------------------------------------------------------------------------
+
+
+def test_what_is_postponed_is_looked_at_again_when_it_is_due_and_not_before(stage_with):
+    staged = stage_with(a_world())
+    put(staged, postponed(SOON))
+
+    assert staged.move_on(SOON - timedelta(seconds=1)) == []
+    [(moment, event, receipt)] = staged.move_on(SOON)
+
+    assert (moment.replace(microsecond=0), event["detail-type"]) == (SOON, "Reconcile Requested")
+    assert event["detail"] == {"launch_template_id": TEMPLATE}
+    assert receipt.outcome["templates"][0]["outcome"] == "promoted"
+    assert default_image() == NEW
+
+
+def test_a_timer_that_is_due_already_asks_with_the_next_move(stage_with):
+    staged = stage_with(a_world())
+    put(staged, postponed("2026-01-01T00:00:00Z"))
+
+    [delivered] = staged.advance(timedelta(seconds=1))
+
+    assert delivered.event["detail-type"] == "Reconcile Requested"
+
+
+@pytest.mark.parametrize("until", ["", "soon", "2026-13-01T00:00:00Z"])
+def test_a_timer_without_a_time_fails_and_wakes_nothing(stage_with, until):
+    staged = stage_with(a_world())
+    put(staged, postponed(until))
+
+    assert staged.advance(timedelta(days=40)) == []
+    assert staged.dead_letters() == []
+
+
+def test_what_cannot_start_the_timer_is_in_the_dead_letter_queue(stage_with):
+    staged = stage_with(a_world())
+    machines = staged.session.client("stepfunctions")
+    [machine] = machines.list_state_machines()["stateMachines"]
+    machines.delete_state_machine(stateMachineArn=machine["stateMachineArn"])
+
+    receipt = staged.delivery.deliver(postponed(SOON))
+
+    assert (receipt.is_dead_lettered, receipt.is_lost) == (True, False)
+    [message] = staged.dead_letters()
+    assert json.loads(message["Body"])["detail-type"] == "Promotion Postponed"
+    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_RESOURCE"
+
+
+def test_a_state_of_another_kind_is_refused_and_not_skipped():
+    definition = {"StartAt": "A", "States": {"A": {"Type": "Choice"}}}
+
+    with pytest.raises(NotImplementedError, match="does not run the state A"):
+        start_execution(definition, {}, None, None)
+
+
+def test_a_hold_ends_at_its_time_and_so_does_its_schedule(stage_with):
+    staged = stage_with(a_world())
+    run("hold", "web", "--reason", "x", "--until", SOON.isoformat(), "--yes")
+    due = SOON.replace(second=0)
+
+    staged.move_on(due - timedelta(seconds=1))
+    assert HOLD in tags_of()
+    staged.move_on(due)
+
+    assert HOLD not in tags_of()
+    assert staged.session.client("scheduler").list_schedules()["Schedules"] == []
+
+
+def test_a_hold_that_replaced_it_outlives_it(stage_with):
+    staged = stage_with(a_world())
+    run("hold", "web", "--reason", "x", "--until", SOON.isoformat(), "--yes")
+    newer = {"Key": HOLD, "Value": "jane: newer"}
+    staged.session.client("ec2").create_tags(Resources=[TEMPLATE], Tags=[newer])
+
+    staged.move_on(SOON)
+
+    assert tags_of()[HOLD] == "jane: newer"
+
+
+def test_a_schedule_that_was_deleted_does_nothing(stage_with):
+    hold = "jane 2026-01-01T00:00Z until 2099-01-01T00:00Z: x"
+    staged = stage_with(a_world(templates=[a_template(tags=FOLLOWS_INSTANCE | {HOLD: hold})]))
+    ends = {"Resources": [TEMPLATE], "Tags": [{"Key": HOLD, "Value": hold}]}
+    scheduler = staged.session.client("scheduler")
+    scheduler.create_schedule(
+        Name="end",
+        ScheduleExpression=f"at({SOON + timedelta(hours=9):%Y-%m-%dT%H:%M:%S})",
+        ScheduleExpressionTimezone="Asia/Seoul",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": "arn:aws:scheduler:::aws-sdk:ec2:deleteTags",
+            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/r",
+            "Input": json.dumps(ends),
+        },
+    )
+    scheduler.delete_schedule(Name="end")
+
+    staged.move_on(SOON)
+
+    assert tags_of()[HOLD] == hold
+    assert default_image() == OLD
+
+
+# -- the real definition, in moto's interpreter ----------------------------------------------------
+
+
+def the_definition():
+    return resources_of(transformed())["Timer"]["Properties"]["DefinitionString"]
+
+
+def interpreted(given):
+    """Run it there; how the execution ended, and the events that it put."""
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        session = boto3.Session(region_name=REGION)
+        queue = session.client("sqs").create_queue(QueueName="all")["QueueUrl"]
+        events = session.client("events")
+        events.put_rule(Name="all", EventPattern=json.dumps({"source": ["ami-reactor"]}))
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:all"
+        events.put_targets(Rule="all", Targets=[{"Id": "all", "Arn": arn}])
+        machines = session.client("stepfunctions")
+        role = f"arn:aws:iam::{ACCOUNT}:role/timer"
+        machine = machines.create_state_machine(
+            name="timer", definition=the_definition(), roleArn=role
+        )["stateMachineArn"]
+        execution = machines.start_execution(stateMachineArn=machine, input=json.dumps(given))
+        until = time.monotonic() + 20
+        while (
+            status := machines.describe_execution(executionArn=execution["executionArn"])["status"]
+        ) == "RUNNING" and time.monotonic() < until:
+            time.sleep(0.02)
+        messages = session.client("sqs").receive_message(QueueUrl=queue).get("Messages", [])
+    return status, [json.loads(message["Body"]) for message in messages]
+
+
+@pytest.fixture
+def interpreter(monkeypatch):
+    pytest.importorskip("antlr4")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "embedded")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
+    return interpreted
+
+
+def test_the_real_definition_asks_to_reconcile_in_motos_interpreter(interpreter):
+    due = datetime.now(UTC) + timedelta(seconds=1)
+
+    status, [event] = interpreter(postponed(due))
+
+    assert status == "SUCCEEDED"
+    assert datetime.now(UTC) >= due.replace(microsecond=0)
+    assert (event["source"], event["detail-type"]) == ("ami-reactor", "Reconcile Requested")
+    assert event["detail"] == {"launch_template_id": TEMPLATE}
+
+
+@pytest.mark.parametrize("until", ["", "soon"])
+def test_the_real_definition_fails_there_without_a_time(interpreter, until):
+    status, events = interpreter(postponed(until))
+
+    assert (status, events) == ("FAILED", [])
+
+
+def test_what_stands_for_it_puts_what_the_interpreter_puts(interpreter, stage_with):
+    _, [event] = interpreter(postponed("2026-01-01T00:00:00Z"))
+    staged = stage_with(a_world())
+    put(staged, postponed("2026-01-01T00:00:00Z"))
+
+    [delivered] = staged.advance(timedelta(seconds=1))
+
+    same = ("source", "detail-type", "detail")
+    assert {key: delivered.event[key] for key in same} == {key: event[key] for key in same}
