@@ -27,7 +27,7 @@ class _App(typer.Typer):
         run_plainly(lambda: super(_App, self).__call__(*args, **kwargs))
 
 
-_HELP_IS_OFF: dict[str, Any] = {"help": False}
+_OFF: dict[str, Any] = {"help": False, "install_completion": False, "show_completion": False}
 """Typer asks Pydantic what an option without a value is; of one that is False it knows itself."""
 
 app = _App(
@@ -35,12 +35,11 @@ app = _App(
     cls=CommandGroup,
     help="Moves EC2 launch templates to the newest AMI of a golden instance.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={
         "help_option_names": ["-h", "--help"],
-        "default_map": {**_HELP_IS_OFF, "dlq": _HELP_IS_OFF},
+        "default_map": {**_OFF, "dlq": _OFF},
     },
 )
 dlq_app = typer.Typer(
@@ -50,8 +49,8 @@ dlq_app = typer.Typer(
 )
 
 
-def _print_version(is_asked: bool) -> None:
-    if is_asked:
+def _print_version(context: typer.Context, is_asked: bool) -> None:
+    if is_asked and not context.resilient_parsing:  # a shell's completion
         from importlib.metadata import version
 
         sys.stdout.write(f"ami-reactor {version('ami-reactor')}\n")

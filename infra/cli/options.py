@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.completion import offer_templates
+
 Profile = Annotated[
     str | None,
     typer.Option(
@@ -34,7 +36,12 @@ Stack = Annotated[
     ),
 ]
 TemplateName = Annotated[
-    str, typer.Argument(metavar="TEMPLATE", help="Its name, its id or how that begins.")
+    str,
+    typer.Argument(
+        metavar="TEMPLATE",
+        help="Its name, its id or how that begins.",
+        autocompletion=offer_templates,
+    ),
 ]
 ImageId = Annotated[str, typer.Argument(metavar="IMAGE", help="The image's id, or how it begins.")]
 JsonPlan = Annotated[
@@ -56,6 +63,8 @@ KeepAccount = Annotated[
 
 def one_line(context: typer.Context, reason: str) -> str:
     """A reason becomes a tag that others read: a wrong one ends the command."""
+    if context.resilient_parsing:  # a shell's completion
+        return reason
     from infra.cli.render import stop
 
     verb = context.info_name

@@ -167,6 +167,23 @@ class Reading:
         return {int(entry["Id"]) for entry in answer.get("Failed", [])}  # in an HTTP 200
 
 
+def visible_ids(account: Account, queue_url: str) -> Iterator[str]:
+    """Ids of messages that are visible now, and stay so: all of a short queue, some of a long one.
+
+    As nothing becomes in flight, SQS may give the same messages again.
+    """
+    seen: set[str] = set()
+    empty = 0
+    while empty < _EMPTY_POLLS:
+        answer = account.client("sqs").receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=MESSAGES_AT_ONCE, VisibilityTimeout=0
+        )
+        fresh = {message["MessageId"] for message in answer.get("Messages", [])} - seen
+        empty = 0 if fresh else empty + 1
+        seen |= fresh
+        yield from sorted(fresh)
+
+
 _SPARE_SECONDS = 60
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -96,6 +97,22 @@ def open_account(
             )
         who = session.client("sts", config=_CONFIG).get_caller_identity()
     return Account(session, Place(account=who["Account"], region=session.region_name), who["Arn"])
+
+
+def unasked_account(profile: str | None, region: str | None) -> Account:
+    """The account, for reads that may fail: neither AWS nor the person is asked anything first.
+
+    AWS is not asked who the caller is, and the person not for the code of an MFA device.
+
+    Raises:
+        BadSetUp: The profile needs a code.
+    """
+    core = botocore.session.Session(profile=profile)
+    if "mfa_serial" in core.get_scoped_config():
+        raise BadSetUp("the profile needs a code")
+    region = region or os.environ.get("AWS_REGION") or None
+    session = boto3.Session(botocore_session=core, region_name=region)
+    return Account(session, Place(account="", region=session.region_name or ""), "")
 
 
 def _watch(session: boto3.Session, watch: Callable[[str], None]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.completion import offer_messages
 from infra.cli.options import STACK
 
 QueueUrl = Annotated[
@@ -26,7 +27,12 @@ Wait = Annotated[
 WAIT = 1  # second
 Ids = Annotated[
     list[str] | None,
-    typer.Argument(metavar="ID", help="Message ids, or how they begin.", show_default=False),
+    typer.Argument(
+        metavar="ID",
+        help="Message ids, or how they begin.",
+        autocompletion=offer_messages,
+        show_default=False,
+    ),
 ]
 All = Annotated[bool, typer.Option("--all", help="Every message of the queue.")]
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.completion import offer_messages
 from infra.cli.dlq.options import WAIT, QueueUrl, Wait
 from infra.cli.options import STACK, Profile, Region, Stack, Yes
 
@@ -12,7 +13,9 @@ from infra.cli.options import STACK, Profile, Region, Stack, Yes
 def dlq_drop(
     ids: Annotated[
         list[str],
-        typer.Argument(metavar="ID", help="Message ids, or how they begin."),
+        typer.Argument(
+            metavar="ID", help="Message ids, or how they begin.", autocompletion=offer_messages
+        ),
     ],
     to: Annotated[
         Path | None,

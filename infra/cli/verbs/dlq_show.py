@@ -4,13 +4,17 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.completion import offer_messages
 from infra.cli.dlq.options import WAIT, QueueUrl, Wait
 from infra.cli.options import STACK, Profile, Region, Stack
 
 
 def dlq_show(
     message_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Its message id, or how that begins.")
+        str,
+        typer.Argument(
+            metavar="ID", help="Its message id, or how that begins.", autocompletion=offer_messages
+        ),
     ],
     queue_url: QueueUrl = None,
     wait: Wait = WAIT,

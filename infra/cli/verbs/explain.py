@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.completion import offer_templates
 from infra.cli.options import STACK, Profile, Region, Stack
 
 
@@ -11,7 +12,9 @@ def explain(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="TEMPLATE|GROUP|INSTANCE|IMAGE", help="A name, or an id: lt-…, i-…, ami-…."
+            metavar="TEMPLATE|GROUP|INSTANCE|IMAGE",
+            help="A name, or an id: lt-…, i-…, ami-….",
+            autocompletion=offer_templates,
         ),
     ],
     profile: Profile = None,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.completion import offer_templates
 from infra.cli.options import STACK, Force, Profile, Region, Stack
 
 
@@ -12,7 +13,9 @@ def history(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="TEMPLATE|GROUP", help="A name, a template's id or how that begins."
+            metavar="TEMPLATE|GROUP",
+            help="A name, a template's id or how that begins.",
+            autocompletion=offer_templates,
         ),
     ],
     last: Annotated[

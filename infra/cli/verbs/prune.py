@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.completion import offer_templates
 from infra.cli.options import JsonPlan, Profile, Region, Yes
 
 
@@ -11,7 +12,10 @@ def prune(
     template: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TEMPLATE]", help="Its name, its id or how that begins.", show_default=False
+            metavar="[TEMPLATE]",
+            help="Its name, its id or how that begins.",
+            autocompletion=offer_templates,
+            show_default=False,
         ),
     ] = None,
     everywhere: Annotated[bool, typer.Option("--all", help="All templates that opted in.")] = False,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.completion import offer_templates
 from infra.cli.options import STACK, WAIT, JsonPlan, Profile, Region, Stack, Wait, Yes
 
 
@@ -13,6 +14,7 @@ def reconcile(
         typer.Argument(
             metavar="[TEMPLATE]",
             help="Its name, its id or how that begins; by default all.",
+            autocompletion=offer_templates,
             show_default=False,
         ),
     ] = None,

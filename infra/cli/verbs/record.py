@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.completion import offer_templates
 from infra.cli.options import Force, KeepAccount, Profile, Region
 
 
@@ -15,6 +16,7 @@ def record(
         typer.Option(
             metavar="NAME|ID",
             help="Only this launch template; may be repeated. By default, all that opted in.",
+            autocompletion=offer_templates,
             show_default=False,
         ),
     ] = None,
