@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from handlers.aws_errors import translated
 from handlers.paging import batches
 from models.aws_limits import EVENTS_AT_ONCE
+from models.decision import SECONDS, Skip
 from models.errors import AwsRefused, AwsUnavailable
 from models.outcome import TemplateOutcome
 
@@ -18,6 +19,10 @@ SOURCE = "ami-reactor"
 RECONCILE = "Reconcile Requested"
 PROMOTED = "Launch Template Promoted"
 FAILED = "Promotion Failed"
+POSTPONED = "Promotion Postponed"
+
+
+_WHOSE = {"launch_template_id", "launch_template_name"}
 
 
 class Bus:
@@ -58,6 +63,21 @@ class Bus:
         is_moved = outcome.to_version != outcome.from_version
         what = PROMOTED if is_moved or outcome.outcome == "promoted" else FAILED
         [error] = self._put(what, [outcome.model_dump(mode="json")])
+        if error is not None:
+            raise error
+
+    def postpone(self, outcome: TemplateOutcome) -> None:
+        """Tell when the next image of a template is ripe: the stack has a timer for it.
+
+        Raises:
+            AwsRefused, AwsUnavailable: EventBridge did not take the event.
+        """
+        detail = outcome.model_dump(mode="json", include=_WHOSE) | {
+            "image_id": outcome.postponed_image,
+            "until": f"{outcome.postponed_until:{SECONDS}}",
+            "reason": Skip.SOAKING,
+        }
+        [error] = self._put(POSTPONED, [detail])
         if error is not None:
             raise error
 

@@ -48,6 +48,10 @@ class Ec2:
         """All templates with the tag `ami-reactor`, whatever its value; without versions."""
         return self._templates(Filters=[{"Name": "tag-key", "Values": [OPT_IN_TAG]}])
 
+    def all_opted_in(self) -> list[Template]:
+        """All that opted in, for one that waits for others."""
+        return self.opted_in_templates()
+
     def opted_in_template(self, template_id: str) -> Template | None:
         """That template, if it is there and has the tag; without versions."""
         try:
@@ -99,6 +103,20 @@ class Ec2:
                 f"{template.launch_template_id}: its default version {default} cannot be seen yet"
             )
         return tuple(seen)
+
+    def versions_with(self, template: Template, image_ids: Iterable[str]) -> list[Version]:
+        """The versions of that template that name one of those images."""
+        with translated(f"reading the versions of {template.launch_template_id}"):
+            return [
+                Version.model_validate(version)
+                for ids in batches(sorted(image_ids), FILTER_VALUES)
+                for version in self._each(
+                    "describe_launch_template_versions",
+                    _VERSIONS,
+                    LaunchTemplateId=template.launch_template_id,
+                    Filters=[{"Name": "image-id", "Values": ids}],
+                )
+            ]
 
     def create_version(self, template: Template, image: Image) -> Version:
         """A new version: the default one with that image, and nothing else changed.

@@ -18,7 +18,7 @@ NAMESPACE = "AmiReactor"
 
 
 def measured(outcome: Outcome, now: datetime) -> Iterator[dict[str, Any]]:
-    """One line for the event and one for each template.
+    """One line for the event, one for each template, and one for the template furthest behind.
 
     Args:
         outcome: What became of the event.
@@ -30,6 +30,23 @@ def measured(outcome: Outcome, now: datetime) -> Iterator[dict[str, Any]]:
     yield dict(event.serialize_metric_set())
     for template in outcome.templates:
         yield _of_template(template, now)
+    if dated := [one for one in outcome.templates if one.image_created is not None]:
+        yield _behind(dated, now)
+
+
+def _behind(templates: list[TemplateOutcome], now: datetime) -> dict[str, Any]:
+    """The service level: no dimensions, so that an alarm watches all templates."""
+    ages = [_seconds(one.image_created, now) for one in templates]
+    metrics = EphemeralMetrics(namespace=NAMESPACE)
+    metrics.add_metric(
+        "Behind", MetricUnit.Seconds, max(_seconds(t.behind_since, now) for t in templates)
+    )
+    metrics.add_metric("ImageAge", MetricUnit.Seconds, max(ages))
+    return dict(metrics.serialize_metric_set())
+
+
+def _seconds(since: datetime | None, now: datetime) -> float:
+    return 0.0 if since is None else (now - since).total_seconds()
 
 
 def _of_template(template: TemplateOutcome, now: datetime) -> dict[str, Any]:
@@ -37,8 +54,9 @@ def _of_template(template: TemplateOutcome, now: datetime) -> dict[str, Any]:
     metrics.add_metric("Templates", MetricUnit.Count, 1)
     # healing takes an older image, whose age is not a reaction time
     if template.image_created is not None and template.reason is Reason.NEWER_IMAGE:
-        seconds = (now - template.image_created).total_seconds()
-        metrics.add_metric("ReactionTime", MetricUnit.Seconds, seconds)
+        metrics.add_metric(
+            "ReactionTime", MetricUnit.Seconds, _seconds(template.image_created, now)
+        )
     metrics.add_dimension("outcome", template.outcome)
     metrics.add_dimensions(outcome=template.outcome, reason=template.reason)
     properties = template.model_dump(mode="json", include=_PROPERTIES) | {"why": template.message}

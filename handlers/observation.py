@@ -1,12 +1,20 @@
 """What is read of an account for one launch template, and the evidence that an image is gone."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from handlers.clock import Clock
 from handlers.ec2 import Ec2
-from models.decision import Decision, Keep, decide, settle, settle_misconfigured
+from models.decision import (
+    Decision,
+    Keep,
+    Proofs,
+    behind_since,
+    decide,
+    settle,
+    settle_misconfigured,
+)
 from models.errors import AwsUnavailable
 from models.image import Image, amis
 from models.launch_template import Template, Version
@@ -37,10 +45,12 @@ class Evidence:
 
     Attributes:
         image: The event's image, as it was read to know who follows it.
+        templates: All that opted in, if they were read, and as they are by now.
     """
 
     image: Image | None = None
     lost: LostImage | None = None
+    templates: tuple[Template, ...] = ()
 
 
 NO_EVIDENCE = Evidence()
@@ -53,7 +63,8 @@ class Observation:
     Attributes:
         selectors: What its tags say; if they were broken since, what they said before.
         settled: The answer that no image can change: what the tags say now, if they were changed
-            since the template was read first.
+            since the template was read first; or that it waits for a template that it cannot.
+        proofs: What the templates that it waits for have proved.
     """
 
     template: Template
@@ -62,6 +73,7 @@ class Observation:
     images: dict[str, Image]
     lost: LostImage | None
     settled: Keep | None = None
+    proofs: Proofs = field(default_factory=dict)
 
     def decide(self, *, after_own_move: bool = False) -> Decision:
         """Ask the one question.
@@ -81,7 +93,7 @@ class Observation:
             tags = {key: v for key, v in template.tags.items() if key != HIGH_WATER_MARK_TAG}
             template = template.model_copy(update={"tags": tags})
         images = self.images.values()
-        return decide(template, self.selectors, current, images, self.clock.now)
+        return decide(template, self.selectors, current, images, self.clock.now, self.proofs)
 
     def current(self) -> Image | None:
         """The image of the default version; None if it is gone, or the version names none.
@@ -106,6 +118,17 @@ class Observation:
         if self.lost is not None and is_lost and self.lost.is_recent and not image.is_dead:
             raise AwsUnavailable(f"{default.image_id}: EC2 does not show yet that it is gone")
         return None if image.is_dead else image
+
+    def dates(self, image_id: str | None) -> dict[str, datetime | None]:
+        """When that image was made, and the oldest one that is newer: fields of an outcome.
+
+        Nothing if the image cannot be seen.
+        """
+        on = self.images.get(image_id or "")
+        if on is None:
+            return {}
+        since = behind_since(self.selectors, on, self.images.values(), self.clock.now)
+        return {"image_created": on.creation_date, "behind_since": since}
 
     def plus(self, version: Version) -> "Observation":
         """The same with a version that an answer of EC2 has just described.
@@ -144,7 +167,12 @@ def observe(
     known = [evidence.image] if evidence.image else []
     images = {image.image_id: image for image in [*known, *ec2.matching_images(selectors)]}
     images |= _images(ec2, _named(template.versions) - images.keys())
-    return Observation(template, selectors, clock, images, evidence.lost)
+    seen = Observation(template, selectors, clock, images, evidence.lost)
+    if not selectors.after:
+        return seen
+    from handlers.waves import with_proofs
+
+    return with_proofs(ec2, seen, evidence.templates)
 
 
 def observe_again(
@@ -179,7 +207,10 @@ def observe_again(
 def _with_its_tags(ec2: Ec2, seen: Observation) -> Observation:
     match read_selectors(seen.template.tags, ec2.place):
         case Selectors() as selectors:
-            return replace(seen, selectors=selectors, settled=settle(seen.template))
+            # another template may be named by now, of which nothing is proved
+            proofs = seen.proofs if selectors.after == seen.selectors.after else {}
+            settled = settle(seen.template)
+            return replace(seen, selectors=selectors, settled=settled, proofs=proofs)
         case fault:
             return replace(seen, settled=settle_misconfigured(seen.template, fault))
 

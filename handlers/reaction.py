@@ -1,7 +1,7 @@
 """From an event to an outcome: read the event, find its templates, decide, write, report."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -10,13 +10,14 @@ from handlers.clock import Clock
 from handlers.ec2 import Ec2
 from handlers.observation import Evidence, LostImage, Observation, observe
 from handlers.promotion import carry_out, foresee
-from models.decision import settle, settle_misconfigured
+from models.decision import Reason, settle, settle_misconfigured
 from models.errors import AwsRefused, AwsUnavailable, EventRejected
 from models.events import (
     AmiStateChange,
     BackupJobStateChange,
     Event,
     Ignored,
+    LaunchTemplatePromoted,
     ReconcileRequested,
     elsewhere,
     parse_event,
@@ -77,10 +78,12 @@ class OptedIn(NamedTuple):
     Attributes:
         misconfigured: Outcomes of those whose tags do not say what they follow. Any event may be
             about them, so they are in the outcome of every event.
+        all: Every template that opted in, as it was read; empty if the event names its template.
     """
 
     followers: tuple[Follower, ...] = ()
     misconfigured: tuple[TemplateOutcome, ...] = ()
+    all: tuple[Template, ...] = ()
 
     @property
     def ids(self) -> set[str]:
@@ -150,7 +153,7 @@ class Reaction:
             )
         if isinstance(selection, Ignored):
             return self._record(Result.IGNORED, reason=selection, templates=opted_in.misconfigured)
-        return self._settle_all(selection, opted_in.misconfigured)
+        return self._settle_all(selection, opted_in)
 
     # -- which templates the event is about ------------------------------------------------------
 
@@ -169,7 +172,8 @@ class Reaction:
                     followers.append(Follower(template, selectors))
                 case fault:
                     misconfigured.append(kept(template, settle_misconfigured(template, fault)))
-        return OptedIn(tuple(followers), tuple(misconfigured))
+        everyone = () if self.event.template_id else tuple(templates)
+        return OptedIn(tuple(followers), tuple(misconfigured), everyone)
 
     def _select(self, opted_in: OptedIn) -> Selection | Ignored:
         """The templates to look at.
@@ -189,6 +193,9 @@ class Reaction:
             return Ignored.NO_FOLLOWER if on_it.isdisjoint(opted_in.ids) else Selection(concerned)
         if event.image_id is not None:
             return self._select_by_image(event.image_id, followers)
+        if isinstance(event, LaunchTemplatePromoted):
+            waiting = [f for f in followers if event.wakes(f.selectors.after)]
+            return Selection(waiting) if waiting else Ignored.NO_FOLLOWER
         concerned = [f for f in followers if f.follows_instance(event.instance_id)]
         return Selection(concerned) if concerned else Ignored.NO_FOLLOWER
 
@@ -232,22 +239,23 @@ class Reaction:
 
     # -- what becomes of them --------------------------------------------------------------------
 
-    def _settle_all(
-        self, selection: Selection, misconfigured: tuple[TemplateOutcome, ...]
-    ) -> Outcome:
+    def _settle_all(self, selection: Selection, opted_in: OptedIn) -> Outcome:
         lost_id = self.event.lost_image_id
         lost = LostImage(lost_id, is_recent=self._is_recent) if lost_id else None
-        evidence = Evidence(selection.image, lost)
+        # of a plan, the templates may be supposed ones, and not all
+        evidence = Evidence(selection.image, lost, opted_in.all if self.bus else ())
         outcomes: list[TemplateOutcome] = []
         late: list[Template] = []
-        for template, selectors in selection.followers:
+        # those that wait for no other come first: what they prove counts at once
+        for template, selectors in sorted(selection.followers, key=_waits_for_others):
             # the first is always tried here: if it were handed on, it would be for ever
             if self.bus and outcomes and self.clock.seconds_left() < _SECONDS_FOR_A_TEMPLATE:
                 late.append(template)
             else:
                 outcomes.append(self._settle(template, selectors, evidence))
+                evidence = _after(evidence, outcomes[-1])
         handed_on, not_handed_on = self._hand_on(late, self.bus) if self.bus else ([], [])
-        outcomes += [*misconfigured, *not_handed_on]
+        outcomes += [*opted_in.misconfigured, *not_handed_on]
         error = write_failures(_failure(o) for o in outcomes if o.outcome == "failed") or None
         return self._record(
             Result.FAILED if error else Result.HANDLED,
@@ -259,15 +267,18 @@ class Reaction:
     def _settle(
         self, template: Template, selectors: Selectors, evidence: Evidence
     ) -> TemplateOutcome:
+        keep = None
         try:
             template = template.model_copy(update={"versions": self.ec2.versions(template)})
             keep = settle(template)
-            if keep is not None:
+            if keep is not None and keep.reason is not Reason.HELD:
                 return kept(template, keep)
+            # what a hold keeps out is read too: a forgotten hold is seen in the metrics alone
             seen = observe(self.ec2, template, selectors, self.clock, evidence)
-            return self.way.act(self.ec2, seen)
+            outcome = kept(template, keep) if keep else self.way.act(self.ec2, seen)
+            return outcome.model_copy(update=seen.dates(outcome.to_image))
         except (AwsRefused, AwsUnavailable) as error:
-            return self.way.fail(template, error)
+            return kept(template, keep) if keep else self.way.fail(template, error)
 
     def _hand_on(self, late: list[Template], bus: Bus) -> tuple[list[str], list[TemplateOutcome]]:
         """Hand templates on, each to an invocation of its own.
@@ -295,6 +306,22 @@ class Reaction:
             result=result,
             **rest,
         )
+
+
+def _waits_for_others(follower: Follower) -> bool:
+    return bool(follower.selectors.after)
+
+
+def _after(evidence: Evidence, outcome: TemplateOutcome) -> Evidence:
+    """The same, once that became of a template: another may wait for it."""
+    if outcome.to_version == outcome.from_version:
+        return evidence
+    now = {"default_version_number": outcome.to_version}
+    templates = tuple(
+        one.model_copy(update=now) if one.launch_template_id == outcome.launch_template_id else one
+        for one in evidence.templates
+    )
+    return replace(evidence, templates=templates)
 
 
 def _failure(outcome: TemplateOutcome) -> TemplateFailure:

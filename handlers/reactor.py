@@ -63,11 +63,13 @@ def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
 def _announce(outcome: Outcome, bus: Bus) -> None:
     """Tell others. If that fails, what was done stays done."""
     for template in outcome.templates:
-        if template.outcome in ("promoted", "failed"):
-            try:
+        try:
+            if template.outcome in ("promoted", "failed"):
                 bus.announce(template)
-            except (AwsRefused, AwsUnavailable) as error:
-                logger.warning("not announced", error=str(error))
+            if template.postponed_until is not None:
+                bus.postpone(template)
+        except (AwsRefused, AwsUnavailable) as error:
+            logger.warning("not announced", error=str(error))
 
 
 def _place(context: "LambdaContext") -> Place:

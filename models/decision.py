@@ -222,6 +222,23 @@ def sift(
     return candidates, skipped
 
 
+def behind_since(
+    selectors: Selectors, current: Image, images: Iterable[Image], now: datetime
+) -> datetime | None:
+    """When the oldest image was made that is newer and may be taken, now or once it is ripe.
+
+    A hold, a closed window or a refusal does not count: a metric is to show how long it lasts.
+    """
+    dates = (
+        image.creation_date
+        for image in images
+        if image.is_newer_than(current)
+        and selectors.match(image)
+        and _skip(image, selectors, current, now) is None
+    )
+    return min(dates, default=None)
+
+
 def _is_same(image: Image, current: Image | None) -> bool:
     return current is not None and current.image_id == image.image_id
 

@@ -186,10 +186,14 @@ class _Reconcile(Value, defer_build=True):
 
 
 class ReconcileRequested(Envelope):
-    """An operator, the schedule or the function asks to reconcile one template, or all."""
+    """An operator, a timer, the schedule or the function asks to reconcile one template, or all.
+
+    No rule hands `Promotion Postponed` to the function. Redriven from the dead-letter queue, where
+    it is if its timer could not be started, it starts that timer again.
+    """
 
     source: Literal["ami-reactor"]
-    detail_type: Literal["Reconcile Requested"] = Field(alias="detail-type")
+    detail_type: Literal["Reconcile Requested", "Promotion Postponed"] = Field(alias="detail-type")
     detail: _Reconcile
 
     @property
@@ -197,7 +201,26 @@ class ReconcileRequested(Envelope):
         return self.detail.launch_template_id
 
 
-Event = BackupJobStateChange | AmiStateChange | TagChange | ReconcileRequested
+class _Promoted(Value, defer_build=True):
+    launch_template_id: TemplateId
+    launch_template_name: str
+
+
+class LaunchTemplatePromoted(Envelope):
+    """The function moved a template: those that wait for it may have something to do."""
+
+    source: Literal["ami-reactor"]
+    detail_type: Literal["Launch Template Promoted"] = Field(alias="detail-type")
+    detail: _Promoted
+
+    def wakes(self, after: tuple[str, ...]) -> bool:
+        """Whether the promoted template is one of those names and ids."""
+        return self.detail.launch_template_id in after or self.detail.launch_template_name in after
+
+
+Event = (
+    BackupJobStateChange | AmiStateChange | TagChange | ReconcileRequested | LaunchTemplatePromoted
+)
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="detail_type")])
 _FAULTS = 5  # as many as an engineer reads, and as an error's text has room for
@@ -206,8 +229,13 @@ _SOURCES = {
     "EC2 AMI State Change": "aws.ec2",
     "Tag Change on Resource": "aws.tag",
     "Reconcile Requested": "ami-reactor",
+    "Launch Template Promoted": "ami-reactor",
+    "Promotion Postponed": "ami-reactor",
 }
 DETAIL_TYPES = tuple(_SOURCES)
+
+FOLLOW_UPS = frozenset({"Launch Template Promoted", "Promotion Postponed"})
+"""What the function itself puts, and only if something was to be told."""
 
 
 def parse_event(raw: object) -> Event:

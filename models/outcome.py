@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from models.base import ImageId, TemplateId, Timestamp, Value
-from models.decision import REFUSALS, Keep, Promote, Reason, Skip
+from models.decision import REFUSALS, Decision, Keep, Promote, Reason, Skip
 from models.errors import AwsRefused, AwsUnavailable
 from models.events import Ignored, claimed_image
 from models.failure_text import THE_ROLE, YOURS, error_text
@@ -36,6 +36,10 @@ NOT_READABLE: Literal["not-readable"] = "not-readable"
 """The reason of `unknown`. It is no decision of the reactor's."""
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class TemplateOutcome(Value):
     """What was decided for one template, and done; or would be.
 
@@ -46,9 +50,14 @@ class TemplateOutcome(Value):
         to_image: The current image now; equal to `from_image` if nothing changed.
         from_version: The default version's number before.
         to_version: The default version's number now.
-        image_created: The CreationDate of the image that the template was promoted to. For the
-            metrics; no part of the record.
         skipped_images: Images that the tags select and that were no candidates, and why.
+        postponed_image: The newer image that is ripe next, if that moment is known. In JSON, only
+            then.
+        postponed_until: That moment, as `postponed_image`.
+        image_created: The CreationDate of the image that is current now, if it could be seen. For
+            the metrics, as is the next one; no part of the record.
+        behind_since: The CreationDate of the oldest image that is newer and will be taken, or would
+            be but for a hold or a refusal.
     """
 
     launch_template_id: TemplateId
@@ -60,8 +69,11 @@ class TemplateOutcome(Value):
     to_image: str | None
     from_version: int
     to_version: int
-    image_created: Timestamp | None = Field(default=None, exclude=True)
     skipped_images: dict[str, Skip] = {}
+    postponed_image: ImageId | None = Field(default=None, exclude_if=_is_none)
+    postponed_until: Timestamp | None = Field(default=None, exclude_if=_is_none)
+    image_created: Timestamp | None = Field(default=None, exclude=True)
+    behind_since: Timestamp | None = Field(default=None, exclude=True)
     planned: bool = Field(default=False, exclude_if=operator.not_)
 
 
@@ -120,7 +132,7 @@ def _claims(raw: object) -> dict[str, str | None]:
 def kept(template: Template, keep: Keep) -> TemplateOutcome:
     """The outcome for a template that stays as it is."""
     outcome: Verb = "refused" if keep.reason in REFUSALS else "kept"
-    return _record(template, outcome, keep.reason, keep.message, skipped_images=keep.skipped)
+    return _record(template, outcome, keep.reason, keep.message, **_waiting(keep))
 
 
 def failed(template: Template, error: AwsRefused | AwsUnavailable) -> TemplateOutcome:
@@ -177,8 +189,16 @@ def promoted(before: Template, decision: Promote, version_number: int) -> Templa
         to_image=decision.image.image_id,
         to_version=version_number,
         image_created=decision.image.creation_date,
-        skipped_images=decision.skipped,
+        **_waiting(decision),
     )
+
+
+def _waiting(decision: Decision) -> dict[str, Any]:
+    return {
+        "skipped_images": decision.skipped,
+        "postponed_image": decision.postponed_image,
+        "postponed_until": decision.postponed_until,
+    }
 
 
 def _record(

@@ -16,7 +16,7 @@ from infra.operate.queue_depth import count_dead_letters
 from models.base import aws_date, printable
 from models.decision import Reason
 from models.errors import AwsRefused
-from models.events import DETAIL_TYPES
+from models.events import DETAIL_TYPES, FOLLOW_UPS
 from models.failure_text import YOURS, error_text
 
 _EVENTS_WITHIN = timedelta(days=14)
@@ -65,7 +65,7 @@ def _events_arrive(account: Account, stack: str) -> Iterator[Check]:
     """When the last event of each kind came."""
     since = datetime.now(UTC) - _EVENTS_WITHIN
     last = _last_of_each_kind(read_outcomes(account, log_group_of(stack), since))
-    for kind in DETAIL_TYPES:
+    for kind in (one for one in DETAIL_TYPES if one not in FOLLOW_UPS):
         if kind in last:
             yield ok(f"the last {kind}: {aws_date(last[kind])}")
         else:

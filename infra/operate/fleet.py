@@ -224,7 +224,7 @@ def _with_images(ahead: ReadAhead, status: TemplateStatus, clock: Clock) -> Temp
     except (AwsRefused, AwsUnavailable):
         return status
     current = images.get(current_id or "")
-    candidates, skipped = sift(selectors, current, seen.images.values(), clock.now)
+    candidates, skipped = sift(selectors, current, seen.images.values(), clock.now, seen.proofs)
     candidates.sort(key=lambda image: image.order, reverse=True)
     return replace(
         status, images=seen.images | images, candidates=tuple(candidates), skipped=skipped

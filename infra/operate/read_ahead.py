@@ -44,6 +44,7 @@ class ReadAhead(Ec2):
     ) -> None:
         super().__init__(client, place)
         self._given = None if templates is None else list(templates)
+        self._all: list[Template] | None = None
         self._remembered = remembered
         self._versions: dict[str, tuple[Version, ...]] = {}
         self._known: dict[str, Image | None] = {}
@@ -75,6 +76,16 @@ class ReadAhead(Ec2):
         if self._given is None:
             self._given = super().opted_in_templates()
         return self._given
+
+    def all_opted_in(self) -> list[Template]:
+        """Also those that were not given: a template that was may wait for them."""
+        if self._given is None:
+            return self.opted_in_templates()
+        if self._all is None:
+            given = {t.launch_template_id: t for t in self._given}
+            found = {t.launch_template_id: t for t in super().opted_in_templates()}
+            self._all = list((found | given).values())
+        return self._all
 
     def opted_in_template(self, template_id: str) -> Template | None:
         given = (t for t in self.opted_in_templates() if t.launch_template_id == template_id)

@@ -68,7 +68,7 @@ def test_each_event_is_counted_by_its_result(result):
 
 
 def test_each_template_is_counted_by_its_outcome_and_by_outcome_and_reason():
-    _, promoted, kept = lines(
+    _, promoted, kept, _ = lines(
         a_promotion(),
         a_promotion(outcome="kept", reason=Reason.HELD, image_created=None),
     )
@@ -82,13 +82,32 @@ def test_each_template_is_counted_by_its_outcome_and_by_outcome_and_reason():
 
 
 def test_the_reaction_time_is_that_of_new_images_alone():
-    _, healed = lines(a_promotion(reason=Reason.CURRENT_IMAGE_GONE))
+    _, healed, _ = lines(a_promotion(reason=Reason.CURRENT_IMAGE_GONE))
 
     assert metrics(healed).keys() == {"Templates"}
 
 
+def test_behind_and_image_age_are_the_largest_of_all_templates_and_have_no_dimension():
+    hour = timedelta(hours=1)
+    *_, line = lines(
+        a_promotion(image_created=NOON - 9 * hour),
+        a_promotion(image_created=NOON - 2 * hour, behind_since=NOON - hour),
+        a_promotion(image_created=None),
+        seconds=60,
+    )
+
+    assert metrics(line) == {
+        "Behind": ("Seconds", [{}], [3660]),
+        "ImageAge": ("Seconds", [{}], [32460]),
+    }
+
+
+def test_without_a_template_that_was_looked_at_nothing_is_said_of_an_age():
+    assert len(lines(a_promotion(image_created=None))) == 2
+
+
 def test_names_and_ids_are_in_the_line_and_never_a_dimension():
-    _, line = lines(a_promotion())
+    _, line, _ = lines(a_promotion())
 
     [directive] = line["_aws"]["CloudWatchMetrics"]
     assert {name for names in directive["Dimensions"] for name in names} == {"outcome", "reason"}
@@ -114,6 +133,7 @@ def test_the_handler_logs_each_measure_as_one_json_object_with_the_events_id(sta
         ["Events"],
         ["Templates", "ReactionTime"],
         ["Templates", "ReactionTime"],
+        ["Behind", "ImageAge"],
     ]
     assert {line["correlation_id"] for line in measures} == {backup_completed()["id"]}
     assert [line["message"] for line in logged].count("outcome") == 1
