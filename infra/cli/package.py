@@ -6,13 +6,8 @@ from typing import Any
 from rich.table import Table
 
 from infra.cli.render import err, out, outside, print_json, stop
-from infra.deploy.archive import (
-    Archive,
-    BadTarget,
-    PackagingFailed,
-    make_archive,
-    target_named,
-)
+from infra.deploy.archive import Archive, make_archive
+from infra.deploy.requirements import BadTarget, PackagingFailed, target_named
 from infra.deploy.template import ARCHIVE
 from infra.replay.atomic_write import CannotWrite, check_can_write
 
@@ -49,7 +44,8 @@ def run_package(
     if archive.compiled_by is None:
         err.print(
             f"Not compiled ahead: python{wanted.python} is not on the PATH. The archive works, but"
-            " each cold start compiles everything and takes about twice as long.",
+            " each cold start compiles everything and takes about twice as long. Install it, for"
+            f" example with `uv python install {wanted.python}`, and run package again.",
             style="yellow",
         )
 

@@ -6,7 +6,6 @@ Same inputs and interpreter, same bytes: an archive can be compared with the one
 
 import base64
 import hashlib
-import re
 import shutil
 import subprocess
 import sys
@@ -19,43 +18,23 @@ from typing import BinaryIO
 
 from infra.deploy.botocore_data import NoSuchOperation
 from infra.deploy.prune_requirements import prune
+from infra.deploy.requirements import PackagingFailed, Target, install
 from infra.replay.atomic_write import PUBLIC, CannotWrite, new_file
 
 CHECKOUT = Path(__file__).parents[2]
 """The folder of `models/` and `handlers/`: a checkout, or the installed package."""
 
-PYTHONS = ("3.12", "3.13", "3.14", "3.15")
-MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}  # as Lambda and as wheels call them
-
 _TASK_ROOT = "/var/task"  # where Lambda unpacks the archive
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 _DEPTH = 2  # folders
 _READABLE = 0o100644 << 16  # Lambda runs as another user, who must be able to read it
-_LEFT_BY_PIP = ("bin", "*.dist-info/RECORD", "*.dist-info/INSTALLER", "*.dist-info/REQUESTED")
-
-
-class PackagingFailed(Exception):
-    """No archive was written. The message is one line: what failed, and why."""
-
-
-class BadTarget(ValueError):
-    """There is no such target; the message says which there are."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """The Python and the processor that the archive is for; no processor: this machine's own."""
-
-    name: str
-    python: str
-    machine: str | None
-
-    @property
-    def pip_options(self) -> list[str]:
-        if self.machine is None:
-            return []
-        platform = f"manylinux2014_{MACHINES[self.machine]}"
-        return ["--python-version", self.python, "--implementation", "cp", "--platform", platform]
+_LEFT_BY_PIP = (
+    ".lock",
+    "bin",
+    "*.dist-info/RECORD",
+    "*.dist-info/INSTALLER",
+    "*.dist-info/REQUESTED",
+)
 
 
 @dataclass(frozen=True)
@@ -83,21 +62,6 @@ class Archive:
         return sum(unpacked for _, unpacked in self.parts.values())
 
 
-def target_named(name: str) -> Target:
-    """`host`, or a runtime and an architecture of Lambda's: `python3.13-arm64`.
-
-    Raises:
-        BadTarget: It is neither.
-    """
-    if name == "host":
-        return Target(name, f"{sys.version_info.major}.{sys.version_info.minor}", None)
-    python, _, machine = name.removeprefix("python").partition("-")
-    if not name.startswith("python") or python not in PYTHONS or machine not in MACHINES:
-        known = ", ".join(f"python{p}-{m}" for p in PYTHONS for m in MACHINES)
-        raise BadTarget(f"must be host or one of {known}")
-    return Target(name, python, machine)
-
-
 def make_archive(
     target: Target,
     to: Path,
@@ -121,7 +85,7 @@ def make_archive(
     with TemporaryDirectory() as folder:
         root = Path(folder)
         progress(f"installing handlers/requirements.txt for {target.name}")
-        _install(target, checkout / "handlers" / "requirements.txt", root)
+        install(target, checkout / "handlers" / "requirements.txt", root)
         _tidy(root)
         if not is_full:
             progress("leaving out what is not used")
@@ -147,37 +111,8 @@ def make_archive(
     return Archive(to, target, digest, interpreter, parts)
 
 
-def _install(target: Target, requirements: Path, root: Path) -> None:
-    """Every requirement is pinned with its hash, so pip has nothing to resolve or to choose."""
-    pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    how = ["--only-binary=:all:", "--require-hashes", "--no-deps", "--no-compile", "--retries=2"]
-    what = ["--target", str(root), "--requirement", str(requirements)]
-    done = subprocess.run(
-        [*pip, *how, *target.pip_options, *what],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise PackagingFailed(f"{_why(done.stdout)} (handlers/requirements.txt, {target.name})")
-
-
-def _why(printed: str) -> str:
-    """The line of pip's output that says why; it never names the index."""
-    if "DO NOT MATCH THE HASHES" in printed:
-        found = re.search(r"^ +(\S+) from ", printed, re.MULTILINE)
-        return f"{found[1] if found else 'a file'} does not have the hash that is expected"
-    if "Retrying" in printed or "ConnectionError" in printed:
-        return "the package index cannot be reached"
-    if missing := re.search(r"No matching distribution found for (\S+)", printed):
-        return f"there is no wheel of {missing[1]}"
-    errors = [line for line in printed.splitlines() if line.strip()]
-    return errors[-1] if errors else "pip failed without a message"
-
-
 def _tidy(root: Path) -> None:
-    """Remove the files that differ from one pip to the next.
+    """Remove the files that differ between versions of pip, and between pip and uv.
 
     METADATA, WHEEL and the licenses stay: scanners read them to know what is in an archive.
     """
@@ -242,11 +177,16 @@ def _zip(root: Path, to: BinaryIO) -> dict[str, tuple[int, int]]:
     files = {str(path.relative_to(root)): path for path in root.rglob("*") if path.is_file()}
     with zipfile.ZipFile(to, "w") as archive:
         for name, path in sorted(files.items()):
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.create_system = 3  # Unix on any machine, so that the modes are read
-            entry.external_attr = _READABLE
-            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
+            add_file(archive, name, path.read_bytes())
         return _parts(archive)
+
+
+def add_file(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    """Add a file in the way that makes the same bytes on any machine and at any time."""
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.create_system = 3  # Unix on any machine, so that the modes are read
+    entry.external_attr = _READABLE
+    archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=9)
 
 
 def _parts(archive: zipfile.ZipFile) -> dict[str, tuple[int, int]]:

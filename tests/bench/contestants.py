@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handlers.clients import AUTHORITIES
-from infra.deploy.archive import CHECKOUT, make_archive, target_named
+from infra.deploy.archive import CHECKOUT, make_archive
+from infra.deploy.requirements import target_named
 from tests.support.builders import ACCOUNT, INSTANCE, REGION, TEMPLATE
 from tests.support.lambda_runtime import Function, runtime_folder
 from tests.support.tls import certificate

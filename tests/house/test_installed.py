@@ -1,8 +1,10 @@
 """Installed from a wheel, beside a project that has its own models/, handlers/ and infra/."""
 
+import hashlib
+import json
 import os
+import re
 import subprocess
-import sys
 import sysconfig
 import tomllib
 import venv
@@ -12,17 +14,24 @@ from pathlib import Path
 import pytest
 import yaml
 
+from infra.deploy.release import TARGETS, make_release
+from infra.deploy.requirements import target_named
+from infra.deploy.template import released_template
 from tests.support.paths import ROOT
 
 DEADLINE_SECONDS = 300
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT]
-    subprocess.run(command, check=True, timeout=DEADLINE_SECONDS)
-    [made] = folder.glob("ami_reactor-*.whl")
+def release(tmp_path_factory):
+    """A release for this machine: those for Lambda need another interpreter."""
+    to = tmp_path_factory.mktemp("release")
+    return make_release(to, [target_named("host")], lambda _: None, ROOT)
+
+
+@pytest.fixture(scope="module")
+def wheel(release):
+    [made] = release.glob("ami_reactor-*.whl")
     return made
 
 
@@ -75,10 +84,12 @@ def test_the_version_is_the_wheels(installed, wheel):
     assert installed("--version") == f"ami-reactor {wheel.name.split('-')[1]}\n"
 
 
-def test_the_archive_is_made(installed):
+def test_the_archive_is_made_and_is_the_one_of_the_release(installed, release):
     installed("package", "--target", "host")
 
-    with zipfile.ZipFile(installed.project / "dist" / "ami-reactor.zip") as archive:
+    made = installed.project / "dist" / "ami-reactor.zip"
+    assert made.read_bytes() == (release / "ami-reactor-host.zip").read_bytes()
+    with zipfile.ZipFile(made) as archive:
         tops = {name.split("/")[0] for name in archive.namelist()}
     assert {"models", "handlers", "pydantic", "botocore"} <= tops
     assert not {"ami_reactor", "infra"} & tops
@@ -104,6 +115,60 @@ _Tags.add_multi_constructor("!", lambda *_: None)
 def _code_of(template):
     resources = yaml.load(template.read_text(), _Tags)["Resources"]
     return resources["Reactor"]["Properties"]["CodeUri"]
+
+
+def test_a_release_holds_what_is_needed_to_install_and_to_deploy(release, wheel):
+    sums = dict(reversed(line.split("  ")) for line in _lines(release / "SHA256SUMS"))
+
+    assert set(sums) == {path.name for path in release.iterdir()} - {"SHA256SUMS"}
+    assert set(sums) == {
+        "ami-reactor-host.zip", "ami-reactor.cdx.json", "packaged.yaml", wheel.name,
+    }  # fmt: skip
+    for name, sha256 in sums.items():
+        assert hashlib.sha256((release / name).read_bytes()).hexdigest() == sha256
+
+
+def test_nothing_in_the_wheel_says_when_or_under_which_umask_it_was_built(wheel):
+    with zipfile.ZipFile(wheel) as file:
+        entries = file.infolist()
+
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {oct(entry.external_attr >> 16) for entry in entries} == {"0o100644"}
+
+
+def test_the_templates_of_a_release_take_the_archives_from_a_folder_of_that_release():
+    text = released_template("ami-reactor-1.2.3", TARGETS)
+
+    resources = yaml.load(text, _Tags)
+    assert resources["Parameters"]["Runtime"]["AllowedValues"] == ["python3.13"]
+    assert resources["Parameters"]["CodeBucket"]["Type"] == "String"
+    for target in TARGETS:
+        python, _, machine = target.partition("-")
+        [key] = re.findall(r"CodeUri: \{ Bucket: !Ref CodeBucket, Key: !Sub '(.+)' \}", text)
+        named = key.replace("${Runtime}", python).replace("${Architecture}", machine)
+        assert named == f"ami-reactor-1.2.3/ami-reactor-{target}.zip"
+
+
+def test_the_list_of_a_release_names_each_library_with_its_hash_and_license(release):
+    """Its shape was held against CycloneDX's own schema of 1.6 (cyclonedx-python-lib 11)."""
+    listed = json.loads((release / "ami-reactor.cdx.json").read_text())
+
+    libraries = {c["name"]: c for c in listed["components"] if c["type"] == "library"}
+    pinned = _lines(ROOT / "handlers" / "requirements.txt")
+    versions = dict(line.split(" ")[0].split("==") for line in pinned if "==" in line)
+    assert {c["purl"].split("?")[0] for c in libraries.values()} == {
+        f"pkg:pypi/{name}@{version}" for name, version in versions.items()
+    }
+    for library in libraries.values():
+        [digest] = library["hashes"]
+        assert any(digest["content"] in line for line in pinned)
+        assert library["licenses"]
+    held = {d["ref"]: d["dependsOn"] for d in listed["dependencies"]}["ami-reactor-host.zip"]
+    assert held == sorted(c["bom-ref"] for c in libraries.values())
+
+
+def _lines(path):
+    return path.read_text().splitlines()
 
 
 def test_every_package_of_the_tree_is_installed():

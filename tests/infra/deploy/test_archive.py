@@ -17,14 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.cli import app
-from infra.deploy.archive import (
-    CHECKOUT,
-    MACHINES,
-    PYTHONS,
-    PackagingFailed,
-    make_archive,
-    target_named,
-)
+from infra.deploy.archive import CHECKOUT, make_archive
+from infra.deploy.requirements import MACHINES, PYTHONS, PackagingFailed, target_named, why
 from infra.deploy.template import ARCHIVE, TEMPLATE
 from infra.embedded.stack import transformed
 from tests.support.builders import ACCOUNT, NEW, REGION, a_world, backup_completed
@@ -225,6 +219,63 @@ def test_an_unreachable_index_is_reported_without_its_address(checkout, tmp_path
         make_archive(HOST, tmp_path / "reactor.zip", quiet, root)
 
     assert "127.0.0.1" not in str(failure.value)
+
+
+UV_SAYS = {
+    "a hash": (
+        "error: Failed to download `six==1.17.0`\n  cause: Hash mismatch for `six==1.17.0`\n",
+        "six==1.17.0 does not have the hash that is expected",
+    ),
+    "no wheel": (
+        "error: No solution\n  cause: Because six==1.17.0 has no usable wheels and you require"
+        " six==1.17.0, we can conclude\n\nhint: Wheels are required\n",
+        "there is no wheel of six==1.17.0",
+    ),
+    "no version": (
+        "  cause: Because there is no version of six==1.99.0 and you require six==1.99.0, we can\n",
+        "there is no wheel of six==1.99.0",
+    ),
+    "no index": (
+        f"error: Request failed\n  cause: Failed to fetch: {NOWHERE}/six/\n  cause: os error 111\n",
+        "the package index cannot be reached",
+    ),
+    "else": (f"error: {NOWHERE}/six is odd\n", "error: the package index is odd"),
+}
+
+
+@pytest.mark.parametrize(("printed", "reason"), UV_SAYS.values(), ids=UV_SAYS)
+def test_what_uv_prints_is_said_as_of_pip(printed, reason):
+    assert why(f"Using CPython 3.11.7\n{printed}") == reason
+
+
+def test_an_environment_without_pip_uses_uv_or_says_what_it_needs(tmp_path):
+    """As one that uv made: only the standard library is there."""
+    program = (
+        "from infra.deploy.requirements import *\n"
+        "try: install(target_named('python3.13-arm64'), Path('r.txt'), Path('to'))\n"
+        "except PackagingFailed as error: print(error)"
+    )
+    command = [
+        sys._base_executable,
+        "-I",
+        "-S",
+        "-c",
+        f"import sys; sys.path.append('.')\n{program}",
+    ]
+
+    def run():
+        environment = {"PATH": str(tmp_path)}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    assert run().stdout.startswith("needs pip or uv")
+    uv = tmp_path / "uv"
+    uv.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n')
+    uv.chmod(0o755)
+    assert run().stdout == ""
+    asked = (tmp_path / "asked").read_text()
+    assert asked.startswith("pip install ")
+    assert "--require-hashes" in asked
+    assert "--python-version 3.13 --python-platform aarch64-manylinux2014" in asked
 
 
 def test_a_source_that_does_not_compile_is_named(checkout, tmp_path):
