@@ -137,6 +137,7 @@ def test_nothing_is_offered_or_said_with_a_profile_that_is_not_there():
     assert completed("hold", "--profile", "nobody", "w", **NO_ACCOUNT).strip() == ""
 
 
+@pytest.mark.filterwarnings("ignore::getpass.GetPassWarning")
 def test_no_code_is_asked_for(tmp_path):
     config = tmp_path / "config"
     config.write_text(
