@@ -15,6 +15,7 @@ from rich.text import Text
 
 from infra.cli.expected import Expected, print_problems
 from infra.cli.files import world_from
+from infra.cli.importing import importing
 from infra.cli.render import (
     err,
     out,
@@ -72,8 +73,9 @@ def run_replay(
         err.print("without --world the world is empty: no launch template is in it")
     _print_notes(captured)
     # the embedded AWS takes a second to import, and most verbs do not need it
-    from infra.embedded.replayer import clock_for, replayed
-    from infra.embedded.stage import stage
+    with importing():
+        from infra.embedded.replayer import clock_for, replayed
+        from infra.embedded.stage import stage
 
     start = world_from(DEMO / "world.json" if is_demo else world)
     with stage(start, clock=clock_for(captured)) as staged:

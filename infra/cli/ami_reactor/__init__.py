@@ -5,11 +5,10 @@ inside this package, and the program puts them first on its own path, before wha
 and the current folder say.
 """
 
-# ruff: noqa: E402 the imports take a tenth of a second, and ^C in it is no traceback
-
 import signal
 
-_interrupted = signal.signal(signal.SIGINT, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the verb has imported its work
 
 import gc
 import sys
@@ -28,5 +27,4 @@ def main() -> None:
     sys.path.insert(0, str(_ROOT))
     from infra.cli import app
 
-    signal.signal(signal.SIGINT, _interrupted)
     app()

@@ -1,10 +1,10 @@
 """Every verb: its name and one line here, its parameters and its help in a module of its own.
 
 `verbs/NAME.py` holds a function NAME: its signature, its docstring, which is the verb's help, and
-the call of its work, which it imports then. `verbs/dlq_NAME.py` is `ami-reactor dlq NAME`. These
-modules, and `infra/cli/options.py`, import nothing but typer and the standard library at their top:
-what they import, each `--help` and each completion waits for. The work itself is in
-`infra/cli/NAME.py`, which may import anything.
+the call of its work, which it imports then, `with importing()`. `verbs/dlq_NAME.py` is
+`ami-reactor dlq NAME`. These modules, and `infra/cli/options.py`, import nothing but typer and the
+standard library at their top: what they import, each `--help` and each completion waits for. The
+work itself is in `infra/cli/NAME.py`, which may import anything.
 """
 
 VERBS: dict[str, dict[str, str]] = {

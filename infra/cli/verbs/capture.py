@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.importing import importing
 from infra.cli.options import STACK, KeepAccount, Profile, Region, Stack, To
 
 
@@ -31,7 +32,8 @@ def capture(
 
     Example: ami-reactor capture --since 7d --to captured
     """
-    from infra.cli.capture import run_capture
+    with importing():
+        from infra.cli.capture import run_capture
 
     run_capture(
         to=to,

@@ -7,6 +7,7 @@ import typer
 
 from infra.cli.completion import offer_messages
 from infra.cli.dlq.options import WAIT, QueueUrl, Wait
+from infra.cli.importing import importing
 from infra.cli.options import STACK, Profile, Region, Stack, Yes
 
 
@@ -40,7 +41,8 @@ def dlq_drop(
 
     Exit status: 1 if any of the messages is left in the queue.
     """
-    from infra.cli.dlq.drop import run_drop
+    with importing():
+        from infra.cli.dlq.drop import run_drop
 
     run_drop(
         ids=ids,

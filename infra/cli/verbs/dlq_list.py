@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.dlq.options import WAIT, QueueUrl, Wait
+from infra.cli.importing import importing
 from infra.cli.options import STACK, AsJson, Profile, Region, Stack
 
 
@@ -30,7 +31,8 @@ def dlq_list(
 
     Example: ami-reactor dlq list
     """
-    from infra.cli.dlq.list import run_list
+    with importing():
+        from infra.cli.dlq.list import run_list
 
     run_list(
         each=each,

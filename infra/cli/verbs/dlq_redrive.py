@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.dlq.options import WAIT, All, Ids, QueueUrl, Wait
+from infra.cli.importing import importing
 from infra.cli.options import STACK, Profile, Region, Stack, Yes
 from infra.dead_letters.verdicts import Verdict
 
@@ -46,7 +47,8 @@ def dlq_redrive(
 
     Exit status: 1 if any of the messages is left in the queue.
     """
-    from infra.cli.dlq.redrive import run_redrive
+    with importing():
+        from infra.cli.dlq.redrive import run_redrive
 
     run_redrive(
         ids=ids,

@@ -1,6 +1,7 @@
 """The parameters and the help of `ami-reactor dlq save`."""
 
 from infra.cli.dlq.options import WAIT, All, Ids, QueueUrl, Wait
+from infra.cli.importing import importing
 from infra.cli.options import STACK, KeepAccount, Profile, Region, Stack, To
 
 
@@ -24,7 +25,8 @@ def dlq_save(
 
     Exit status: 1 if a message is not found.
     """
-    from infra.cli.dlq.save import run_save
+    with importing():
+        from infra.cli.dlq.save import run_save
 
     run_save(
         to=to,

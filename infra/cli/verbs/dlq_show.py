@@ -6,6 +6,7 @@ import typer
 
 from infra.cli.completion import offer_messages
 from infra.cli.dlq.options import WAIT, QueueUrl, Wait
+from infra.cli.importing import importing
 from infra.cli.options import STACK, Profile, Region, Stack
 
 
@@ -28,7 +29,8 @@ def dlq_show(
 
     Exit status: 1 if the message is not found.
     """
-    from infra.cli.dlq.show import run_show
+    with importing():
+        from infra.cli.dlq.show import run_show
 
     run_show(
         message_id=message_id,

@@ -1,5 +1,6 @@
 """The parameters and the help of `ami-reactor doctor`."""
 
+from infra.cli.importing import importing
 from infra.cli.options import STACK, AsJson, Profile, Region, Stack
 
 
@@ -17,6 +18,7 @@ def doctor(
 
     Exit status: 1 if a check fails, or could not be made.
     """
-    from infra.cli.doctor import run_doctor
+    with importing():
+        from infra.cli.doctor import run_doctor
 
     run_doctor(profile=profile, region=region, stack=stack, as_json=as_json)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.completion import offer_templates
+from infra.cli.importing import importing
 from infra.cli.options import STACK, Profile, Region, Stack
 
 
@@ -30,6 +31,7 @@ def explain(
 
     Exit status: 1 if it does not exist, or something could not be read.
     """
-    from infra.cli.explain import run_explain
+    with importing():
+        from infra.cli.explain import run_explain
 
     run_explain(what=what, profile=profile, region=region, stack=stack, as_json=as_json)

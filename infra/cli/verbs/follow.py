@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.importing import importing
 from infra.cli.options import STACK, WAIT, JsonPlan, Profile, Region, Stack, TemplateName, Wait, Yes
 
 
@@ -44,7 +45,8 @@ def follow(
 
     Example: ami-reactor follow web --source-instance i-0b2e25be910fac823 --yes
     """
-    from infra.cli.follow import run_follow
+    with importing():
+        from infra.cli.follow import run_follow
 
     run_follow(
         template=template,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.completion import offer_templates
+from infra.cli.importing import importing
 from infra.cli.options import STACK, Force, Profile, Region, Stack
 
 
@@ -39,7 +40,8 @@ def history(
 
     Exit status: 1 if it does not exist, or something could not be read.
     """
-    from infra.cli.history import run_history
+    with importing():
+        from infra.cli.history import run_history
 
     run_history(
         name=name,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.importing import importing
 from infra.cli.options import STACK, Profile, Region, Stack, TemplateName, Yes, one_line
 
 
@@ -55,7 +56,8 @@ def hold(
 
     Example: ami-reactor hold web --reason "load test" --until 2026-12-04T18:00+09:00 --yes
     """
-    from infra.cli.hold import run_hold
+    with importing():
+        from infra.cli.hold import run_hold
 
     run_hold(
         template=template,

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.importing import importing
+
 
 def local(
     port: Annotated[
@@ -36,6 +38,7 @@ def local(
     Example: ami-reactor local --port 5000 --world infra/stories/nightly/world.json
     """
     # the embedded AWS takes a second to import, and most verbs do not need it
-    from infra.cli.local import run_local
+    with importing():
+        from infra.cli.local import run_local
 
     run_local(port=port, world=world)

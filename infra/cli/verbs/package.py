@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.importing import importing
 from infra.cli.options import Force
 
 _TARGET = "python3.13-arm64"  # what the stack's parameters default to
@@ -40,6 +41,7 @@ def package(
 
     Exit status: 1 if no archive could be made.
     """
-    from infra.cli.package import run_package
+    with importing():
+        from infra.cli.package import run_package
 
     run_package(to=to, force=force, target=target, full=full, as_json=as_json)

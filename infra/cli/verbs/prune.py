@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.completion import offer_templates
+from infra.cli.importing import importing
 from infra.cli.options import JsonPlan, Profile, Region, Yes
 
 
@@ -36,7 +37,8 @@ def prune(
 
     Exit status: 1 if something could not be deleted.
     """
-    from infra.cli.prune import run_prune
+    with importing():
+        from infra.cli.prune import run_prune
 
     run_prune(
         template=template,

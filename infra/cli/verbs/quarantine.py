@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.importing import importing
 from infra.cli.options import ImageId, Profile, Region, Yes, one_line
 
 
@@ -22,7 +23,8 @@ def quarantine(
 
     Example: ami-reactor quarantine ami-0a1b2c3d4e5f60718 --reason "kernel panic" --yes
     """
-    from infra.cli.quarantine import run_quarantine
+    with importing():
+        from infra.cli.quarantine import run_quarantine
 
     run_quarantine(
         image=image, reason=reason, yes=yes, profile=profile, region=region, as_json=as_json

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.completion import offer_templates
+from infra.cli.importing import importing
 from infra.cli.options import STACK, WAIT, JsonPlan, Profile, Region, Stack, Wait, Yes
 
 
@@ -34,7 +35,8 @@ def reconcile(
 
     Exit status: 1 if a template is refused or failed, or is not done in time.
     """
-    from infra.cli.reconcile import run_reconcile
+    with importing():
+        from infra.cli.reconcile import run_reconcile
 
     run_reconcile(
         template=template,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.completion import offer_templates
+from infra.cli.importing import importing
 from infra.cli.options import Force, KeepAccount, Profile, Region
 
 
@@ -32,7 +33,8 @@ def record(
 
     Example: ami-reactor record --to world.json
     """
-    from infra.cli.record import run_record
+    with importing():
+        from infra.cli.record import run_record
 
     run_record(
         to=to,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.importing import importing
 from infra.cli.options import AsJson, Force
 
 
@@ -88,7 +89,8 @@ def replay(
     Exit status: 1 if an event was dead-lettered, lost or unreadable, or is not as expected; 2 if a
     file cannot be read, or something in it is no event.
     """
-    from infra.cli.replay import run_replay
+    with importing():
+        from infra.cli.replay import run_replay
 
     run_replay(
         events=events,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.importing import importing
 from infra.cli.options import (
     STACK,
     WAIT,
@@ -33,7 +34,8 @@ def resume(
 
     Exit status: 1 if the template is refused or failed, or is not done in time.
     """
-    from infra.cli.hold import run_resume
+    with importing():
+        from infra.cli.hold import run_resume
 
     run_resume(
         template=template,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.importing import importing
 from infra.cli.options import Profile, Region, TemplateName, Yes, one_line
 
 
@@ -40,7 +41,8 @@ def rollback(
 
     Example: ami-reactor rollback web --reason "kernel panic" --yes
     """
-    from infra.cli.rollback import run_rollback
+    with importing():
+        from infra.cli.rollback import run_rollback
 
     run_rollback(
         template=template,

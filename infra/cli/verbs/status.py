@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.importing import importing
 from infra.cli.options import STACK, AsJson, Region, Stack
 
 
@@ -29,6 +30,7 @@ def status(
 
     Exit status: 1 if something could not be read.
     """
-    from infra.cli.status import run_status
+    with importing():
+        from infra.cli.status import run_status
 
     run_status(profile=profile, region=region, stack=stack, as_json=as_json)

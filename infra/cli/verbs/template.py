@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.importing import importing
 from infra.cli.options import Force
 from infra.deploy.template import ARCHIVE
 
@@ -34,6 +35,7 @@ def template(
 
     Example: ami-reactor template --to dist/template.yaml
     """
-    from infra.cli.template import run_template
+    with importing():
+        from infra.cli.template import run_template
 
     run_template(to=to, archive=archive, force=force)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.importing import importing
 from infra.cli.options import ImageId, Profile, Region, Yes
 
 
@@ -21,6 +22,7 @@ def unquarantine(
 
     Example: ami-reactor unquarantine ami-0a1b2c3d4e5f60718 --yes
     """
-    from infra.cli.quarantine import run_unquarantine
+    with importing():
+        from infra.cli.quarantine import run_unquarantine
 
     run_unquarantine(image=image, yes=yes, profile=profile, region=region, as_json=as_json)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.importing import importing
 from infra.cli.options import AsJson, Force, Profile, Region, Yes
 
 
@@ -62,7 +63,8 @@ def verify(
 
     Exit status: 1 if AWS differs, or if something is left.
     """
-    from infra.cli.verify import run_verify
+    with importing():
+        from infra.cli.verify import run_verify
 
     run_verify(
         events=events,

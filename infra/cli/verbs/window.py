@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.importing import importing
 from infra.cli.options import Profile, Region, TemplateName
 
 
@@ -39,7 +40,8 @@ def window(
 
     Example: ami-reactor window web --open "cron(0 2 ? * TUE-THU *)" --hours 3 --timezone Asia/Seoul
     """
-    from infra.cli.window import run_window
+    with importing():
+        from infra.cli.window import run_window
 
     run_window(
         template=template,

@@ -1,5 +1,6 @@
 """What a verb's help takes: nothing that only its work needs. And it shows what typer would."""
 
+import ast
 import inspect
 import json
 import subprocess
@@ -57,6 +58,27 @@ def _verb(info):
 )
 def test_the_list_of_verbs_says_what_their_help_says_first(info):
     assert info.help == inspect.cleandoc(_verb(info).help).split("\n\n")[0]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "infra/cli/verbs").glob("[a-z]*.py")), ids=lambda path: path.stem
+)
+def test_a_verb_imports_its_work_where_an_interrupt_is_no_traceback(path):
+    functions = {
+        node.name: node
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    function = functions[path.stem]
+    covered = {
+        imported
+        for node in ast.walk(function)
+        if isinstance(node, ast.With) and ast.unparse(node.items[0]) == "importing()"
+        for imported in node.body
+    }
+
+    assert covered
+    assert {node for node in ast.walk(function) if isinstance(node, ast.ImportFrom)} == covered
 
 
 def _contexts():
