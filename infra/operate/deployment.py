@@ -22,6 +22,7 @@ RULES = (
     "TemplateTagged",
     "ImageTagged",
     "ReconcileRequested",
+    "LaunchTemplatePromoted",
 )
 """The rules that wake the function, as the stack's template calls them."""
 

@@ -57,6 +57,7 @@ WAKING_KEYS = (
     "ami-reactor-state:hold",
     "ami-reactor-state:window",
 )
+PROMOTED = reconcile() | {"detail-type": "Launch Template Promoted"}
 POSTPONED = reconcile() | {"detail-type": "Promotion Postponed"}
 WAKING = {
     "backup": backup_completed(),
@@ -64,13 +65,14 @@ WAKING = {
     "image disabled": ami_state(state="disabled"),
     "image tagged": tags_changed(image_arn(NEW), "Name"),
     "reconcile": reconcile(),
+    "promoted": PROMOTED,
     **{key: tags_changed(template_arn(TEMPLATE_ID), key) for key in WAKING_KEYS},
 }
 QUIET = {
     "mark": tags_changed(template_arn(TEMPLATE_ID), MARK),
     "other tag": tags_changed(template_arn(TEMPLATE_ID), "Name"),
     "image failed": ami_state(state="failed"),
-    "outcome": reconcile() | {"detail-type": "Launch Template Promoted"},
+    "failed": reconcile() | {"detail-type": "Promotion Failed"},
     "postponed": POSTPONED,
 }
 RULES_THAT_WAKE = (
@@ -79,7 +81,10 @@ RULES_THAT_WAKE = (
     "TemplateTagged",
     "ImageTagged",
     "ReconcileRequested",
+    "LaunchTemplatePromoted",
 )
+RULES_ON_OUR_OWN = ("LaunchTemplatePromoted", "PromotionPostponed")
+"""A replay of what was captured makes these events again, so no copy of them is kept."""
 ALL_RULES = (*RULES_THAT_WAKE, "PromotionPostponed")
 LOST = "InvocationsFailedToBeSentToDlq"
 DOCUMENTED = {
@@ -293,9 +298,10 @@ def _asynchronous_invocation(resources):
 def _captured_events(resources):
     policy = str([p["PolicyDocument"] for p in _of(resources, "Logs::ResourcePolicy").values()])
     for name, (rule, _) in _waking_rules(resources).items():
-        if not any("log-group:${CapturedEvents}" in str(t["Arn"]) for t in rule["Targets"]):
-            yield f"{name}: keeps no copy"
-        if f'"${{{name}.Arn}}"' not in policy:
+        keeps = any("log-group:${CapturedEvents}" in str(t["Arn"]) for t in rule["Targets"])
+        if keeps is (name in RULES_ON_OUR_OWN):
+            yield f"{name}: keeps {'a' if keeps else 'no'} copy"
+        if keeps and f'"${{{name}.Arn}}"' not in policy:
             yield f"{name}: may not keep its copy"
 
 
@@ -467,7 +473,7 @@ def wake_on_the_mark(resources):
 
 DIMENSION_NAME, DIMENSION_VALUE = ("Dimensions", 0, "Name"), ("Dimensions", 0, "Value")
 OF_RULE_1 = ("Metrics", 1, "MetricStat", "Metric", *DIMENSION_VALUE)
-OF_FUNCTION = ("Metrics", 7, "MetricStat", "Metric", *DIMENSION_VALUE)
+OF_FUNCTION = ("Metrics", 8, "MetricStat", "Metric", *DIMENSION_VALUE)
 NO_DATA_IS = ("TreatMissingData",)
 QUEUE_URL, FUNCTION_ARN = {"Ref": "DeadLetters"}, {"Fn::GetAtt": ["Reactor", "Arn"]}
 SENDERS = ("DeadLettersPolicy", "Properties", "PolicyDocument", "Statement")
@@ -678,7 +684,7 @@ def test_the_alarms_cost_no_more_than_is_said():
 
     watched = [metric for alarm in alarms.values() for metric in _metrics(alarm)]
     by_default = len(watched) - len(list(_metrics(alarms["NothingPromoted"])))
-    assert by_default == 12  # 0.10 USD each
+    assert by_default == 13  # 0.10 USD each
     assert f"the alarms watch {by_default} metrics at 0.10 each" in README
 
 
@@ -888,6 +894,7 @@ def test_the_deployed_rules_target_the_function_and_the_log_with_the_texts_setti
         "template-tagged",
         "image-tagged",
         "reconcile-requested",
+        "launch-template-promoted",
         "promotion-postponed",
     }
     postponed = rules.pop("ami-reactor-promotion-postponed")
@@ -897,13 +904,17 @@ def test_the_deployed_rules_target_the_function_and_the_log_with_the_texts_setti
     for name, rule in rules.items():
         assert rule["State"] == "ENABLED"
         assert json.loads(rule["EventPattern"])["account"] == [ACCOUNT]
-        function, log = events.list_targets_by_rule(Rule=name)["Targets"]
+        function, *logs = events.list_targets_by_rule(Rule=name)["Targets"]
         assert function == {
             "Id": "reactor",
             "Arn": arn,
             "DeadLetterConfig": {"Arn": queue},
             "RetryPolicy": {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400},
         }
+        if name == "ami-reactor-launch-template-promoted":
+            assert logs == []
+            continue
+        [log] = logs
         assert log["Arn"] == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/events/ami-reactor"
 
 

@@ -60,7 +60,7 @@ def test_if_all_is_ok_it_says_so_line_by_line(stage_with):
     assert ran.stdout.startswith("account 111122223333 · Region ap-northeast-2\n")
     for what in (
         "ok the stack ami-reactor is CREATE_COMPLETE since",
-        "ok all 6 rules are enabled",
+        "ok all 7 rules are enabled",
         "ok the function is deployed: code",
         "ok a failed event is tried three times, then kept in the dead-letter queue",
         "ok its role allows what it needs, and denies writes to held templates: IAM says so",
@@ -400,7 +400,7 @@ def test_what_keeps_events_from_the_function_is_named(stage_with, change, what, 
 
     assert (line["state"], line["name"]) == ("fail", name)
     assert line["fix"] == "deploy the stack: see infra/README.md"
-    assert not [w for w in lines() if w.startswith("all 6 rules")] or name != "rules"
+    assert not [w for w in lines() if w.startswith("all 7 rules")] or name != "rules"
 
 
 def test_images_of_several_instances_are_named_and_no_failure(stage_with):

@@ -104,7 +104,7 @@ def test_a_night_with_the_command_line(ami_reactor):
         (("prune", "web"), "web: nothing to delete"),
         (("reconcile",), "already-current"),
         (("follow", "web", "--image-name", "AwsBackup_i-0b*"), "2 images selected"),
-        (("doctor",), "all 6 rules are enabled"),
+        (("doctor",), "all 7 rules are enabled"),
     ):
         ran = ami_reactor(*arguments)
 
