@@ -119,7 +119,8 @@ def _caused(staged: Stage, delivered: Iterable[Delivered]) -> Iterator[Replayed]
     for moment, event, receipt in delivered:
         source = f"then, at {in_seconds(moment)}"
         outcome = _outcome(event, receipt)
-        yield Replayed(source, receipt, outcome, staged.place.account, event, moment)
+        if outcome.reason is not Ignored.NO_FOLLOWER:  # a promotion that no template waits for
+            yield Replayed(source, receipt, outcome, staged.place.account, event, moment)
 
 
 def _replayed(staged: Stage, item: Captured) -> Iterator[Replayed]:

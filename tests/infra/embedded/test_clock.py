@@ -241,8 +241,9 @@ def test_advance_returns_what_reached_the_function():
         staged.delivery.deliver_at(due, reconcile(TEMPLATE))
 
         assert staged.advance(timedelta(hours=35)) == []
-        [delivered] = staged.advance(timedelta(hours=1))
+        delivered, told = staged.advance(timedelta(hours=1))
 
+    assert told.event["detail-type"] == "Launch Template Promoted"
     assert delivered.receipt.outcome["templates"][0]["outcome"] == "promoted"
     assert abs(delivered.moment - due) < MINUTE
 

@@ -52,7 +52,7 @@ def test_what_is_postponed_is_looked_at_again_when_it_is_due_and_not_before(stag
     put(staged, postponed(SOON))
 
     assert staged.move_on(SOON - timedelta(seconds=1)) == []
-    [(moment, event, receipt)] = staged.move_on(SOON)
+    (moment, event, receipt), _told = staged.move_on(SOON)
 
     assert (moment.replace(microsecond=0), event["detail-type"]) == (SOON, "Reconcile Requested")
     assert event["detail"] == {"launch_template_id": TEMPLATE}
@@ -64,7 +64,7 @@ def test_a_timer_that_is_due_already_asks_with_the_next_move(stage_with):
     staged = stage_with(a_world())
     put(staged, postponed("2026-01-01T00:00:00Z"))
 
-    [delivered] = staged.advance(timedelta(seconds=1))
+    delivered, _told = staged.advance(timedelta(seconds=1))
 
     assert delivered.event["detail-type"] == "Reconcile Requested"
 
@@ -211,7 +211,7 @@ def test_what_stands_for_it_puts_what_the_interpreter_puts(interpreter, stage_wi
     staged = stage_with(a_world())
     put(staged, postponed("2026-01-01T00:00:00Z"))
 
-    [delivered] = staged.advance(timedelta(seconds=1))
+    delivered, _told = staged.advance(timedelta(seconds=1))
 
     same = ("source", "detail-type", "detail")
     assert {key: delivered.event[key] for key in same} == {key: event[key] for key in same}
