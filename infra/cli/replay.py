@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.padding import Padding
@@ -29,7 +29,7 @@ from infra.cli.render import (
 )
 from infra.deploy.pinned import differing
 from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_file
-from infra.replay.event_reader import BadInput, Captured, read_events
+from infra.replay.event_reader import STDIN, BadInput, Captured, read_events
 from infra.replay.expectations import BadExpectations
 from infra.replay.junit import Case, write_junit
 from models.base import date_or_none, printable
@@ -59,19 +59,16 @@ def run_replay(
 ) -> None:
     end = _moment(until)
     is_demo = not events and world is None
-    if not events and not is_demo:
-        stop("replay: name the events to replay in that world")
-    if update and expect is None:
-        stop("replay: --update needs --expect FILE")
+    _check_usage(is_demo or events, is_comparing=expect is not None, update=update)
+    if as_json and events == [STDIN] and not _given(world_out, expect, junit):
+        raise typer.Exit(_stream(world, strict=strict))
     try:
         _check_outputs(world_out, junit, force=force)
         expected = Expected.of(expect, update=update, strict=strict)
         captured = read_events(events or [DEMO / "events"], _given(world, world_out, expect))
     except (BadInput, BadExpectations, CannotWrite) as error:
         stop(str(error))
-    if world is None and not is_demo:
-        err.print("without --world the world is empty: no launch template is in it")
-    _print_notes(captured)
+    _print_notes(captured, is_empty=world is None and not is_demo)
     # the embedded AWS takes a second to import, and most verbs do not need it
     with importing():
         from infra.embedded.replayer import clock_for, replayed
@@ -99,6 +96,25 @@ def _moment(until: str | None) -> datetime | None:
     return moment
 
 
+def _check_usage(events: object, *, is_comparing: bool, update: bool) -> None:
+    if not events:
+        stop("replay: name the events to replay in that world")
+    if update and not is_comparing:
+        stop("replay: --update needs --expect FILE")
+
+
+def _stream(world: Path | None, *, strict: bool) -> int:
+    """Answer each line of standard input as soon as it is there; the exit status."""
+    from infra.embedded.stream import lines_of, streaming
+
+    _print_notes([], is_empty=world is None)
+    with streaming(world_from(world), strict=strict) as stream:
+        for line in lines_of(sys.stdin.buffer):
+            for answer in stream.answers(line):
+                _print_line(answer)
+    return 2 if stream.has_refused else int(stream.has_failed)
+
+
 def _given(*paths: Path | None) -> list[Path]:
     return [path for path in paths if path is not None]
 
@@ -122,7 +138,9 @@ def _checked(expected: Expected, results: "list[Replayed]", junit: Path | None) 
     return cases
 
 
-def _print_notes(captured: list[Captured]) -> None:
+def _print_notes(captured: list[Captured], *, is_empty: bool) -> None:
+    if is_empty:
+        err.print("without --world the world is empty: no launch template is in it")
     for difference in differing():
         err.print(outside(f"note: {difference}", "yellow"), soft_wrap=True)
     for item in captured:
@@ -138,9 +156,13 @@ def _with_progress(captured: list[Captured]) -> Iterator[Captured]:
 
 
 def _print_json(result: "Replayed") -> "Replayed":
-    sys.stdout.write(json.dumps(result.as_json()) + "\n")
-    sys.stdout.flush()
+    _print_line(result.as_json())
     return result
+
+
+def _print_line(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
 
 
 def _print_table(result: "Replayed") -> "Replayed":

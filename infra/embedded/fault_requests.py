@@ -3,7 +3,6 @@
 import json
 import re
 from difflib import get_close_matches
-from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
@@ -22,7 +21,7 @@ _MOST_TIMES = 1_000_000
 _CONTENT_TYPES = {"", "application/json", "application/x-www-form-urlencoded"}
 
 
-class _NoFault(Exception):
+class NoFault(ValueError):
     """A request's body describes no fault that can be injected. The message is one line."""
 
 
@@ -44,37 +43,41 @@ def _inject(request: Request, faults: Faults) -> Response:
     if request.mimetype not in _CONTENT_TYPES:
         return Response("Content-Type: must be application/json\n", status=415)
     try:
-        fault = _fault(_json_object(request.get_data()))
-    except _NoFault as error:
+        fault = fault_of(_json(request.get_data()))
+    except NoFault as error:
         return Response(f"{error}\n", status=400)
     faults.inject(fault.operation, fault.code, fault.times)
     return Response(status=204)
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def _json(body: bytes) -> object:
     try:
-        value = parse_json(body)
+        return parse_json(body)
     except ValueError:
-        raise _NoFault(_SHAPE) from None
-    if not isinstance(value, dict) or not {"operation", "code"} <= value.keys() <= _KEYS:
-        raise _NoFault(_SHAPE)
-    return value
+        raise NoFault(_SHAPE) from None
 
 
-def _fault(body: dict[str, Any]) -> Fault:
+def fault_of(body: object) -> Fault:
+    """The fault that a request asks for.
+
+    Raises:
+        NoFault: It describes none.
+    """
+    if not isinstance(body, dict) or not {"operation", "code"} <= body.keys() <= _KEYS:
+        raise NoFault(_SHAPE)
     code, times = body["code"], body.get("times", 1)
     if not isinstance(code, str) or not _CODE.fullmatch(code):
-        raise _NoFault(f"code: must be an error code of AWS's, such as AccessDenied; {_SHAPE}")
+        raise NoFault(f"code: must be an error code of AWS's, such as AccessDenied; {_SHAPE}")
     if type(times) is not int or not 1 <= times <= _MOST_TIMES:
-        raise _NoFault(f"times: must be a number from 1 to {_MOST_TIMES}; {_SHAPE}")
+        raise NoFault(f"times: must be a number from 1 to {_MOST_TIMES}; {_SHAPE}")
     return Fault(_operation(body["operation"]), code, times)
 
 
 def _operation(name: object) -> str:
     if not isinstance(name, str):
-        raise _NoFault(f"operation: must be the name of one; {_SHAPE}")
+        raise NoFault(f"operation: must be the name of one; {_SHAPE}")
     if name in operations():
         return name
     close = get_close_matches(name[:100], operations(), n=3)
     meant = f"did you mean {', '.join(close)}?" if close else _SHAPE
-    raise _NoFault(f"operation: AWS has no {printable(name[:100])}; {meant}")
+    raise NoFault(f"operation: AWS has no {printable(name[:100])}; {meant}")

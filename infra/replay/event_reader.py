@@ -2,7 +2,7 @@
 
 import stat
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,9 +74,22 @@ def _read(file: Path) -> Iterator[Captured]:
         raise BadInput(file_error(file, error)) from error
     except NotUtf8 as error:
         raise BadInput(f"{file}: {error}") from error
-    found = [found for item in _items(file, text) for found in found_in(item)]
+    yield from events_in(_items(file, text), str(file))
+
+
+def events_in(items: Iterable[object], name: str) -> Iterator[Captured]:
+    """The events in these JSON values, whatever they are wrapped in.
+
+    Args:
+        items: The values.
+        name: What they were read from; if there are many events, each gets a number.
+
+    Raises:
+        BadInput: One holds something else.
+    """
+    found = [found for item in items for found in found_in(item)]
     for number, one in enumerate(found, start=1):
-        source = str(file) if len(found) == 1 else f"{file}:{number}"
+        source = name if len(found) == 1 else f"{name}:{number}"
         if one.payload is None and not _is_dead_letter(one):
             raise BadInput(f"{source}: {one.fault}")
         yield Captured(source, one.payload, one.made_up)

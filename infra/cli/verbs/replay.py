@@ -86,6 +86,10 @@ def replay(
     dead-lettered. Compared are the fields that the line has: result, reason and, of each launch
     template, outcome, reason and to_image, unless you add others.
 
+    With - alone and --json it is a stream: each line is answered before the next one is read, and
+    a line may be a command, such as {"reactor": "template", "name": "web"}. So a test in any
+    language can drive one process: infra/replay/README.md.
+
     Exit status: 1 if an event was dead-lettered, lost or unreadable, or is not as expected; 2 if a
     file cannot be read, or something in it is no event.
     """
