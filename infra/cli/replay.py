@@ -61,7 +61,7 @@ def run_replay(
     is_demo = not events and world is None
     _check_usage(is_demo or events, is_comparing=expect is not None, update=update)
     if as_json and events == [STDIN] and not _given(world_out, expect, junit):
-        raise typer.Exit(_stream(world, strict=strict))
+        raise typer.Exit(_stream(world, end, strict=strict))
     try:
         _check_outputs(world_out, junit, force=force)
         expected = Expected.of(expect, update=update, strict=strict)
@@ -103,15 +103,20 @@ def _check_usage(events: object, *, is_comparing: bool, update: bool) -> None:
         stop("replay: --update needs --expect FILE")
 
 
-def _stream(world: Path | None, *, strict: bool) -> int:
+def _stream(world: Path | None, end: datetime | None, *, strict: bool) -> int:
     """Answer each line of standard input as soon as it is there; the exit status."""
     from infra.embedded.stream import lines_of, streaming
 
     _print_notes([], is_empty=world is None)
-    with streaming(world_from(world), strict=strict) as stream:
-        for line in lines_of(sys.stdin.buffer):
-            for answer in stream.answers(line):
+    try:
+        with streaming(world_from(world), strict=strict) as stream:
+            for line in lines_of(sys.stdin.buffer):
+                for answer in stream.answers(line):
+                    _print_line(answer)
+            for answer in stream.rest(end):
                 _print_line(answer)
+    except BadInput as error:
+        stop(str(error))
     return 2 if stream.has_refused else int(stream.has_failed)
 
 

@@ -98,24 +98,31 @@ def replayed(
         until: Where the clock stops, after the last event; None: when nothing is due any more.
     """
     for item in captured:
-        moment = time_of(item)
-        if moment and staged.clock.stands:
-            yield from _caused(staged, staged.move_on(moment))
-        yield from _replayed(staged, item)
-    yield from _rest(staged, until)
+        yield from replayed_now(staged, item)
+    yield from rest(staged, until)
 
 
-def _rest(staged: Stage, until: datetime | None) -> Iterator[Replayed]:
+def replayed_now(staged: Stage, item: Captured) -> Iterator[Replayed]:
+    """What became due by the event's time, and the event's own result."""
+    moment = time_of(item)
+    if moment and staged.clock.stands:
+        yield from caused(staged, staged.move_on(moment))
+    yield from _replayed(staged, item)
+
+
+def rest(staged: Stage, until: datetime | None) -> Iterator[Replayed]:
+    """What is due after the last event."""
     by = until or staged.clock.after(_REST)
     with staged.delivery.watched() as delivered:
         while staged.clock.run_next(by):
-            yield from _caused(staged, delivered)
+            yield from caused(staged, delivered)
             delivered.clear()
     if until:
         staged.clock.move_to(until)
 
 
-def _caused(staged: Stage, delivered: Iterable[Delivered]) -> Iterator[Replayed]:
+def caused(staged: Stage, delivered: Iterable[Delivered]) -> Iterator[Replayed]:
+    """The results of events that were not given."""
     for moment, event, receipt in delivered:
         source = f"then, at {in_seconds(moment)}"
         outcome = _outcome(event, receipt)
@@ -134,7 +141,7 @@ def _replayed(staged: Stage, item: Captured) -> Iterator[Replayed]:
     with staged.delivery.watched() as delivered:
         receipt = staged.delivery.deliver(event)
     yield Replayed(item.source, receipt, _outcome(event, receipt), account, event)
-    yield from _caused(staged, (one for one in delivered if one.receipt is not receipt))
+    yield from caused(staged, (one for one in delivered if one.receipt is not receipt))
 
 
 def _outcome(event: dict[str, Any], receipt: Receipt) -> Outcome:

@@ -7,15 +7,17 @@ infra/replay/README.md is the manual of the commands.
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models.launch_templates import LaunchTemplate
 
+from infra.embedded.clock import StageClock
 from infra.embedded.fault_requests import fault_of
-from infra.embedded.replayer import replayed
-from infra.embedded.stage import stage
+from infra.embedded.replayer import Replayed, caused, in_seconds, replayed_now, rest
+from infra.embedded.stage import Stage, stage
 from infra.embedded.world.file import World, read_world
 from infra.replay.atomic_write import content_to_read, file_error
 from infra.replay.event_reader import STDIN, BadInput, Captured, events_in, read_events
@@ -28,6 +30,7 @@ Line = dict[str, Any]
 COMMAND = "reactor"
 """The key that a command has, and every answer that is no outcome."""
 
+_UNITS = dict.fromkeys(("days", "hours", "minutes", "seconds")).keys()
 _Command = Callable[["Stream", Line], Line]
 
 
@@ -47,7 +50,7 @@ class Stream:
         self.has_failed = False
         self.has_refused = False
         self._block = block
-        self._stage = self._block.enter_context(stage(world))
+        self._stage = self._begin(world)
         self._strict = strict
         self._number = 0
 
@@ -84,13 +87,24 @@ class Stream:
         self.has_refused = True
         return {COMMAND: name, "error": printable(why)}
 
+    def rest(self, until: datetime | None) -> Iterator[Line]:
+        """What is due after the last line."""
+        yield from self._told(rest(self._stage, until))
+
+    def _begin(self, world: World) -> Stage:
+        return self._block.enter_context(stage(world, clock=StageClock(stands=True)))
+
     def _command(self, name: str) -> _Command:
         if name not in _COMMANDS:
             raise _Refused(f"{COMMAND}: must be one of: {', '.join(_COMMANDS)}")
         return _COMMANDS[name]
 
     def _outcomes(self, captured: Iterable[Captured]) -> Iterator[Line]:
-        for result in replayed(self._stage, captured):
+        for item in captured:
+            yield from self._told(replayed_now(self._stage, item))
+
+    def _told(self, results: Iterable[Replayed]) -> Iterator[Line]:
+        for result in results:
             is_unmatched = result.outcome.result is Result.UNMATCHED
             self.has_failed |= result.is_failure or (self._strict and is_unmatched)
             yield result.as_json()
@@ -101,7 +115,7 @@ class Stream:
         """Begin anew, in that world."""
         world = _world(given)
         self._block.close()
-        self._stage = self._block.enter_context(stage(world))
+        self._stage = self._begin(world)
         place = self._stage.place
         return {"account": place.account, "region": place.region, "left_out": world.left_out}
 
@@ -132,6 +146,19 @@ class Stream:
             "tags": dict(ec2.tags[found.id]),
         }
 
+    def advance(self, given: Line) -> Line:
+        """Move the clock on, and deliver what is due by then."""
+        if not given or not given.keys() <= _UNITS or not all(map(_is_number, given.values())):
+            raise _Refused(f"advance: must have {', '.join(_UNITS)} or several, as numbers")
+        try:
+            by = timedelta(**given)
+        except OverflowError:
+            raise _Refused("advance: is too long") from None
+        if by < timedelta():
+            raise _Refused("advance: must not be negative: the clock never goes back")
+        outcomes = list(self._told(caused(self._stage, self._stage.advance(by))))
+        return {"now": in_seconds(self._stage.clock.now()), "outcomes": outcomes}
+
     def fault(self, given: Line) -> Line:
         """The next calls of an operation fail."""
         fault = fault_of(given)
@@ -147,6 +174,7 @@ _COMMANDS: dict[str, _Command] = {
     "world": Stream.world,
     "replay": Stream.replay,
     "template": Stream.template,
+    "advance": Stream.advance,
     "fault": Stream.fault,
     "clear-faults": Stream.clear_faults,
 }
@@ -160,8 +188,14 @@ def streaming(world: World, *, strict: bool) -> Iterator[Stream]:
 
 
 def lines_of(source: BinaryIO) -> Iterator[bytes]:
-    """Each line as soon as it is there; all at once if the first is only a part of a value."""
-    first = next((line for line in source if line.strip()), b"")
+    """Each line as soon as it is there; all at once if the first is only a part of a value.
+
+    Raises:
+        BadInput: There is none.
+    """
+    first = next((line for line in source if line.strip()), None)
+    if first is None:
+        raise BadInput(f"{STDIN}: is empty")
     try:
         parse_json(first)
     except ValueError:
@@ -187,6 +221,10 @@ def _template(ec2: EC2Backend, name: str) -> LaunchTemplate:
             return template
     names = ", ".join(sorted(template.name for template in there)) or "none"
     raise _Refused(f"template: no launch template is called {name}; there are: {names}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _text(given: Line, key: str) -> str:
