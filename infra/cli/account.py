@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from botocore.parsers import ResponseParserError
 
 from infra.cli.debug import Debug
 from infra.cli.render import err, stop
@@ -29,7 +30,7 @@ def account_of(profile: str | None, region: str | None) -> Iterator[Account]:
         stop(str(error))
     except ProfileNotFound as error:
         stop(f"{printable(str(error))}: aws configure list-profiles shows those that there are")
-    except (ClientError, BotoCoreError, ReactorError) as error:
+    except (ClientError, BotoCoreError, ResponseParserError, ReactorError) as error:
         stop(error_line(error, profile), status=1)
 
 

@@ -13,6 +13,7 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
+from botocore.parsers import ResponseParserError
 
 from models.base import printable
 
@@ -25,6 +26,7 @@ _NEXT = {
     NoCredentialsError: "name a profile (--profile), or see: aws configure",
     PartialCredentialsError: "set all of them, or name a profile (--profile)",
     EndpointConnectionError: "is the Region right, and AWS_ENDPOINT_URL, if it is set?",
+    ResponseParserError: "did AWS answer? A proxy or AWS_ENDPOINT_URL may lead elsewhere",
 }
 
 

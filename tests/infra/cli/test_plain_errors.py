@@ -8,7 +8,9 @@ import stat
 import subprocess
 import sys
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -93,6 +95,26 @@ def test_settings_that_make_no_sense_are_one_line(settings, said):
 
     assert done.returncode in {1, 2}
     assert said in one_line(done)
+
+
+class _NotAws(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.send_response(403)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_an_answer_that_is_not_of_aws_is_one_line():
+    with ThreadingHTTPServer(("127.0.0.1", 0), _NotAws) as proxy:
+        Thread(target=proxy.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{proxy.server_port}"
+        done = run("status", environment=ONLINE | {"AWS_ENDPOINT_URL": url})
+        proxy.shutdown()
+
+    assert done.returncode == 1
+    assert "A proxy or AWS_ENDPOINT_URL may lead elsewhere" in one_line(done)
 
 
 @pytest.mark.parametrize(
