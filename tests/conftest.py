@@ -136,6 +136,28 @@ class Account:
         """As an operator does by hand."""
         self.ec2.modify_launch_template(LaunchTemplateId=template_id, DefaultVersion=str(number))
 
+    def another_run_creates(self, image_id: str) -> Callable[..., None]:
+        """What a run does that finds this image, pending until now: a version of it."""
+
+        def creates(**_: Any) -> None:
+            self.set_state(image_id, "available")
+            self.ec2.create_launch_template_version(
+                LaunchTemplateId=TEMPLATE,
+                SourceVersion="1",
+                LaunchTemplateData={"ImageId": image_id},
+            )
+
+        return creates
+
+    def another_run_promotes(self, image_id: str) -> Callable[..., None]:
+        """The same, with its version as the default."""
+
+        def promotes(**_: Any) -> None:
+            self.another_run_creates(image_id)()
+            self.make_default(max(self.versions()))
+
+        return promotes
+
     def set_state(self, image_id: str, state: str) -> None:
         """What no API does: an image goes on, or is lost."""
         ec2_backends[ACCOUNT][REGION].amis[image_id].state = state

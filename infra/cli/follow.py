@@ -6,7 +6,6 @@ import typer
 from rich.text import Text
 
 from infra.cli.account import account_of
-from infra.cli.reconcile import run_and_show
 from infra.cli.render import (
     counted,
     err,
@@ -18,6 +17,7 @@ from infra.cli.render import (
     show_outcomes,
     stop,
 )
+from infra.cli.run_and_show import run_and_show
 from infra.operate.account import Account
 from infra.operate.fleet import TemplateStatus, read_fleet, several
 from infra.operate.follow import as_cloudformation, as_hcl, declared, suppose, write_tags

@@ -6,8 +6,8 @@ import typer
 from rich.text import Text
 
 from infra.cli.account import account_of, agreed
-from infra.cli.reconcile import run_and_show
 from infra.cli.render import err, out, outside, print_json, progress_line, show_outcomes
+from infra.cli.run_and_show import run_and_show
 from infra.operate.account import Account
 from infra.operate.find import find_template
 from infra.operate.hold import (

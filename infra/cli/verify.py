@@ -25,7 +25,7 @@ from infra.operate.verify.fact import Finding, Stage, Verdict
 from infra.operate.verify.facts import FACTS
 from infra.operate.verify.parts import PARTS, kinds_of
 from infra.operate.verify.permissions import actions, policy
-from infra.operate.verify.report import Anonymous, names_of
+from infra.operate.verify.report import Redacted, names_of
 from infra.operate.verify.running import is_embedded, run
 from infra.operate.verify.table import table
 from infra.operate.verify.things import KINDS, TAG, find, new_run, remove
@@ -212,14 +212,14 @@ def _write_report(
     path: Path, account: Account, stack: str | None, findings: Iterable[Finding], *, force: bool
 ) -> None:
     names = [*names_of(account.caller), *([stack] if stack else [])]
-    anonymous = Anonymous(names)
+    redacted = Redacted(names)
     document = {
         "ami_reactor": version("ami-reactor"),
         "botocore": botocore.__version__,
         "region": account.place.region,
         "date": datetime.now(UTC).date().isoformat(),
         "embedded": is_embedded(account),
-        "findings": [anonymous.copy_of(finding.as_json()) for finding in findings],
+        "findings": [redacted.copy_of(finding.as_json()) for finding in findings],
     }
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     try:

@@ -1,5 +1,6 @@
 """What CloudFormation knows of the deployed stack: its outputs and its parameters."""
 
+from functools import lru_cache
 from typing import Any
 
 from handlers.aws_errors import translated
@@ -43,6 +44,11 @@ def parameter_of(account: Account, stack: str, name: str) -> str | None:
 
 def _describe(account: Account, stack: str, doing: str) -> dict[str, Any]:
     with translated(doing, service="cloudformation"):
-        answer = account.client("cloudformation").describe_stacks(StackName=stack)
+        return _describe_once(account, stack)
+
+
+@lru_cache(maxsize=1)  # `status` and `doctor` ask for several outputs; an error is not kept
+def _describe_once(account: Account, stack: str) -> dict[str, Any]:
+    answer = account.client("cloudformation").describe_stacks(StackName=stack)
     described: dict[str, Any] = answer["Stacks"][0]
     return described

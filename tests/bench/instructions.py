@@ -1,6 +1,6 @@
 """A gate without noise: the instructions of a cold promotion, counted by valgrind.
 
-`python -m tests.bench.instructions` ends with status 1 where ours are more than AT_MOST times those
+`python -m tests.bench.instructions` ends with status 1 if ours are more than AT_MOST times those
 of the plain script; without valgrind it says so and ends with 0. The count repeats to a thousandth,
 whatever else the machine does.
 """

@@ -644,14 +644,7 @@ def test_a_newer_default_that_another_reactor_set_meanwhile_stays(account_with):
         a_world(an_image(OLD), an_image(NEW, 1), an_image(NEWER, 2, State="pending"))
     )
 
-    def another_reactor_promotes(**_):
-        account.set_state(NEWER, "available")
-        account.ec2.create_launch_template_version(
-            LaunchTemplateId=TEMPLATE, SourceVersion="1", LaunchTemplateData={"ImageId": NEWER}
-        )
-        account.make_default(3)
-
-    account.after("CreateLaunchTemplateVersion", another_reactor_promotes)
+    account.after("CreateLaunchTemplateVersion", account.another_run_promotes(NEWER))
 
     outcome = account.outcome(backup_completed())
 

@@ -1,8 +1,8 @@
 """What users see says it in plain words: AWS's, Terraform's and kubectl's, and a named actor.
 
 Seen are the help of every verb, the messages in the code, every README and the stack's template.
-Two habits of the table in the design cannot be searched for: `where` in place of `if`, and `for` in
-place of `because`.
+Of `where` in place of `if`, and `for` in place of `because`, only the usual turns can be searched
+for.
 """
 
 import ast
@@ -56,6 +56,8 @@ WORDS = [
         r"\bsuch a one\b|none of ours|\bthat very\b|\ball the same\b|\bfor want of\b",
         "if, because, ...",
     ),
+    Word(r"\b(none|nothing|null) where\b|\bwhere (there|it) is none\b", "if"),
+    Word(r", for (each|it|they|there|its \w+) (is|are|takes|may|can|has|have)\b", "because"),
 ]
 
 NAMES = {

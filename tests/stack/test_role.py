@@ -91,7 +91,7 @@ def test_the_recording_has_every_call_that_the_code_can_make(called):
 
 
 def faults(policy, called):
-    """What is wrong with the role, each in a few words; nothing where it is sound."""
+    """What is wrong with the role, each in a few words; nothing if it is sound."""
     statements = policy["Statement"]
     allowed = {action for statement in statements for action in listed(statement["Action"])}
     yield from (f"may not {call}" for call in sorted(called | LAMBDAS_OWN) if call not in allowed)

@@ -139,14 +139,14 @@ NO_DATA = {
     "TemplateBehind": "ignore",
     "ImageOld": "ignore",
 }
-"""What alarms take no data for, where it is not for good news."""
+"""What alarms take no data for, if it is not for good news."""
 
 
 # -- the contract ----------------------------------------------------------------------------------
 
 
 def faults(resources):
-    """What is wrong with a stack, each in a few words; nothing where it is sound."""
+    """What is wrong with a stack, each in a few words; nothing if it is sound."""
     checks = (
         _rules,
         _selection,

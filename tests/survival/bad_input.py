@@ -51,7 +51,7 @@ class Handled(NamedTuple):
     """What the entry point did with an input.
 
     Attributes:
-        outcome: What it returned; None where it raised.
+        outcome: What it returned; None if it raised.
         rejection: The message of what it raised.
         writes: The operations that changed something.
         lines: Its log.

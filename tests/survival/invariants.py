@@ -43,11 +43,11 @@ class Hole(StrEnum):
 
 
 OVERLAPPING = frozenset({Hole.OVERLAP, Hole.OVERLAP_DEATH, Hole.STALE_IMAGE, Hole.MARK_LATE})
-"""No excuse where one run at a time is at work."""
+"""No excuse if one run at a time is at work."""
 
 
 class Behind:
-    """What others changed since a run last looked: bits, for a search counts each step."""
+    """What others changed since a run last looked: bits, because a search counts each step."""
 
     PERSON = 1
     OTHER_RUN = 2

@@ -93,7 +93,7 @@ def mutants(module: str) -> Iterator[Mutant]:
 
 
 def _behaviour(source: str) -> str:
-    """The program without its annotations; nothing where it is none."""
+    """The program without its annotations; nothing if it is none."""
 
     class Untyped(ast.NodeTransformer):
         def visit_arg(self, node: ast.arg) -> ast.arg:
@@ -122,7 +122,7 @@ def _diff(before: str, after: str) -> str:
 
 
 def fate(mutant: Mutant) -> str:
-    """`killed`, `survived`, or `stillborn` where its module could not even be imported.
+    """`killed`, `survived`, or `stillborn` if its module could not even be imported.
 
     The pure tests go first: they need no account.
     """

@@ -41,7 +41,7 @@ class Action:
     """A step of a person or of nature; each happens once at most, at any moment.
 
     Attributes:
-        does: The worlds that it can lead to, each with its name; none where it is not possible.
+        does: The worlds that it can lead to, each with its name; none if it is not possible.
         person: By a person, who may also leave it; what is nature's happens sooner or later.
         after: The action that must have happened before.
         of_images: It changes what DescribeImages answers.

@@ -21,14 +21,7 @@ def test_a_run_that_overtakes_a_newer_default_mends_it_though_the_mark_is_newer_
         a_world(an_image(OLD), an_image(NEW, 1), an_image(NEWER, 2, State="pending"))
     )
 
-    def another_run_promotes(**_):
-        account.set_state(NEWER, "available")
-        account.ec2.create_launch_template_version(
-            LaunchTemplateId=TEMPLATE, SourceVersion="1", LaunchTemplateData={"ImageId": NEWER}
-        )
-        account.make_default(3)
-
-    account.before("ModifyLaunchTemplate", another_run_promotes)
+    account.before("ModifyLaunchTemplate", account.another_run_promotes(NEWER))
     account.after(
         "ModifyLaunchTemplate", lambda **_: account.tag(TEMPLATE, **{MARK: f"{NEWER} {at(2)}"})
     )
@@ -56,13 +49,7 @@ def test_a_version_that_another_run_made_just_before_ours_is_read(account_with):
         a_world(an_image(OLD), an_image(NEW, 1), an_image(NEWER, 2, State="pending"))
     )
 
-    def another_run_creates(**_):
-        account.set_state(NEWER, "available")
-        account.ec2.create_launch_template_version(
-            LaunchTemplateId=TEMPLATE, SourceVersion="1", LaunchTemplateData={"ImageId": NEWER}
-        )
-
-    account.before("CreateLaunchTemplateVersion", another_run_creates)
+    account.before("CreateLaunchTemplateVersion", account.another_run_creates(NEWER))
 
     assert account.outcome(backup_completed()).to_image == NEWER
     assert account.image_in_force() == NEWER

@@ -146,7 +146,7 @@ def _delivery(bench: Bench) -> Iterator[Answer | CannotTell]:
 
 
 def _arrives(bus: _Bus, queue: _Queue) -> bool:
-    """Put one more event, for a new rule takes a while; whether any is there."""
+    """Put one more event, because a new rule takes a while; whether any is there."""
     bus.put()
     return bool(queue.events())
 

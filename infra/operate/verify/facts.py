@@ -186,7 +186,7 @@ _TEMPLATES = (
     Fact(
         id="image-id-as-filter",
         claim="DescribeImages takes image-id as a filter beside a page size, disabled and"
-        " deprecated images included, and answers with nothing where there is none.",
+        " deprecated images included, and answers with nothing if there is none.",
         grade=Grade.DOCUMENTED,
         source=f"{_EC2}, DescribeImages: Filters, IncludeDisabled, IncludeDeprecated, MaxResults",
         rests=("handlers/ec2.py own_image", "handlers/ec2.py _images"),

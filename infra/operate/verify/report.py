@@ -22,7 +22,7 @@ _ADDRESSES = (
 
 
 @dataclass
-class Anonymous:
+class Redacted:
     """Replaces each id, name and address; the same one always by the same.
 
     Attributes:

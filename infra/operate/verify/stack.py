@@ -130,7 +130,7 @@ def _recovery_points(bench: Bench) -> Iterator[Answer | CannotTell]:
 
 
 def _golden_instances(bench: Bench) -> list[str]:
-    """The instances that launch templates name; the first few, for each takes a call."""
+    """The instances that launch templates name; the first few, because each takes a call."""
     named = [
         instance
         for template in bench.account.ec2.opted_in_templates()

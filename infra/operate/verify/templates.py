@@ -198,7 +198,7 @@ def _other_order(source: dict[str, Any], made: dict[str, Any]) -> list[str]:
 
 
 def _items(data: dict[str, Any], key: str) -> list[Any]:
-    """Its items; of a mapping, the device alone, for its snapshot may be dropped."""
+    """Its items; of a mapping, the device alone, because its snapshot may be dropped."""
     items: list[Any] = data.get(key, [])
     return [one["DeviceName"] for one in items] if key == "BlockDeviceMappings" else items
 

@@ -123,7 +123,7 @@ def client(url):
 
 
 def ask(url, method, path, headers=None, body=None):
-    """Exactly this request; http.client adds a Host where none is given."""
+    """Exactly this request; http.client adds a Host if none is given."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=DEADLINE_SECONDS)
     connection.request(method, path, body=body, headers=headers or {})
     with connection.getresponse() as answer:

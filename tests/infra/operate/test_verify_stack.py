@@ -17,7 +17,7 @@ from infra.operate.verify.bench import Bench
 from infra.operate.verify.fact import Finding, Stage, Verdict
 from infra.operate.verify.facts import FACTS
 from infra.operate.verify.permissions import actions
-from infra.operate.verify.report import Anonymous, names_of
+from infra.operate.verify.report import Redacted, names_of
 from infra.operate.verify.running import run as ask_about
 from tests.support.builders import (
     ACCOUNT,
@@ -202,7 +202,7 @@ def test_a_report_is_not_written_over_another_file(account, tmp_path):
     ],
 )
 def test_ids_names_and_addresses_are_replaced(text, anonymous):
-    assert Anonymous(["jane", "prod-web"]).text(text) == anonymous
+    assert Redacted(["jane", "prod-web"]).text(text) == anonymous
 
 
 def test_the_names_of_a_caller_are_those_of_the_role_and_the_session():
