@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from models.base import printable
 from models.decision import SECONDS, Proofs, Skip, Skipped
+from models.durations import read_duration
 from models.image import Image
 from models.launch_template import Template, Version
 from models.selectors import Misconfigured, Selectors
@@ -21,8 +22,6 @@ MOST_NAMED = 10
 
 LONGEST_SOAK = timedelta(days=30)
 
-_SOAK = re.compile(r"([1-9][0-9]{0,4})([mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _NAMES = re.compile(r"[A-Za-z0-9().\-/_]{3,128}( +[A-Za-z0-9().\-/_]{3,128})*")
 """Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplate.html"""
 
@@ -44,11 +43,8 @@ def fault(key: str, value: str) -> str | None:
 
 def read_soak(value: str) -> timedelta | None:
     """The time in the tag's value; None if it is none that is allowed."""
-    found = _SOAK.fullmatch(value)
-    if found is None:
-        return None
-    soak = timedelta(**{_UNITS[found[2]]: int(found[1])})
-    return soak if soak <= LONGEST_SOAK else None
+    soak = read_duration(value)
+    return soak if soak is not None and soak <= LONGEST_SOAK else None
 
 
 def canaries(

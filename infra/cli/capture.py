@@ -1,6 +1,5 @@
 """`ami-reactor capture`: write the events that the rules matched, as files."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,8 +10,7 @@ from infra.operate.stack_outputs import output_of
 from infra.replay.anonymize import Anonymous
 from infra.replay.capture import captured_events
 from infra.replay.event_writer import event_filename
-
-_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+from models.durations import read_duration
 
 
 def run_capture(
@@ -36,7 +34,7 @@ def run_capture(
 
 
 def _duration(text: str) -> timedelta:
-    found = re.fullmatch(r"([0-9]{1,4})([dhm])", text)
-    if not found:
+    duration = read_duration(text)
+    if duration is None:
         stop("--since: must be days, hours or minutes, such as 7d, 12h or 30m")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return duration

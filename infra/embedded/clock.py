@@ -27,6 +27,8 @@ Job = Callable[[], None]
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 """An event may hold any date; from these, one can still count back and on."""
 
+_HOUR = 3600.0  # seconds
+
 
 class _Due(NamedTuple):
     moment: datetime
@@ -56,6 +58,7 @@ class StageClock:
         self._due: list[_Due] = []
         self._put = 0
         self._changed = Condition()
+        self._is_stopped = False
 
     def now(self) -> datetime:
         """The moment on the stage, in UTC."""
@@ -95,16 +98,23 @@ class StageClock:
         due.job()
         return True
 
-    def run_for_ever(self) -> None:
-        """Do what is due as real time passes."""
-        while True:
+    def run(self) -> None:
+        """Do what is due as real time passes, until it is stopped."""
+        while not self._is_stopped:
             with self._changed:
-                while not self._due or self._due[0].moment > self.now():
+                if not self._is_stopped:
                     self._changed.wait(self._seconds_to_next())
             self.run_next(self.now())
 
-    def _seconds_to_next(self) -> float | None:
-        return (self._due[0].moment - self.now()).total_seconds() if self._due else None
+    def stop(self) -> None:
+        """End `run`."""
+        with self._changed:
+            self._is_stopped = True
+            self._changed.notify_all()
+
+    def _seconds_to_next(self) -> float:
+        left = (self._due[0].moment - self.now()).total_seconds() if self._due else _HOUR
+        return min(max(left, 0), _HOUR)  # a lock waits no longer than some centuries
 
     def _set(self, moment: datetime) -> None:
         moment = _possible(moment)

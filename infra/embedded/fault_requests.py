@@ -6,23 +6,16 @@ from difflib import get_close_matches
 
 from werkzeug.wrappers import Request, Response
 
+from infra.embedded.bodies import BadRequest, json_of, with_keys
 from infra.embedded.faults import Fault, Faults
 from infra.embedded.services import operations
-from infra.replay.json_text import parse_json
 from models.base import printable
 
 FAULTS_PATH = "/reactor/faults"
 
-_KEYS = {"operation", "code", "times"}
 _SHAPE = 'must be {"operation": "CreateTags", "code": "AccessDenied", "times": 3}'
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
 _MOST_TIMES = 1_000_000
-# a page may send text/plain and multipart/form-data; curl's -d sends x-www-form-urlencoded
-_CONTENT_TYPES = {"", "application/json", "application/x-www-form-urlencoded"}
-
-
-class NoFault(ValueError):
-    """A request's body describes no fault that can be injected. The message is one line."""
 
 
 def answer_of_faults(request: Request, faults: Faults) -> Response:
@@ -40,44 +33,31 @@ def answer_of_faults(request: Request, faults: Faults) -> Response:
 
 
 def _inject(request: Request, faults: Faults) -> Response:
-    if request.mimetype not in _CONTENT_TYPES:
-        return Response("Content-Type: must be application/json\n", status=415)
-    try:
-        fault = fault_of(_json(request.get_data()))
-    except NoFault as error:
-        return Response(f"{error}\n", status=400)
+    fault = fault_of(json_of(request, _SHAPE))
     faults.inject(fault.operation, fault.code, fault.times)
     return Response(status=204)
-
-
-def _json(body: bytes) -> object:
-    try:
-        return parse_json(body)
-    except ValueError:
-        raise NoFault(_SHAPE) from None
 
 
 def fault_of(body: object) -> Fault:
     """The fault that a request asks for.
 
     Raises:
-        NoFault: It describes none.
+        BadRequest: It describes none.
     """
-    if not isinstance(body, dict) or not {"operation", "code"} <= body.keys() <= _KEYS:
-        raise NoFault(_SHAPE)
-    code, times = body["code"], body.get("times", 1)
+    asked = with_keys(body, _SHAPE, {"operation", "code"}, {"times"})
+    code, times = asked["code"], asked.get("times", 1)
     if not isinstance(code, str) or not _CODE.fullmatch(code):
-        raise NoFault(f"code: must be an error code of AWS's, such as AccessDenied; {_SHAPE}")
+        raise BadRequest(f"code: must be an error code of AWS's, such as AccessDenied; {_SHAPE}")
     if type(times) is not int or not 1 <= times <= _MOST_TIMES:
-        raise NoFault(f"times: must be a number from 1 to {_MOST_TIMES}; {_SHAPE}")
-    return Fault(_operation(body["operation"]), code, times)
+        raise BadRequest(f"times: must be a number from 1 to {_MOST_TIMES}; {_SHAPE}")
+    return Fault(_operation(asked["operation"]), code, times)
 
 
 def _operation(name: object) -> str:
     if not isinstance(name, str):
-        raise NoFault(f"operation: must be the name of one; {_SHAPE}")
+        raise BadRequest(f"operation: must be the name of one; {_SHAPE}")
     if name in operations():
         return name
     close = get_close_matches(name[:100], operations(), n=3)
     meant = f"did you mean {', '.join(close)}?" if close else _SHAPE
-    raise NoFault(f"operation: AWS has no {printable(name[:100])}; {meant}")
+    raise BadRequest(f"operation: AWS has no {printable(name[:100])}; {meant}")

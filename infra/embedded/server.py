@@ -1,7 +1,9 @@
 """The embedded AWS over HTTP, on 127.0.0.1 and nowhere else."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any
 from unittest import mock
 
@@ -9,13 +11,16 @@ from moto.moto_server import werkzeug_app
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from infra.embedded.bodies import BadRequest
+from infra.embedded.clock_requests import answer_of_clock
 from infra.embedded.door import closed_to
-from infra.embedded.fault_requests import FAULTS_PATH, answer_of_faults
-from infra.embedded.faults import Faults
+from infra.embedded.fault_requests import answer_of_faults
 from infra.embedded.services import Services
 from infra.embedded.stage import Stage
 
 HOST = "127.0.0.1"
+
+_OWN = ("/reactor/clock", "/reactor/faults")
 
 _Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -35,7 +40,7 @@ def serve(staged: Stage, port: int) -> Iterator[tuple[str, Callable[[], None]]]:
         server = make_server(
             HOST,
             port,
-            _app(staged.faults),
+            _app(staged),
             threaded=True,
             request_handler=_Handler,
         )
@@ -44,8 +49,10 @@ def serve(staged: Stage, port: int) -> Iterator[tuple[str, Callable[[], None]]]:
     try:
         # else moto would let every web page read its answers
         with mock.patch.object(werkzeug_app, "DISABLE_GLOBAL_CORS", True):
+            Thread(target=staged.clock.run, daemon=True).start()
             yield f"http://{HOST}:{server.server_port}", server.serve_forever
     finally:
+        staged.clock.stop()
         server.server_close()
 
 
@@ -58,25 +65,40 @@ class _Handler(werkzeug_app.MotoRequestHandler):
         """Log nothing: a line for each request would hide the messages to the user."""
 
 
-def _app(faults: Faults) -> _Wsgi:
+def _app(staged: Stage) -> _Wsgi:
     services = Services()
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        response = _answer(environ, services, faults)
+        response = _answer(environ, services, staged)
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response(environ, start_response)
 
     return answer
 
 
-def _answer(environ: dict[str, Any], services: Services, faults: Faults) -> Response:
+def _answer(environ: dict[str, Any], services: Services, staged: Stage) -> Response:
     # the server closes the connection after each answer, so an unread body is no next request
     if why := closed_to(environ, int(environ["SERVER_PORT"])):
         return Response(f"{why}\n", status=403)
     # the path as sent: a decoded one has aliases
     path = environ["RAW_URI"].partition("?")[0]
-    if path == FAULTS_PATH:
-        return answer_of_faults(Request(environ), faults)
     if path.startswith("/reactor"):
-        return Response(f"the only path of its own is {FAULTS_PATH}\n", status=404)
+        return _own(path, Request(environ), staged)
     return services.answer(environ)
+
+
+def _own(path: str, request: Request, staged: Stage) -> Response:
+    """The answer at a path that AWS does not have."""
+    try:
+        match path:
+            case "/reactor/faults":
+                answer = answer_of_faults(request, staged.faults)
+            case "/reactor/clock":
+                answer = answer_of_clock(request, staged)
+            case _:
+                raise BadRequest(f"the paths of its own are {', '.join(_OWN)}", 404)
+    except BadRequest as error:
+        return Response(f"{error}\n", status=error.status)
+    if isinstance(answer, Response):
+        return answer
+    return Response(json.dumps(answer), content_type="application/json")

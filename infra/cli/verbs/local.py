@@ -35,6 +35,9 @@ def local(
     Errors on demand: POST /reactor/faults {"operation": "CreateLaunchTemplateVersion",
     "code": "RequestLimitExceeded", "times": 3}; DELETE /reactor/faults removes them.
 
+    The clock is the real one; POST /reactor/clock {"advance": "36h"} moves it on and delivers what
+    is due.
+
     Example: ami-reactor local --port 5000 --world infra/stories/nightly/world.json
     """
     # the embedded AWS takes a second to import, and most verbs do not need it

@@ -12,9 +12,12 @@ from unittest import mock
 
 import pytest
 from typer.testing import CliRunner
+from werkzeug.wrappers import Request
 
 from infra.cli import app
+from infra.embedded.bodies import BadRequest
 from infra.embedded.clock import StageClock
+from infra.embedded.clock_requests import answer_of_clock
 from infra.embedded.replayer import replayed
 from infra.embedded.stage import stage
 from infra.embedded.world.seed import read_world
@@ -106,11 +109,15 @@ def test_a_real_clock_is_ahead_by_what_it_was_moved_on_and_does_what_is_due_by_i
     clock.move_to(clock.now() + timedelta(days=2))
     assert abs(clock.now() - datetime.now(UTC) - timedelta(days=2)) < MINUTE
 
-    Thread(target=clock.run_for_ever, daemon=True).start()
+    thread = Thread(target=clock.run)
+    thread.start()
     clock.at(clock.now() + timedelta(days=1), lambda: None)
     clock.at(clock.now() + timedelta(milliseconds=20), done.set)
 
     assert done.wait(10)
+    clock.stop()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
@@ -255,6 +262,44 @@ def test_an_event_without_a_time_comes_at_the_moment_that_it_is():
         [line] = replayed(staged, [Captured("entry", entry, ("time",))])
 
     assert line.event["time"] == "2026-06-15T13:00:00Z"
+
+
+# -- at the server ---------------------------------------------------------------------------------
+
+
+def asked(staged, method, body=None):
+    request = Request.from_values(method=method, data=json.dumps(body), content_type="")
+    return answer_of_clock(request, staged)
+
+
+def test_the_server_moves_the_clock_on_and_tells_what_reached_the_function():
+    with raised(stands=False) as staged:
+        before = datetime.fromisoformat(asked(staged, "GET")["now"])
+        staged.delivery.deliver_at(before + timedelta(hours=30), reconcile(TEMPLATE))
+        answer = asked(staged, "POST", {"advance": "36h"})
+
+        [delivered] = answer["delivered"]
+        assert delivered["detail_type"] == "Reconcile Requested"
+        assert delivered["outcome"]["templates"][0]["outcome"] == "promoted"
+        assert delivered["at"] < answer["now"]
+        assert abs(staged.clock.now() - before - timedelta(hours=36)) < MINUTE
+        assert asked(staged, "PUT").status_code == 405
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None, [], {}, {"advance": 36}, {"advance": "36"}, {"advance": "-3d"}, {"advance": "0m"},
+        {"advance": "1h\n"}, {"advance": "99999d"}, {"advance": "1h", "to": "3d"},
+    ],
+)  # fmt: skip
+def test_a_duration_that_is_none_is_one_line_and_moves_nothing(body):
+    with raised(stands=False) as staged:
+        with pytest.raises(BadRequest, match="must be") as refusal:
+            asked(staged, "POST", body)
+
+        assert staged.clock.now() - datetime.now(UTC) < MINUTE
+    assert len(str(refusal.value).splitlines()) == 1
 
 
 # -- the same at any time --------------------------------------------------------------------------

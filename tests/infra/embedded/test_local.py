@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
@@ -73,9 +74,9 @@ def aws(server):
     return run
 
 
-def call(url, method, body=None):
+def call(url, method, body=None, path="faults"):
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{url}/reactor/faults", data=data, method=method)
+    request = urllib.request.Request(f"{url}/reactor/{path}", data=data, method=method)
     with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as answer:
         return answer.status, answer.read()
 
@@ -249,11 +250,30 @@ def test_the_faults_are_at_one_path_only(server, path):
     assert call(server, "GET")[1] == b"[]"
 
 
+def test_the_servers_clock_is_moved_on_and_dates_what_is_made_there(server):
+    _, answer = call(server, "POST", {"advance": "2d"}, "clock")
+    template = client(server, "ec2").create_launch_template(
+        LaunchTemplateName="later", LaunchTemplateData={"ImageId": "ami-0a1b2c3d4e5f60718"}
+    )["LaunchTemplate"]
+
+    ahead = template["CreateTime"] - datetime.now(UTC)
+    assert timedelta(hours=47) < ahead < timedelta(hours=49)
+    assert template["CreateTime"] >= datetime.fromisoformat(json.loads(answer)["now"])
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        call(server, "POST", {"advance": "soon"}, "clock")
+    assert refusal.value.read() == (
+        b"advance: must be minutes, hours or days, such as 45m, 36h or 3d\n"
+    )
+    refusal.value.close()
+
+
 def test_the_readmes_faults_are_injected_listed_and_removed(server):
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     readme = (ROOT / "infra" / "embedded" / "README.md").read_text()
-    commands = [line[2:] for line in readme.splitlines() if line.startswith("$ curl ")]
+    commands = [
+        line[2:] for line in readme.splitlines() if line.startswith("$ curl ") and "faults" in line
+    ]
     environment = {"PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": server}
 
     injected, listed, removed = (
