@@ -278,7 +278,7 @@ def test_the_server_moves_the_clock_on_and_tells_what_reached_the_function():
         staged.delivery.deliver_at(before + timedelta(hours=30), reconcile(TEMPLATE))
         answer = asked(staged, "POST", {"advance": "36h"})
 
-        [delivered] = answer["delivered"]
+        delivered, *_ = answer["delivered"]
         assert delivered["detail_type"] == "Reconcile Requested"
         assert delivered["outcome"]["templates"][0]["outcome"] == "promoted"
         assert delivered["at"] < answer["now"]
