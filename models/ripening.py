@@ -103,8 +103,10 @@ def unripe(image: Image, selectors: Selectors, now: datetime, proofs: Proofs) ->
     if selectors.after and (missing or not proofs):
         by = ", ".join(map(printable, missing or selectors.after))
         return Skipped(image, Skip.NOT_PROVEN, f" by {by}")
+    if selectors.soak is None:  # even if it was proved since the event: later than `now`
+        return None
     since = max((proved[image.image_id] for proved in proofs.values()), default=None)
-    until = _second_after((since or image.creation_date) + (selectors.soak or timedelta()))
+    until = _second_after((since or image.creation_date) + selectors.soak)
     if until <= now:
         return None
     return Skipped(image, Skip.SOAKING, f" until {until:{SECONDS}}", until)

@@ -22,6 +22,7 @@ from infra.operate.account import Account
 from infra.operate.fleet import TemplateStatus, read_fleet, several
 from infra.operate.follow import as_cloudformation, as_hcl, declared, suppose, write_tags
 from models.launch_template import Template
+from models.ripening import canaries
 from models.selectors import Misconfigured, read_selectors
 
 
@@ -32,6 +33,9 @@ def run_follow(
     image_tag: list[str] | None,
     image_name: str | None,
     copied_images: bool,
+    soak: str | None,
+    after: list[str] | None,
+    gate: list[str] | None,
     observe: bool,
     hcl: bool,
     cloudformation: bool,
@@ -45,9 +49,12 @@ def run_follow(
     tags = declared(
         mode="observe" if observe else "on",
         source_instances=source_instance or [],
-        image_tags=dict(map(_pair, image_tag or [])),
+        image_tags=_pairs("--image-tag", image_tag),
         image_name=image_name,
         copied_images=copied_images,
+        soak=soak,
+        after=after or [],
+        gates=_pairs("--gate", gate),
     )
     if hcl and cloudformation:
         stop("follow: --hcl or --cloudformation, not both")
@@ -71,11 +78,14 @@ def run_follow(
             err.print("nothing was written: add --yes")
 
 
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not (key and equals):
-        stop(f"--image-tag: must be KEY=VALUE, not {text}")
-    return key, value
+def _pairs(flag: str, texts: list[str] | None) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts or []:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            stop(f"{flag}: must be KEY=VALUE, not {text}")
+        pairs[key] = value
+    return pairs
 
 
 def _status_of(account: Account, template: Template) -> TemplateStatus:
@@ -83,6 +93,10 @@ def _status_of(account: Account, template: Template) -> TemplateStatus:
     selectors = read_selectors(template.tags, account.place)
     if isinstance(selectors, Misconfigured):
         stop(selectors.message)
+    if selectors.after:
+        named = canaries(template, selectors.after, account.ec2.opted_in_templates())
+        if isinstance(named, Misconfigured):
+            stop(named.message)
     with progress_line() as progress:
         fleet = read_fleet(account, progress, [template])
     print_gaps(fleet.gaps)

@@ -33,9 +33,13 @@ from infra.operate.hold import trouble_with
 from infra.operate.queue_depth import count_dead_letters
 from infra.operate.stack_outputs import output_of
 from models.base import aws_date, printable
+from models.decision import SECONDS
 from models.errors import AwsRefused, AwsUnavailable
 from models.failure_text import YOURS, error_text
 from models.tags import HOLD_TAG, read_stamp
+
+_WAITING_SHOWN = 3
+"""Images that may be taken later, of each template."""
 
 _GROUPS = {
     UsesDefault.YES: ("$Default", "green"),
@@ -153,6 +157,11 @@ def _next(status: TemplateStatus, now: datetime) -> Stacked:
             lines.append(Text("newest candidate:"))
         lines.append(Text(newest.image_id, "bold"))
         lines.append(Text(f"{ago(newest.creation_date, now)} old"))
+    for waiting in status.waiting[:_WAITING_SHOWN]:
+        lines.append(Text(waiting.image.image_id, "bold"))
+        lines.append(outside(str(waiting), "cyan"))
+    if more := len(status.waiting) - _WAITING_SHOWN:
+        lines += [Text(f"and {more} more that wait")] if more > 0 else []
     return Stacked(*lines)
 
 
@@ -198,6 +207,15 @@ def _as_json(fleet: Fleet, status: TemplateStatus) -> dict[str, Any]:
         "hold": read_stamp(held).model_dump(mode="json") if held is not None else None,
         "hold_trouble": held and trouble_with(read_stamp(held), datetime.now(UTC)),
         "next": status.next.model_dump(mode="json"),
+        "waiting": [
+            {
+                "image_id": one.image.image_id,
+                "reason": one.skip,
+                "message": str(one),
+                "until": f"{one.until:{SECONDS}}" if one.until else None,
+            }
+            for one in status.waiting
+        ],
         "groups": [
             {
                 "name": group.name,

@@ -29,7 +29,15 @@ from models.base import aws_date, printable
 from models.image import Image
 from models.launch_template import Template
 from models.selectors import Misconfigured, Selectors, read_selectors
-from models.tags import HIGH_WATER_MARK_TAG, HOLD_TAG, QUARANTINE_TAG, read_stamp, tags_of
+from models.tags import (
+    HIGH_WATER_MARK_TAG,
+    HOLD_TAG,
+    QUARANTINE_TAG,
+    SOAK,
+    WINDOW_TAG,
+    read_stamp,
+    tags_of,
+)
 
 Level = Literal["", "ok", "warn", "fail"]
 """How good a statement is; empty for plain facts."""
@@ -183,6 +191,7 @@ def _template(
         printable(name),
         children=(
             _followed(selectors),
+            *_ripens(template, selectors),
             *_held(template),
             Node(_launched(status), children=tuple(_since(template, version, log))),
             *_high_water_mark(template),
@@ -205,6 +214,21 @@ def _followed(selectors: Selectors | Misconfigured) -> Node:
     copies = "" if selectors.copied_images else ", no copies"
     watches = " (observe: it never writes)" if selectors.mode == "observe" else ""
     return Node(f"follows images {' and '.join(asked)}{copies}{watches}")
+
+
+def _ripens(template: Template, selectors: Selectors | Misconfigured) -> Iterator[Node]:
+    """What an image that matches waits for."""
+    if isinstance(selectors, Selectors) and selectors.ripens:
+        soak = printable(template.tags.get(SOAK, ""))
+        waits = [f"it is tagged {printable(f'{k}={v}')}" for k, v in selectors.gates.items()]
+        if selectors.after:
+            since = f" for {soak}" if soak else ""
+            waits.append(f"{' and '.join(map(printable, selectors.after))} proved it{since}")
+        elif soak:
+            waits.append(f"it is {soak} old")
+        yield Node(f"takes an image only once {', and once '.join(waits)}")
+    if WINDOW_TAG in template.tags:
+        yield Node("its window is closed: a newer image waits until it opens", "warn")
 
 
 def _held(template: Template) -> Iterator[Node]:

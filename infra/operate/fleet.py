@@ -17,7 +17,7 @@ from infra.operate.paging import Gaps, Progress
 from infra.operate.read_ahead import ReadAhead
 from models.auto_scaling import Group
 from models.base import Place
-from models.decision import Skipped, sift
+from models.decision import UNRIPE, Skipped, sift
 from models.errors import AwsRefused, AwsUnavailable
 from models.image import Image, amis
 from models.launch_template import Template
@@ -69,6 +69,14 @@ class TemplateStatus:
     @property
     def image(self) -> Image | None:
         return self.images.get(self.image_id or "")
+
+    @property
+    def waiting(self) -> list[Skipped]:
+        """The images that are newer than the current one and may be taken later, newest first."""
+        on = self.image
+        newer = (one for one in self.skipped.values() if on is None or one.image.is_newer_than(on))
+        unripe = [one for one in newer if one.skip in UNRIPE]
+        return sorted(unripe, key=lambda one: one.image.order, reverse=True)
 
     @property
     def running_others(self) -> Counter[str]:

@@ -10,11 +10,14 @@ from infra.operate.account import Account
 from infra.operate.find import find_template
 from models.launch_template import Template
 from models.tags import (
+    AFTER,
     COPIED_IMAGES,
+    GATE,
     IMAGE_NAME,
     IMAGE_TAG,
     OPT_IN_TAG,
     SELECTOR_PREFIX,
+    SOAK,
     SOURCE_INSTANCE,
     STATE_PREFIX,
 )
@@ -22,13 +25,16 @@ from models.tags import (
 _RESOURCE_NAME = re.compile(r"[^A-Za-z0-9_-]")
 
 
-def declared(
+def declared(  # noqa: PLR0913 one for each tag
     *,
     mode: str,
     source_instances: Iterable[str],
     image_tags: Mapping[str, str],
     image_name: str | None,
     copied_images: bool,
+    soak: str | None = None,
+    after: Iterable[str] = (),
+    gates: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The tags for these options; whether they are valid is for `read_selectors` to judge."""
     tags = {OPT_IN_TAG: mode}
@@ -39,7 +45,11 @@ def declared(
         tags[IMAGE_NAME] = image_name
     if copied_images:
         tags[COPIED_IMAGES] = "allow"
-    return tags
+    if soak is not None:
+        tags[SOAK] = soak
+    if named := " ".join(after):
+        tags[AFTER] = named
+    return tags | {f"{GATE}{key}": value for key, value in (gates or {}).items()}
 
 
 def suppose(account: Account, name: str, tags: Mapping[str, str]) -> tuple[Template, list[str]]:

@@ -3,13 +3,29 @@
 import io
 import json
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from handlers import reactor
 from infra.embedded.delivery import Context
 from models.errors import EventRejected
-from tests.support.builders import ACCOUNT, NEW, OLD, REGION, a_world, ami_state, backup_completed
+from tests.support.builders import (
+    ACCOUNT,
+    FOLLOWS_INSTANCE,
+    NEW,
+    NOON,
+    OLD,
+    REGION,
+    TEMPLATE,
+    a_template,
+    a_world,
+    ami_state,
+    an_image,
+    backup_completed,
+)
+
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 NO_IMAGE = "ami-0bbbbbbbbbbbbbbbb"
 
@@ -94,9 +110,11 @@ def test_that_a_promotion_could_not_be_announced_changes_nothing(account_with, l
 
 
 @pytest.fixture
-def told(account_with):
+def told(account_with, request):
     """What is put on the bus: the detail type and the detail."""
-    account_with(a_world())
+    tags = FOLLOWS_INSTANCE | getattr(request, "param", {})
+    images = an_image(OLD), an_image(NEW, (TODAY - NOON) / timedelta(hours=1))
+    account_with(a_world(*images, templates=[a_template(tags=tags)]))
     put = []
 
     def keep(params, **_):
@@ -128,6 +146,30 @@ def test_a_promotion_is_announced(told):
     outcome = handle(backup_completed())
 
     assert told == [("Launch Template Promoted", outcome["templates"][0])]
+
+
+@pytest.mark.parametrize("told", [{"ami-reactor:gate:a": "b"}], indirect=True)
+def test_a_wait_for_no_known_moment_is_not_announced(told):
+    assert handle(backup_completed())["templates"][0]["outcome"] == "kept"
+    assert told == []
+
+
+@pytest.mark.parametrize("told", [{"ami-reactor:soak": "30d"}], indirect=True)
+def test_until_when_a_template_waits_is_told_for_the_timer(told):
+    handle(backup_completed())
+
+    assert told == [
+        (
+            "Promotion Postponed",
+            {
+                "launch_template_id": TEMPLATE,
+                "launch_template_name": "web",
+                "image_id": NEW,
+                "until": f"{TODAY + timedelta(days=30):%Y-%m-%dT00:00:00Z}",
+                "reason": "soaking",
+            },
+        )
+    ]
 
 
 def test_a_promotion_that_failed_is_announced(told):

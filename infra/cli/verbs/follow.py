@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.completion import offer_templates
 from infra.cli.importing import importing
 from infra.cli.options import STACK, WAIT, JsonPlan, Profile, Region, Stack, TemplateName, Wait, Yes
 
@@ -24,6 +25,22 @@ def follow(
     copied_images: Annotated[
         bool, typer.Option("--copied-images", help="Images made by CopyImage may be taken too.")
     ] = False,
+    soak: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only once an image is that old: 45m, 36h, 3d."),
+    ] = None,
+    after: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEMPLATE",
+            help="Only once the reactor moved this launch template to the image.",
+            autocompletion=offer_templates,
+        ),
+    ] = None,
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Only once the image has this tag."),
+    ] = None,
     observe: Annotated[
         bool, typer.Option("--observe", help="Decide and report only, never write.")
     ] = False,
@@ -41,7 +58,7 @@ def follow(
     """Have a launch template follow images: shows what that would match and move.
 
     With --yes the tags are written, in place of its earlier selectors, and the function
-    reconciles it.
+    reconciles it. With --soak, --after or --gate an image that matches waits before it is taken.
 
     Example: ami-reactor follow web --source-instance i-0b2e25be910fac823 --yes
     """
@@ -54,6 +71,9 @@ def follow(
         image_tag=image_tag,
         image_name=image_name,
         copied_images=copied_images,
+        soak=soak,
+        after=after,
+        gate=gate,
         observe=observe,
         hcl=hcl,
         cloudformation=cloudformation,

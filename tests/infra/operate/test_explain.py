@@ -23,6 +23,7 @@ from tests.support.builders import (
 from tests.support.fleets import Ran, a_group, run
 
 MEMBER = "i-0aaaaaaaaaaaaaaa1"
+CANARY = "lt-0fedcba9876543210"
 OTHER = "ami-0e00e00000000000e"
 
 
@@ -49,6 +50,45 @@ def test_a_template_from_its_tags_to_what_would_be_done(account_with):
         "the group web uses $Default; its instances: 0",
         "so the reactor would promote it: newer-image:",
     ):
+        assert statement in said(ran)
+
+
+@pytest.mark.parametrize(
+    ("tags", "statements"),
+    [
+        (
+            {"ami-reactor:soak": "30d"},
+            ["takes an image only once it is 30d old"],
+        ),
+        (
+            {"ami-reactor:soak": "36h", "ami-reactor:after": "canary"},
+            ["takes an image only once canary proved it for 36h", "not-proven by canary"],
+        ),
+        (
+            {"ami-reactor:gate:approved": "yes"},
+            [
+                "takes an image only once it is tagged approved=yes",
+                "awaiting-gate: its tag approved must be yes",
+            ],
+        ),
+        (
+            {"ami-reactor-state:window": "closed"},
+            [
+                "its window is closed: a newer image waits until it opens",
+                "so the reactor would keep it: window-closed:",
+            ],
+        ),
+    ],
+)
+def test_it_says_what_waits_for_what(account_with, tags, statements):
+    templates = [a_template(tags=FOLLOWS_INSTANCE | tags), a_template(CANARY, "canary", tags=HELD)]
+    templates[1]["Tags"].append({"Key": "ami-reactor", "Value": "on"})
+    versions = [a_version(), a_version(template_id=CANARY)]
+    account_with(a_world(*images(), templates=templates, versions=versions))
+
+    ran = run("explain", "web")
+
+    for statement in statements:
         assert statement in said(ran)
 
 

@@ -11,8 +11,10 @@ from tests.support.builders import (
     INSTANCE,
     NEW,
     OLD,
+    OTHER_TEMPLATE,
     TEMPLATE,
     a_template,
+    a_version,
     a_world,
     an_image,
 )
@@ -63,6 +65,15 @@ def test_with_yes_the_tags_are_written_and_the_template_is_reconciled(stage_with
             ("--image-name", "AwsBackup_*", "--copied-images"),
             {"ami-reactor:image-name": "AwsBackup_*", "ami-reactor:copied-images": "allow"},
         ),
+        (
+            (*SOURCE, "--soak", "36h", "--gate", "approved=yes", "--gate", "scan=a=b"),
+            {
+                "ami-reactor:source-instance": INSTANCE,
+                "ami-reactor:soak": "36h",
+                "ami-reactor:gate:approved": "yes",
+                "ami-reactor:gate:scan": "a=b",
+            },
+        ),
     ],
 )
 def test_every_selector_becomes_its_tag(account_with, options, tags):
@@ -71,6 +82,60 @@ def test_every_selector_becomes_its_tag(account_with, options, tags):
     [line] = run("follow", "web", *options, "--json").lines
 
     assert line["tags"] == {"ami-reactor": "on"} | tags
+
+
+def two_templates():
+    return a_world(
+        templates=[a_template(), a_template(OTHER_TEMPLATE, "canary")],
+        versions=[a_version(), a_version(template_id=OTHER_TEMPLATE)],
+    )
+
+
+def test_it_waits_for_a_template_and_says_which_image_it_waits_with(account_with):
+    account_with(two_templates())
+
+    ran = run("follow", "web", *SOURCE, "--after", "canary", "--after", OTHER_TEMPLATE)
+
+    assert f"+ ami-reactor:after = canary {OTHER_TEMPLATE}" in ran.words
+    assert f"{NEW} of 2026-06-15T13:00:00.000Z is newer, and skipped: not-proven" in ran.words
+
+
+@pytest.mark.parametrize("printed", ["--hcl", "--cloudformation"])
+def test_what_an_image_waits_for_is_printed_too(account_with, printed):
+    account_with(two_templates())
+
+    ran = run("follow", "web", *SOURCE, "--soak", "3d", "--after", "canary", printed)
+
+    assert ran.status == 0
+    for text in ("ami-reactor:soak", "3d", "ami-reactor:after", "canary"):
+        assert f'"{text}"' in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--soak", "1.5h"), "ami-reactor:soak: must be a time from 1m to 30d"),
+        (("--soak", "31d"), "ami-reactor:soak: must be"),
+        (("--after", "web"), "ami-reactor:after: must not name the template itself"),
+        (("--after", "nothing"), "there is no nothing"),
+        (("--after", "circle"), "must not lead back to the template itself: web → circle → web"),
+        (("--gate", "approved"), "--gate: must be KEY=VALUE"),
+    ],
+)
+def test_what_cannot_be_waited_for_is_said_in_a_line_and_nothing_written(
+    account_with, monkeypatch, options, said
+):
+    world = two_templates()
+    tags = FOLLOWS_INSTANCE | {"ami-reactor:after": "web"}
+    world["LaunchTemplates"][1] = a_template(OTHER_TEMPLATE, "circle", tags=tags)
+    account_with(world)
+    asked = requests(monkeypatch)
+
+    ran = run("follow", "web", *SOURCE, *options, "--yes")
+
+    assert (ran.status, ran.stdout) == (2, "")
+    assert said in " ".join(ran.stderr.split())
+    assert "CreateTags" not in asked
 
 
 def test_a_plan_is_told_from_a_deed(stage_with):

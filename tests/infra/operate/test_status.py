@@ -3,6 +3,7 @@
 import json
 import time
 from copy import copy
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -18,6 +19,7 @@ from tests.support.builders import (
     HELD,
     NEW,
     NEWER,
+    NOON,
     OLD,
     OTHER_TEMPLATE,
     QUARANTINED,
@@ -558,3 +560,20 @@ def _column(table: str) -> str:
     lines = table.splitlines()
     start = lines[1].index("The reactor would")
     return " ".join(line[start:].strip() for line in lines[2:] if line[start:].strip())
+
+
+def test_an_image_that_soaks_is_shown_with_its_moment(account_with):
+    made = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    newest = an_image(NEW, (made - NOON) / timedelta(hours=1))
+    soaks = [a_template(tags=FOLLOWS_INSTANCE | {"ami-reactor:soak": "1d"})]
+    account_with(a_world(an_image(OLD), newest, templates=soaks))
+    until = f"{made + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+
+    [line] = run("status", "--json").lines
+    shown = run("status").words
+
+    assert line["waiting"] == [
+        {"image_id": NEW, "reason": "soaking", "message": f"soaking until {until}", "until": until}
+    ]
+    assert (line["next"]["postponed_image"], line["next"]["postponed_until"]) == (NEW, until)
+    assert "soaking until" in shown
