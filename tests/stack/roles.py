@@ -1,6 +1,7 @@
 """The stack's roles as the tests put them to an IAM engine: damaged, and one request each."""
 
 from copy import deepcopy
+from typing import NamedTuple
 
 import pytest
 
@@ -49,3 +50,23 @@ def a_case(action, arn, context, principal=f"arn:aws:iam::{ACCOUNT}:role/reactor
         "account": arn.split(":")[4] if arn.count(":") > 3 and arn.split(":")[4] else ACCOUNT,
         "context": context,
     }
+
+
+class Role(NamedTuple):
+    """A role of the stack.
+
+    Attributes:
+        service: Who may take it.
+        may: Requests that are allowed: action, resource, condition keys.
+        may_not: Requests that are denied.
+    """
+
+    service: str
+    may: list
+    may_not: list
+
+
+def questions(role):
+    """What to ask of it, and the right answers."""
+    cases = [a_case(*case) for case in role.may + role.may_not]
+    return cases, [True] * len(role.may) + [False] * len(role.may_not)

@@ -2,16 +2,14 @@
 
 import json
 import subprocess
-from typing import NamedTuple
 
 import pytest
 
 from infra.embedded.stack import transformed
-from infra.operate.iam import Asked, decide
 from infra.operate.window import as_cloudformation, read_window
 from models.base import Place
 from models.launch_template import Template
-from tests.stack.roles import a_case, damaged, damages, listed
+from tests.stack.roles import Role, damaged, damages, questions
 from tests.support.builders import (
     ACCOUNT,
     NEW,
@@ -34,20 +32,6 @@ WEB = template_arn(TEMPLATE)
 IN_OUR_NAME = {"events:source": ["ami-reactor"]}
 RECONCILE = {"events:detail-type": ["Reconcile Requested"]}
 PROMOTED = {"events:detail-type": ["Launch Template Promoted"]}
-
-
-class Role(NamedTuple):
-    """A role of the stack.
-
-    Attributes:
-        service: Who may take it.
-        may: Requests that are allowed: action, resource, condition keys.
-        may_not: Requests that are denied.
-    """
-
-    service: str
-    may: list
-    may_not: list
 
 
 ASKS_TO_RECONCILE = (
@@ -163,33 +147,6 @@ def policy_of(name):
     [policy] = role["Properties"]["Policies"]
     assert "ManagedPolicyArns" not in role["Properties"]
     return json.loads(json.dumps(policy["PolicyDocument"]).replace("${Timer}", TIMER))
-
-
-def questions(role):
-    """What to ask of it, and the right answers."""
-    cases = [a_case(*case) for case in role.may + role.may_not]
-    return cases, [True] * len(role.may) + [False] * len(role.may_not)
-
-
-def _ours(*asked):
-    return [
-        [
-            decide([one["identity"]], Asked(case["action"], case["arn"], _lists(case["context"])))
-            == "allowed"
-            for case in one["cases"]
-        ]
-        for one in asked
-    ]
-
-
-def _lists(context):
-    return {key: listed(value) for key, value in context.items()}
-
-
-@pytest.fixture(params=["our reading", "the IAM engine"])
-def judge(request):
-    """Whether each case of each question is allowed: as doctor reads it, and as others do."""
-    return _ours if request.param == "our reading" else request.getfixturevalue("engine")
 
 
 @pytest.mark.parametrize("name", ALL)
