@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import yaml
+from awscli.customizations.cloudformation.yamlhelper import yaml_parse
 
 from tests.support.builders import ACCOUNT, REGION
 
@@ -22,6 +23,12 @@ for _function in ("!Sub", "!Ref", "!GetAtt"):
 def read_yaml(text: str) -> Any:
     """A small template; `!Ref AWS::AccountId` is read as `AWS::AccountId`."""
     return yaml.load(text, _Short)
+
+
+def read_template(text: str) -> dict[str, Any]:
+    """A whole template, its short functions written out."""
+    document: dict[str, Any] = yaml_parse(text)
+    return document
 
 
 def resources_of(
@@ -47,10 +54,12 @@ def as_text(value: Any) -> Any:
 
 class _Reader:
     def __init__(self, document: Mapping[str, Any], stack: str, parameters: dict[str, str]) -> None:
-        self._conditions = document["Conditions"]
+        self._conditions = document.get("Conditions", {})
         self._values = {
-            **{name: str(p["Default"]) for name, p in document["Parameters"].items()},
-            **parameters,
+            **{
+                name: _value(p, parameters.get(name, p.get("Default")))
+                for name, p in document["Parameters"].items()
+            },
             "AWS::StackName": stack,
             "AWS::AccountId": ACCOUNT,
             "AWS::Region": REGION,
@@ -88,7 +97,27 @@ class _Reader:
             case "Fn::Not", [one]:
                 return not self.read(one)
             case _:
+                return self._text(function, argument)
+
+    def _text(self, function: str, argument: Any) -> Any:
+        match function, argument:
+            case "Fn::Sub", [text, more]:
+                values = {name: self.read(value) for name, value in more.items()}
+                return re.sub(
+                    r"\$\{([\w:.]+)\}",
+                    lambda found: values.get(found[1], self._put_in(found)),
+                    text,
+                )
+            case "Fn::Join", [delimiter, parts]:
+                return delimiter.join(self.read(parts))
+            case "Fn::Split", [delimiter, text]:
+                return self.read(text).split(delimiter)
+            case _:
                 raise NotImplementedError(function)
 
     def _put_in(self, found: re.Match[str]) -> str:
         return str(self._values.get(found[1], found[0]))
+
+
+def _value(parameter: Mapping[str, Any], given: Any) -> str | list[str]:
+    return str(given).split(",") if parameter["Type"] == "CommaDelimitedList" else str(given)

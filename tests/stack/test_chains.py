@@ -1,0 +1,440 @@
+"""What follows a promotion: the stacks of infra/chains, fenced in and run."""
+
+import json
+import re
+import time
+from typing import Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from moto import mock_aws
+from moto.events.models import EventPattern
+
+from tests.stack.roles import Role, damaged, damages, questions
+from tests.support.builders import ACCOUNT, NEW, OTHER_TEMPLATE, REGION, TEMPLATE, template_arn
+from tests.support.cloudformation import read_template, resources_of
+from tests.support.paths import ROOT
+
+CHAINS = sorted((ROOT / "infra" / "chains").glob("*.yaml"))
+ROLE = f"arn:aws:iam::{ACCOUNT}:role"
+GROUP = f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:0f1e2d3c:autoScalingGroupName"
+NODE_GROUP = f"arn:aws:eks:{REGION}:{ACCOUNT}:nodegroup/prod/web/1ac0"
+MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:chain"
+PARAMETER = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/golden/web"
+INSTANCE = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/*"
+GIVEN = {
+    "refresh": {
+        "LaunchTemplateId": TEMPLATE,
+        "AutoScalingGroupNames": "web,api",
+        "InstanceRoleArn": f"{ROLE}/web",
+        "AlarmNames": "web-5xx",
+    },
+    "node-group": {
+        "LaunchTemplateId": TEMPLATE,
+        "ClusterName": "prod",
+        "NodegroupName": "web",
+        "NodeRoleArn": f"{ROLE}/web",
+    },
+    "parameter": {"LaunchTemplateId": TEMPLATE, "ParameterName": "/golden/web"},
+    "notify": {"Email": "ops@example.com"},
+}
+
+
+def chain(name: str, **more: str) -> dict[str, dict[str, Any]]:
+    """The resources of a chain's stack."""
+    text = (ROOT / "infra" / "chains" / f"{name}.yaml").read_text()
+    return resources_of(read_template(text), "chain", **GIVEN[name] | more)
+
+
+def test_each_chain_is_tested():
+    assert {path.stem for path in CHAINS} == set(GIVEN)
+
+
+# -- the rules -------------------------------------------------------------------------------------
+
+
+def selects(name, **event):
+    pattern = chain(name)["Moved"]["Properties"]["EventPattern"]
+    whole = {
+        "source": "ami-reactor",
+        "account": ACCOUNT,
+        "detail-type": "Launch Template Promoted",
+        "detail": {"launch_template_id": TEMPLATE},
+    } | event
+    return EventPattern.load(json.dumps(pattern)).matches_event(whole)
+
+
+@pytest.mark.parametrize("name", ["refresh", "node-group", "parameter"])
+def test_a_chain_follows_its_template_forward_and_back(name):
+    assert selects(name)
+    assert selects(name, **{"detail-type": "Launch Template Moved Back"})
+    assert not selects(name, **{"detail-type": "Launch Template Held"})
+    assert not selects(name, detail={"launch_template_id": OTHER_TEMPLATE})
+    assert not selects(name, source="aws.autoscaling")
+    assert not selects(name, account="444455556666")
+
+
+def test_a_notice_is_given_of_what_an_engineer_wants_to_know():
+    for told in (
+        "Launch Template Promoted",
+        "Promotion Failed",
+        "Launch Template Moved Back",
+        "Launch Template Held",
+    ):
+        assert selects("notify", **{"detail-type": told})
+    assert not selects("notify", **{"detail-type": "Promotion Postponed"})
+
+
+# -- the notice ------------------------------------------------------------------------------------
+
+
+def told(target):
+    """What the topic gets of a promotion, as EventBridge puts it together."""
+    event = {
+        "detail-type": "Launch Template Promoted",
+        "region": REGION,
+        "detail": {
+            "launch_template_id": TEMPLATE,
+            "launch_template_name": "web",
+            "message": f"{NEW} replaces an older one",
+        },
+    }
+    [target] = [t for t in chain("notify")["Moved"]["Properties"]["Targets"] if t["Id"] == target]
+    transformer = target["InputTransformer"]
+    text = transformer["InputTemplate"]
+    for name, path in transformer["InputPathsMap"].items():
+        value: Any = event
+        for step in path.removeprefix("$.").split("."):
+            value = value[step]
+        text = text.replace(f"<{name}>", value)
+    assert "<" not in text
+    return text
+
+
+def test_a_mail_is_plain_text():
+    lines = [json.loads(line) for line in told("mail").splitlines()]
+
+    assert lines == [
+        f"Launch Template Promoted: web ({TEMPLATE}, {REGION})",
+        f"{NEW} replaces an older one",
+        f"More: ami-reactor explain {TEMPLATE} --region {REGION}",
+    ]
+
+
+def test_a_chat_gets_the_form_that_awss_chat_integration_shows():
+    """https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html"""
+    sent = json.loads(told("chat"))
+
+    assert (sent["version"], sent["source"]) == ("1.0", "custom")
+    assert sent["content"]["title"] == "Launch Template Promoted: web"
+    assert sent["content"]["description"] == f"{NEW} replaces an older one"
+
+
+# -- the roles -------------------------------------------------------------------------------------
+
+FROM_WEB = {"ec2:LaunchTemplate": template_arn(TEMPLATE)}
+TO_EC2 = {"iam:PassedToService": "ec2.amazonaws.com"}
+LAUNCHED = {"ec2:CreateAction": "RunInstances"}
+HERE = {"aws:RequestedRegion": REGION}
+LAUNCHES = (
+    [
+        ("ec2:RunInstances", INSTANCE, FROM_WEB),
+        ("ec2:CreateTags", INSTANCE, LAUNCHED),
+        ("iam:PassRole", f"{ROLE}/web", TO_EC2),
+    ],
+    [
+        ("ec2:RunInstances", INSTANCE, {"ec2:LaunchTemplate": template_arn(OTHER_TEMPLATE)}),
+        ("ec2:RunInstances", INSTANCE, {}),
+        ("ec2:CreateTags", INSTANCE, {}),
+        ("ec2:CreateTags", INSTANCE.replace(REGION, "us-east-1"), LAUNCHED),
+        ("ec2:CreateTags", template_arn(TEMPLATE), {"aws:TagKeys": ["ami-reactor-state:hold"]}),
+        ("ec2:TerminateInstances", INSTANCE, FROM_WEB | LAUNCHED),
+        ("ec2:ModifyLaunchTemplate", template_arn(TEMPLATE), FROM_WEB | LAUNCHED),
+        ("iam:PassRole", f"{ROLE}/admin", TO_EC2),
+        ("iam:PassRole", f"{ROLE}/web", {"iam:PassedToService": "lambda.amazonaws.com"}),
+        ("iam:DeleteRole", f"{ROLE}/web", TO_EC2),
+    ],
+)
+STARTS = Role(
+    "events.amazonaws.com",
+    [("states:StartExecution", MACHINE, {})],
+    [
+        ("states:StartExecution", f"{MACHINE}-of-others", {}),
+        ("states:DeleteStateMachine", MACHINE, {}),
+        ("iam:PassRole", f"{ROLE}/web", TO_EC2),
+    ],
+)
+ROLES = {
+    ("refresh", "StartRole"): STARTS,
+    ("node-group", "StartRole"): STARTS,
+    ("parameter", "StartRole"): STARTS,
+    ("refresh", "RefreshRole"): Role(
+        "states.amazonaws.com",
+        [
+            ("autoscaling:StartInstanceRefresh", f"{GROUP}/web", HERE),
+            ("autoscaling:StartInstanceRefresh", f"{GROUP}/api", HERE),
+            ("cloudwatch:DescribeAlarms", "*", {}),
+            *LAUNCHES[0],
+        ],
+        [
+            ("autoscaling:StartInstanceRefresh", f"{GROUP}/db", HERE),
+            (
+                "autoscaling:StartInstanceRefresh",
+                f"{GROUP}/web".replace(REGION, "us-east-1"),
+                {"aws:RequestedRegion": "us-east-1"},
+            ),
+            ("autoscaling:UpdateAutoScalingGroup", f"{GROUP}/web", HERE),
+            ("cloudwatch:DeleteAlarms", f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:a", {}),
+            *LAUNCHES[1],
+        ],
+    ),
+    ("node-group", "UpdateRole"): Role(
+        "states.amazonaws.com",
+        [
+            ("eks:UpdateNodegroupVersion", NODE_GROUP, {}),
+            ("ec2:DescribeLaunchTemplateVersions", "*", {}),
+            *LAUNCHES[0],
+        ],
+        [
+            ("eks:UpdateNodegroupVersion", NODE_GROUP.replace("/web/", "/db/"), {}),
+            ("eks:DeleteNodegroup", NODE_GROUP, {}),
+            *LAUNCHES[1],
+        ],
+    ),
+    ("parameter", "UpdateRole"): Role(
+        "states.amazonaws.com",
+        [
+            ("ssm:PutParameter", PARAMETER, {}),
+            ("ec2:DescribeLaunchTemplateVersions", "*", {}),
+            ("ec2:DescribeImages", "*", {}),
+        ],
+        [
+            ("ssm:PutParameter", f"{PARAMETER}2", {}),
+            ("ssm:DeleteParameter", PARAMETER, {}),
+            ("ec2:RunInstances", INSTANCE, FROM_WEB),
+            ("iam:PassRole", f"{ROLE}/web", TO_EC2),
+        ],
+    ),
+}
+
+
+HARMLESS = {
+    "GiveTheInstancesTheirRole: any action",
+    "GiveTheInstancesTheirRole: any of iam",
+    "GiveTheNodesTheirRole: any action",
+    "GiveTheNodesTheirRole: any of iam",
+    "TagWhatIsLaunched: any action",
+    "TagWhatIsLaunched: any of ec2",
+}
+"""Widenings that a statement's condition holds off: no other action has its key."""
+
+
+def policy_of(name, role):
+    [policy] = chain(name)[role]["Properties"]["Policies"]
+    text = json.dumps(policy["PolicyDocument"])
+    return json.loads(re.sub(r"\$\{(Refresh|Update)\}", MACHINE, text))
+
+
+@pytest.mark.parametrize(("name", "role"), ROLES, ids=str)
+def test_a_chains_role_may_do_its_one_thing_and_nothing_beside(judge, name, role):
+    cases, should = questions(ROLES[name, role])
+
+    [may] = judge({"identity": policy_of(name, role), "resource": None, "cases": cases})
+
+    wrong = [case for case, is_, ok in zip(cases, may, should, strict=True) if is_ is not ok]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("name", "role"), ROLES, ids=str)
+def test_a_chains_role_with_a_statement_removed_or_widened_is_noticed(judge, name, role):
+    cases, should = questions(ROLES[name, role])
+    policy = policy_of(name, role)
+    params = list(damages(policy["Statement"]))
+
+    answers = judge(
+        *(
+            {"identity": damaged(policy, *param.values), "resource": None, "cases": cases}
+            for param in params
+        )
+    )
+
+    unnoticed = {p.id for p, may in zip(params, answers, strict=True) if may == should}
+    assert unnoticed <= HARMLESS
+
+
+def test_each_role_of_a_chain_is_put_to_the_engine():
+    found = {
+        (path.stem, name)
+        for path in CHAINS
+        for name, resource in chain(path.stem).items()
+        if resource["Type"] == "AWS::IAM::Role"
+    }
+
+    assert found == set(ROLES)
+
+
+def test_without_a_role_or_alarms_the_refresh_has_no_permission_for_them():
+    text = json.dumps(chain("refresh", InstanceRoleArn="", AlarmNames="")["RefreshRole"])
+
+    assert "iam:PassRole" not in text
+    assert "cloudwatch" not in text
+
+
+# -- the state machines, in moto's interpreter -----------------------------------------------------
+
+HTTP = {"HTTPStatusCode": 400, "RequestId": "r"}
+PREFERENCES = {"SkipMatching": True, "MinHealthyPercentage": 90, "BakeTime": 0}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The requests that moto does not know, in order; what it answers them comes out of a list."""
+    pytest.importorskip("antlr4")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "embedded")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
+    requests: list[tuple[str, dict[str, Any]]] = []
+    answers: list[str] = []
+    call = BaseClient._make_api_call
+
+    def record(client, operation, parameters):
+        if operation not in {"StartInstanceRefresh", "UpdateNodegroupVersion"}:
+            return call(client, operation, parameters)
+        requests.append((operation, parameters))
+        if answers:
+            refusal = {"Error": {"Code": answers.pop(0), "Message": ""}, "ResponseMetadata": HTTP}
+            raise client.exceptions.from_code(refusal["Error"]["Code"])(refusal, operation)
+        return {}
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", record)
+    return requests, answers
+
+
+def run(definition, image=NEW):
+    """Run it beside a launch template; how it ended, and the value of /golden/web."""
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        session = boto3.Session(region_name=REGION)
+        ec2, machines = session.client("ec2"), session.client("stepfunctions")
+        template = ec2.create_launch_template(
+            LaunchTemplateName="web", LaunchTemplateData={"ImageId": "ami-00000000000000000"}
+        )["LaunchTemplate"]["LaunchTemplateId"]
+        ec2.create_launch_template_version(
+            LaunchTemplateId=template, LaunchTemplateData={"ImageId": image}
+        )
+        ec2.modify_launch_template(LaunchTemplateId=template, DefaultVersion="2")
+        machine = machines.create_state_machine(
+            name="chain",
+            definition=definition.replace(TEMPLATE, template),
+            roleArn=f"{ROLE}/chain",
+        )["stateMachineArn"]
+        forged = {"launch_template_id": template, "to_image": "ami-0bad", "to_version": 1}
+        event = json.dumps({"detail": forged})
+        execution = machines.start_execution(stateMachineArn=machine, input=event)
+        until = time.monotonic() + 20
+        while (
+            status := machines.describe_execution(executionArn=execution["executionArn"])["status"]
+        ) == "RUNNING" and time.monotonic() < until:
+            time.sleep(0.02)
+        values = [
+            parameter["Value"]
+            for parameter in session.client("ssm").get_parameters(Names=["/golden/web"])[
+                "Parameters"
+            ]
+        ]
+    return status, values
+
+
+def definition_of(name, machine, **more):
+    return chain(name, **more)[machine]["Properties"]["DefinitionString"]
+
+
+def test_a_refresh_of_each_group_is_started(asked):
+    requests, _ = asked
+
+    status, _ = run(definition_of("refresh", "Refresh", AlarmNames=""))
+
+    assert status == "SUCCEEDED"
+    assert sorted(requests, key=str) == [
+        ("StartInstanceRefresh", {"AutoScalingGroupName": name, "Preferences": PREFERENCES})
+        for name in ("api", "web")
+    ]
+
+
+def test_a_refresh_is_asked_for_with_what_the_stack_is_given(asked):
+    requests, _ = asked
+    given = {"CheckpointPercentages": "10,100", "AutoScalingGroupNames": "web"}
+
+    run(definition_of("refresh", "Refresh", **given))
+
+    [(_, parameters)] = requests
+    assert parameters["Preferences"] == PREFERENCES | {
+        "CheckpointPercentages": [10, 100],
+        "CheckpointDelay": 3600,
+        "AlarmSpecification": {"Alarms": ["web-5xx"]},
+    }
+
+
+def test_a_refresh_waits_for_one_that_is_in_progress_for_a_day(asked):
+    requests, answers = asked
+    answers[:] = ["InstanceRefreshInProgress"] * 2
+    definition = definition_of("refresh", "Refresh", AutoScalingGroupNames="web")
+    [state] = json.loads(definition)["States"]["EachGroup"]["ItemProcessor"]["States"].values()
+    wait = state["Retry"][0]
+    assert wait["IntervalSeconds"] * wait["MaxAttempts"] == 24 * 60 * 60
+    # moto names an error as botocore does, and would wait for the five minutes
+    quick = definition.replace('"IntervalSeconds": 300', '"IntervalSeconds": 1').replace(
+        "AutoScaling.InstanceRefreshInProgressException",
+        "autoscaling.InstanceRefreshInProgressFaultException",
+    )
+
+    status, _ = run(quick)
+
+    assert status == "SUCCEEDED"
+    assert len(requests) == 3
+
+
+def test_a_node_group_is_moved_to_the_default_version_whatever_the_event_says(asked):
+    requests, _ = asked
+
+    status, _ = run(definition_of("node-group", "Update"))
+
+    assert status == "SUCCEEDED"
+    [(operation, parameters)] = requests
+    assert operation == "UpdateNodegroupVersion"
+    # moto leaves the names as they are written, and puts a number in brackets; Step Functions
+    # spells them as EKS does, and formats the number
+    assert (parameters["ClusterName"], parameters["NodegroupName"]) == ("prod", "web")
+    assert parameters["LaunchTemplate"]["Version"].strip("[]") == "2"
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_parameter_gets_the_image_of_the_default_version_whatever_the_event_says():
+    status, values = run(definition_of("parameter", "Update"))
+
+    assert (status, values) == ("SUCCEEDED", [NEW])
+
+
+# -- the alarms ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "machine"), [("refresh", "Refresh"), ("node-group", "Update"), ("parameter", "Update")]
+)
+def test_what_a_chain_did_not_do_rings(name, machine):
+    resources = chain(name)
+    [alarm] = [r["Properties"] for r in resources.values() if r["Type"].endswith("Alarm")]
+    watched = {
+        (m["MetricStat"]["Metric"]["Namespace"], m["MetricStat"]["Metric"]["MetricName"]): m[
+            "MetricStat"
+        ]["Metric"]["Dimensions"][0]["Value"]
+        for m in alarm["Metrics"]
+        if "MetricStat" in m
+    }
+
+    assert watched == {
+        ("AWS/States", "ExecutionsFailed"): f"${{{machine}}}",
+        ("AWS/States", "ExecutionsTimedOut"): f"${{{machine}}}",
+        ("AWS/Events", "FailedInvocations"): "${Moved}",
+    }
