@@ -38,7 +38,7 @@ from handlers import reactor
 from infra.embedded.clock import StageClock
 from infra.embedded.faults import Faults
 from infra.embedded.policies import lets_eventbridge
-from infra.embedded.timers import definition_of, start_execution
+from infra.embedded.timers import Timers, definition_of
 from models.base import Place, aws_date
 from models.errors import EventRejected
 from models.outcome import rejected
@@ -137,9 +137,13 @@ class Delivery:
     place: Place
     faults: Faults
     clock: StageClock
+    _timers: Timers = field(init=False)
     _waiting: deque[Callable[[], None]] = field(default_factory=deque)
     _is_running: Lock = field(default_factory=Lock)
     _watchers: list[list[Delivered]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._timers = Timers(self.clock)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -251,7 +255,7 @@ class Delivery:
             self._settled(event, receipt)
         else:
             put = events_backends[self.place.account][self.place.region].put_events
-            start_execution(definition, event, self.clock, put)
+            self._timers.start(definition, event, put)
 
     def _target(self, rule: Rule, arn: str) -> LambdaFunction:
         name = arn.rpartition(":")[2]

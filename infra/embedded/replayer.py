@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from infra.embedded.clock import StageClock
 from infra.embedded.delivery import Delivered, Receipt
 from infra.embedded.stage import Stage
+from infra.embedded.world.tag_change import write_tags
 from infra.replay.event_reader import Captured
 from models.base import date_or_none
 from models.events import Ignored
@@ -138,6 +139,7 @@ def _replayed(staged: Stage, item: Captured) -> Iterator[Replayed]:
         yield Replayed(item.source, Receipt(is_lost=True), outcome, account)
         return
     event = _completed(item.payload, item.made_up, staged)
+    write_tags(event, staged.place)
     with staged.delivery.watched() as delivered:
         receipt = staged.delivery.deliver(event)
     yield Replayed(item.source, receipt, _outcome(event, receipt), account, event)

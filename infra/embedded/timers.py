@@ -9,8 +9,8 @@ does its call of EC2 when its time comes; recurring ones are kept and never run.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 from zoneinfo import ZoneInfo
@@ -43,35 +43,57 @@ def definition_of(machine_arn: str, place: Place) -> dict[str, Any] | None:
     return definition
 
 
-def start_execution(
-    definition: dict[str, Any], given: dict[str, Any], clock: StageClock, put: Put
-) -> None:
-    """Run a state machine on the clock, with one event as its input.
+@dataclass
+class Timers:
+    """The executions that wait on a clock.
 
-    An execution that fails ends, as on AWS: the input has not what a path names, or no time there.
-
-    Raises:
-        NotImplementedError: It has a state of another kind than the stack's timer.
+    One whose input tells the same as that of another that waits is not started: AWS would start it,
+    and the second would find nothing left to do.
     """
-    with suppress(KeyError, TypeError, ValueError):
-        _enter(definition, definition["StartAt"], given, clock, put)
 
+    clock: StageClock
+    _waiting: set[str] = field(default_factory=set)
 
-def _enter(
-    definition: dict[str, Any], name: str, given: dict[str, Any], clock: StageClock, put: Put
-) -> None:
-    state = definition["States"][name]
-    match state:
-        case {"Type": "Wait", "TimestampPath": path, "Next": following}:
-            moment = datetime.fromisoformat(_at(path, given)).astimezone(UTC)
-            clock.at(moment, partial(_enter, definition, following, given, clock, put))
-        case {"Type": "Task", "Resource": str(resource), "End": True} if resource.endswith(
-            _PUT_EVENTS
-        ):
-            entries = _filled(state["Parameters"], given)["Entries"]
-            put([{**one, "Detail": json.dumps(one["Detail"])} for one in entries])
-        case _:
-            raise NotImplementedError(f"the embedded AWS does not run the state {name}")
+    def start(self, definition: dict[str, Any], event: dict[str, Any], put: Put) -> None:
+        """Run a state machine with one event as its input.
+
+        An execution that fails ends, as on AWS: the input has not what a path names, or no time
+        there.
+
+        Raises:
+            NotImplementedError: It has a state of another kind than the stack's timer.
+        """
+        told = json.dumps(event["detail"], sort_keys=True)
+        if told not in self._waiting:
+            self._waiting.add(told)
+            with suppress(KeyError, TypeError, ValueError):
+                if self._enter(definition, definition["StartAt"], event, put):
+                    return
+            self._waiting.discard(told)
+
+    def _enter(
+        self, definition: dict[str, Any], name: str, event: dict[str, Any], put: Put
+    ) -> bool:
+        """Enter a state; whether the execution waits in it."""
+        state = definition["States"][name]
+        match state:
+            case {"Type": "Wait", "TimestampPath": path, "Next": following}:
+                moment = datetime.fromisoformat(_at(path, event)).astimezone(UTC)
+
+                def go_on() -> None:
+                    self._waiting.discard(json.dumps(event["detail"], sort_keys=True))
+                    self._enter(definition, following, event, put)
+
+                self.clock.at(moment, go_on)
+                return True
+            case {"Type": "Task", "Resource": str(resource), "End": True} if resource.endswith(
+                _PUT_EVENTS
+            ):
+                entries = _filled(state["Parameters"], event)["Entries"]
+                put([{**one, "Detail": json.dumps(one["Detail"])} for one in entries])
+                return False
+            case _:
+                raise NotImplementedError(f"the embedded AWS does not run the state {name}")
 
 
 def _filled(parameters: Any, given: dict[str, Any]) -> Any:

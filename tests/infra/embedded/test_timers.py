@@ -8,8 +8,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from infra.embedded.clock import StageClock
 from infra.embedded.stack import transformed
-from infra.embedded.timers import start_execution
+from infra.embedded.timers import Timers
 from tests.support.builders import (
     ACCOUNT,
     FOLLOWS_INSTANCE,
@@ -69,6 +70,20 @@ def test_a_timer_that_is_due_already_asks_with_the_next_move(stage_with):
     assert delivered.event["detail-type"] == "Reconcile Requested"
 
 
+def test_what_is_postponed_twice_to_one_moment_is_asked_for_once(stage_with):
+    staged = stage_with(a_world())
+    for _ in range(2):
+        put(staged, postponed(SOON))
+    put(staged, postponed(SOON + timedelta(hours=1)))
+
+    delivered = staged.move_on(SOON + timedelta(hours=2))
+    asked = [one.event for one in delivered if one.event["detail-type"] == "Reconcile Requested"]
+    put(staged, postponed(SOON))
+
+    assert len(asked) == 2
+    assert len(staged.advance(timedelta(hours=1))) == 1
+
+
 @pytest.mark.parametrize("until", ["", "soon", "2026-13-01T00:00:00Z"])
 def test_a_timer_without_a_time_fails_and_wakes_nothing(stage_with, until):
     staged = stage_with(a_world())
@@ -96,7 +111,7 @@ def test_a_state_of_another_kind_is_refused_and_not_skipped():
     definition = {"StartAt": "A", "States": {"A": {"Type": "Choice"}}}
 
     with pytest.raises(NotImplementedError, match="does not run the state A"):
-        start_execution(definition, {}, None, None)
+        Timers(StageClock()).start(definition, {"detail": {}}, list)
 
 
 def test_a_hold_ends_at_its_time_and_so_does_its_schedule(stage_with):
