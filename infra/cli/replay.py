@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from infra.embedded.replayer import Replayed
     from infra.embedded.stage import Stage
 
-DEMO = Path(__file__).parent.parent / "stories" / "nightly"
+_STORIES = Path(__file__).parent.parent / "stories"
+_DEMO = _STORIES / "nightly"
 
 _PROGRESS_FROM = 100  # events
 _SUFFIX = re.compile(r"\.(jsonl?|ndjson)\b")
@@ -60,22 +61,22 @@ def run_replay(
     end = _moment(until)
     is_demo = not events and world is None
     _check_usage(is_demo or events, is_comparing=expect is not None, update=update)
+    events, world = _with_story(events or [], world)
     if as_json and events == [STDIN] and not _given(world_out, expect, junit):
         raise typer.Exit(_stream(world, end, strict=strict))
     try:
         _check_outputs(world_out, junit, force=force)
         expected = Expected.of(expect, update=update, strict=strict)
-        captured = read_events(events or [DEMO / "events"], _given(world, world_out, expect))
+        captured = read_events(events, _given(world, world_out, expect))
     except (BadInput, BadExpectations, CannotWrite) as error:
         stop(str(error))
-    _print_notes(captured, is_empty=world is None and not is_demo)
+    _print_notes(captured, is_empty=world is None)
     # the embedded AWS takes a second to import, and most verbs do not need it
     with importing():
         from infra.embedded.replayer import clock_for, replayed
         from infra.embedded.stage import stage
 
-    start = world_from(DEMO / "world.json" if is_demo else world)
-    with stage(start, clock=clock_for(captured)) as staged:
+    with stage(world_from(world), clock=clock_for(captured)) as staged:
         show = _print_json if as_json else _print_table
         results = [show(result) for result in replayed(staged, _with_progress(captured), end)]
         if is_demo and not as_json:
@@ -87,6 +88,17 @@ def run_replay(
     if expect is None and not as_json:
         _print_next_step([result for result in results if result.is_failure], world_out)
     raise typer.Exit(1 if any(case.problems for case in cases) else 0)
+
+
+def _with_story(events: list[Path], world: Path | None) -> tuple[list[Path], Path | None]:
+    """The events and the world; of a story's folder or its name, those that are in it."""
+    if world is not None or len(events) > 1:
+        return events, world
+    folder = events[0] if events else _DEMO
+    if not folder.exists() and len(folder.parts) == 1:
+        folder = _STORIES / folder
+    inside = folder / "events", folder / "world.json"
+    return ([inside[0]], inside[1]) if all(path.exists() for path in inside) else (events, world)
 
 
 def _moment(until: str | None) -> datetime | None:

@@ -16,7 +16,8 @@ def replay(
             metavar="[EVENT.json|DIR]...",
             help="Files or folders of events: JSON, JSON Lines, arrays, and as AWS wraps them:"
             " messages of SQS and SNS, answers of aws logs, entries for put-events, records of"
-            " Lambda; - is standard input. Without any argument, runs the bundled demo.",
+            " Lambda; - is standard input. Or a story: a folder with world.json and events/, or the"
+            " name of a bundled one, nightly or waves. Without any argument: nightly.",
             show_default=False,
         ),
     ] = None,

@@ -61,6 +61,7 @@ def test_every_captured_event_and_every_story_is_as_expected(_name, events, worl
     assert done.stderr.splitlines()[-1] == f"{file}: unchanged"
     assert file.read_bytes() == before
     names = [json.loads(line)["event"] for line in before.splitlines()]
+    names = [name for name in names if not name.startswith("then, at ")]
     assert names == sorted(path.name for path in events.glob("*.json"))
 
 

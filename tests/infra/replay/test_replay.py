@@ -18,11 +18,14 @@ from tests.support.builders import (
     HELD,
     NEW,
     OLD,
+    TEMPLATE,
     a_template,
     a_world,
     ami_state,
     an_image,
     backup_completed,
+    tags_changed,
+    template_arn,
 )
 from tests.support.ids import reason_first
 from tests.support.paths import EVENTS
@@ -490,3 +493,72 @@ def test_a_library_that_the_archive_has_in_another_version_is_named(tmp_path):
 
 def test_the_libraries_of_the_archive_are_not_mentioned():
     assert "note: " not in CliRunner().invoke(app, ["replay"]).stderr
+
+
+# -- stories ---------------------------------------------------------------------------------------
+
+
+def told(*arguments):
+    done = CliRunner().invoke(app, ["replay", *arguments, "--json"])
+    assert done.exit_code == 0, done.stderr
+    return lines(done)
+
+
+def test_the_waves_move_production_a_day_after_the_canary_unless_its_image_is_quarantined():
+    moved = {
+        (line.get("at"), template["launch_template_name"])
+        for line in told("waves")
+        for template in line["templates"]
+        if template["outcome"] == "promoted"
+    }
+
+    assert moved == {(None, "web-canary"), (None, "api-canary"), ("2026-06-16T18:23:51Z", "api")}
+
+
+def test_a_story_is_told_by_its_name_and_by_its_folder(monkeypatch, tmp_path):
+    folder = EVENTS.parents[1] / "infra" / "stories" / "waves"
+    monkeypatch.chdir(tmp_path)
+
+    by_name = told("waves")
+    assert by_name == told(str(folder))
+    assert by_name == told(str(folder / "events"), "--world", str(folder / "world.json"))
+
+
+def test_a_name_that_is_no_story_is_a_file_that_is_not_there():
+    done = CliRunner().invoke(app, ["replay", "wave"])
+
+    assert done.exit_code == 2
+    assert done.stderr == "ami-reactor: wave: No such file or directory\n"
+
+
+HOLD_TAG, HOLD = next(iter(HELD.items()))
+
+
+@pytest.mark.parametrize(
+    ("tags", "held"),
+    [
+        ({HOLD_TAG: HOLD}, [False, True, True]),
+        ({}, [False, False, False]),
+        (None, [False, False, False]),  # as AWS never sends it
+        ([HOLD_TAG], [False, False, False]),
+        ({HOLD_TAG: 7}, [False, False, False]),
+    ],
+)
+def test_a_captured_tag_change_is_in_the_world_from_then_on(replay, tags, held):
+    change = tags_changed(template_arn(TEMPLATE), HOLD_TAG)
+    change["detail"] |= {"tags": tags}
+
+    told = lines(replay(ami_state(OLD), change, backup_completed()))
+
+    reasons = [line["templates"][0]["reason"] for line in told if not line.get("at")]
+    assert [reason == "held" for reason in reasons] == held
+
+
+def test_a_captured_tag_change_deletes_what_it_says_and_no_other_tag(replay):
+    world = a_world(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)])
+    change = tags_changed(template_arn(TEMPLATE), HOLD_TAG)
+
+    held, resumed = lines(replay(backup_completed(), change, world=world))
+
+    assert held["templates"][0]["reason"] == "held"
+    assert resumed["templates"][0]["outcome"] == "promoted"
