@@ -1,11 +1,14 @@
 """Captured events, replayed on a stage, one after the other, each at its own time."""
 
 import json
+import operator
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+
+from pydantic import Field
 
 from infra.embedded.clock import StageClock
 from infra.embedded.delivery import Delivered, Receipt
@@ -19,6 +22,20 @@ from models.wrappings import AN_EVENT_HAS, fault_of
 
 _REST = timedelta(days=31)
 """How long after the last event what is due is still delivered; one that recurs has no end."""
+
+
+class OutcomeLine(Outcome):
+    """An outcome as `replay --json` prints it. The function's log has no more than an outcome.
+
+    Attributes:
+        attempts: How often the function was invoked with the event.
+        dead_lettered: The event is in the dead-letter queue.
+        at: When the event came, if it was not given: it was due then, or another event caused it.
+    """
+
+    attempts: int = 0
+    dead_lettered: bool = False
+    at: str | None = Field(default=None, exclude_if=operator.not_)
 
 
 @dataclass(frozen=True)
@@ -62,12 +79,14 @@ class Replayed:
         return "no rule selects it"
 
     def as_json(self) -> dict[str, Any]:
-        return self.outcome.model_dump(mode="json") | {
-            "error": self.outcome.error or self.receipt.error or self._why_unmatched,
-            "attempts": self.receipt.attempts,
-            "dead_lettered": self.receipt.is_dead_lettered,
-            **({"at": in_seconds(self.at)} if self.at else {}),
-        }
+        line = OutcomeLine(
+            **dict(self.outcome),
+            attempts=self.receipt.attempts,
+            dead_lettered=self.receipt.is_dead_lettered,
+            at=in_seconds(self.at) if self.at else None,
+        )
+        why = self.outcome.error or self.receipt.error or self._why_unmatched
+        return line.model_copy(update={"error": why}).model_dump(mode="json")
 
 
 def in_seconds(moment: datetime) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from rich.text import Text
 
@@ -11,9 +10,9 @@ from infra.cli.dlq.options import QueueOptions
 from infra.cli.dlq.table import STYLES, table_of
 from infra.cli.render import ago, counted, err, out, outside, print_json
 from infra.dead_letters.causes import MessageGroups
+from infra.dead_letters.message_line import message_line
 from infra.dead_letters.verdict import Judged
 from infra.dead_letters.verdicts import Verdict
-from models.base import aws_date
 
 
 def run_list(
@@ -30,7 +29,7 @@ def run_list(
         messages = (judged for _, judged in queue.messages(prints=as_json or each))
         if as_json:
             for judged in messages:
-                print_json(as_line(judged, queue.now))
+                print_json(message_line(judged, queue.now).model_dump(mode="json"))
         elif each:
             groups = MessageGroups(_print_each(messages, queue.now))
             _say_what_next(groups, queue)
@@ -39,30 +38,6 @@ def run_list(
             if groups.listed():
                 out.print(table_of(groups, queue.now))
             _say_what_next(groups, queue)
-
-
-def as_line(judged: Judged, now: datetime) -> dict[str, Any]:
-    """One message, for programs."""
-    dead_letter, outcome = judged.dead_letter, judged.outcome
-    sent = dead_letter.sent
-    return {
-        "message_id": dead_letter.message_id,
-        "shape": dead_letter.shape,
-        "verdict": judged.verdict,
-        "why": judged.why,
-        "cause": judged.cause,
-        "error_code": dead_letter.failure.error_code,
-        "error_message": dead_letter.failure.error_message,
-        "event_id": outcome.event_id if outcome else None,
-        "detail_type": outcome.detail_type if outcome else None,
-        "image_id": outcome.image_id if outcome else None,
-        "sent": aws_date(sent) if sent else None,
-        "age_seconds": int((now - sent).total_seconds()) if sent else None,
-        "attempts": dead_letter.failure.attempts,
-        "receive_count": dead_letter.receive_count,
-        "wrapped_in": list(dead_letter.chain),
-        "templates": [t.model_dump(mode="json") for t in outcome.templates] if outcome else [],
-    }
 
 
 def _print_each(messages: Iterable[Judged], now: datetime) -> Iterable[Judged]:
