@@ -4,12 +4,14 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sysconfig
 import tomllib
 import venv
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -55,10 +57,13 @@ def installed(wheel, tmp_path_factory):
         package.joinpath("__init__.py").write_text("raise ImportError('of the foreign project')")
     python = Path(sysconfig.get_path("scripts", "venv", paths)) / "python"
     environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
+    for name in os.environ:
+        if name.startswith("PYTEST_"):  # of the run that this test is in
+            del environment[name]
 
-    def run(*arguments, status=0):
+    def run(*arguments, status=0, module="ami_reactor"):
         done = subprocess.run(
-            [python, "-m", "ami_reactor", *arguments],
+            [python, "-m", module, *arguments],
             cwd=project,
             env=environment,
             capture_output=True,
@@ -78,6 +83,59 @@ def test_the_bundled_demo_runs(installed):
 
     assert "promoted  web version 1 → 2  newer-image" in printed
     assert "starts from ami-0a1b2c3d4e5f60718" in printed
+
+
+NEW, OLD = "ami-0a1b2c3d4e5f60718", "ami-04555b9b3720fcb7f"
+
+
+@pytest.fixture
+def own_tests(installed):
+    """The foreign project with the module and the CI steps of the README; runs a step."""
+    section = ROOT.joinpath("README.md").read_text().split("## In your own tests\n")[1]
+    module, steps = re.findall(r"^```(?:python|yaml)\n(.*?)^```", section, re.M | re.S)[:2]
+    story = ROOT / "infra" / "stories" / "nightly"
+    project = installed.project
+    project.joinpath("events").mkdir(exist_ok=True)
+    shutil.copy(story / "world.json", project)
+    shutil.copy(story / "events" / "02-the-backup-is-complete.json", project / "events/backup.json")
+    project.joinpath("test_reactor.py").write_text(module)
+    project.joinpath("test_red.py").write_text(module.partition("\n\n")[0].replace(NEW, OLD))
+    for step in re.findall("^- run: (.*)", steps, re.M):
+        assert f"    - run: {step}\n" in (ROOT / "infra" / "replay" / "README.md").read_text()
+
+    def run(command, *more, status=0):
+        assert re.search(rf"(run:|&&) {re.escape(command)}$", steps, re.M)
+        program, *arguments = command.split()
+        modules = {"pytest": "pytest", "ami-reactor": "ami_reactor"}
+        return installed(*arguments, *more, status=status, module=modules[program])
+
+    run.project = project
+    return run
+
+
+def test_the_readmes_own_tests_are_green_in_a_foreign_project_and_a_wrong_one_is_red(own_tests):
+    printed = own_tests("pytest", "-p", "no:cacheprovider", status=1)
+
+    assert "1 failed, 2 passed" in printed
+    assert f"AssertionError: assert '{NEW}' == '{OLD}'" in printed
+    assert "test_red.py:4: AssertionError" in printed
+    assert "pytest_plugin.py" not in printed
+
+
+def test_the_readmes_ci_step_reports_the_event_and_the_difference(own_tests):
+    step = "ami-reactor replay events --world world.json --expect outcomes.jsonl --junit replay.xml"
+    own_tests(step)
+    report, expected = own_tests.project / "replay.xml", own_tests.project / "outcomes.jsonl"
+    assert 'tests="1" failures="0"' in report.read_text()
+    expected.write_text(expected.read_text().replace(NEW, OLD))
+
+    printed = own_tests(step, status=1)
+
+    difference = f"web · to_image: expected {OLD}, got {NEW}"
+    assert printed.splitlines()[-1] == f"backup.json · {difference}"
+    [case] = ElementTree.parse(report).iter("testcase")
+    assert case.get("name") == "backup.json"
+    assert [failure.get("message") for failure in case] == [difference]
 
 
 def test_the_version_is_the_wheels(installed, wheel):
