@@ -90,18 +90,21 @@ NEW, OLD = "ami-0a1b2c3d4e5f60718", "ami-04555b9b3720fcb7f"
 
 @pytest.fixture
 def own_tests(installed):
-    """The foreign project with the module and the CI steps of the README; runs a step."""
+    """The foreign project with the READMEs' modules and CI steps; runs a step."""
     section = ROOT.joinpath("README.md").read_text().split("## In your own tests\n")[1]
     module, steps = re.findall(r"^```(?:python|yaml)\n(.*?)^```", section, re.M | re.S)[:2]
+    manual = (ROOT / "infra" / "replay" / "README.md").read_text()
     story = ROOT / "infra" / "stories" / "nightly"
     project = installed.project
     project.joinpath("events").mkdir(exist_ok=True)
     shutil.copy(story / "world.json", project)
     shutil.copy(story / "events" / "02-the-backup-is-complete.json", project / "events/backup.json")
-    project.joinpath("test_reactor.py").write_text(module)
-    project.joinpath("test_red.py").write_text(module.partition("\n\n")[0].replace(NEW, OLD))
+    project.joinpath("test_face.py").write_text(module)
+    [longer] = re.findall(r"^```python\n(.*?)^```", manual, re.MULTILINE | re.DOTALL)
+    project.joinpath("test_manual.py").write_text(longer)
+    project.joinpath("test_red.py").write_text(module.replace(NEW, OLD))
     for step in re.findall("^- run: (.*)", steps, re.M):
-        assert f"    - run: {step}\n" in (ROOT / "infra" / "replay" / "README.md").read_text()
+        assert f"    - run: {step}\n" in manual
 
     def run(command, *more, status=0):
         assert re.search(rf"(run:|&&) {re.escape(command)}$", steps, re.M)
@@ -116,7 +119,7 @@ def own_tests(installed):
 def test_the_readmes_own_tests_are_green_in_a_foreign_project_and_a_wrong_one_is_red(own_tests):
     printed = own_tests("pytest", "-p", "no:cacheprovider", status=1)
 
-    assert "1 failed, 2 passed" in printed
+    assert "1 failed, 3 passed" in printed
     assert f"AssertionError: assert '{NEW}' == '{OLD}'" in printed
     assert "test_red.py:4: AssertionError" in printed
     assert "pytest_plugin.py" not in printed
