@@ -62,6 +62,14 @@ class Bus:
         """
         is_moved = outcome.to_version != outcome.from_version
         what = PROMOTED if is_moved or outcome.outcome == "promoted" else FAILED
+        self.tell(what, outcome)
+
+    def tell(self, what: str, outcome: TemplateOutcome) -> None:
+        """Put one event of that detail-type about one template.
+
+        Raises:
+            AwsRefused, AwsUnavailable: EventBridge did not take the event.
+        """
         [error] = self._put(what, [outcome.model_dump(mode="json")])
         if error is not None:
             raise error

@@ -45,7 +45,7 @@ _OWN_DATA = Path(botocore.__file__).with_name("data")
 
 @cache
 def client(service: str, region: str) -> Any:
-    """The client of one of those services; the same one for every event."""
+    """The client of one of those services, or of the guard's; the same one for every event."""
     try:
         return _made(service, region)
     except DataNotFoundError:
@@ -61,7 +61,7 @@ def _made(service: str, region: str) -> Any:
     made = session.create_client(service, region, config=CONFIG, verify=verify)
     if own:
         made.meta.events.register_first("needs-retry", _believe_every_authority)
-    missing = OPERATIONS[service] - set(made.meta.method_to_api_mapping.values())
+    missing = OPERATIONS.get(service, frozenset()) - set(made.meta.method_to_api_mapping.values())
     if missing:
         raise DataNotFoundError(data_path=f"{service}: {', '.join(sorted(missing))}")
     return made

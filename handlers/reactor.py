@@ -42,7 +42,7 @@ def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
         EventRejected: The payload is not one of our events, or not a valid one.
         ReactionFailed: Some template could not be settled now.
     """
-    place = _place(context)
+    place = place_of(context)
     bus = Bus(lambda: client("events", place.region))
     clock = Clock(utc_now(), lambda: context.get_remaining_time_in_millis() / 1000)
 
@@ -72,7 +72,7 @@ def _announce(outcome: Outcome, bus: Bus) -> None:
             logger.warning("not announced", error=str(error))
 
 
-def _place(context: "LambdaContext") -> Place:
+def place_of(context: "LambdaContext") -> Place:
     """Where this function runs: arn:aws:lambda:REGION:ACCOUNT:function:NAME."""
     _, _, _, region, account, *_ = context.invoked_function_arn.split(":")
     return Place(account=account, region=region)

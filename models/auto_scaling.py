@@ -138,6 +138,12 @@ class Group(Value, alias_generator=to_pascal):
         if self.refresh:
             yield from self.refresh.specifications
 
+    @property
+    def launches_other_images(self) -> bool:
+        """Whether some of its instance types have an image of their own."""
+        policy = self.mixed_instances_policy
+        return policy is not None and any(one.image_id for one in policy.launch_template.overrides)
+
     def names(self, template: Template) -> bool:
         return any(specification.is_of(template) for specification in self.specifications)
 

@@ -285,7 +285,7 @@ def template_named(raw: object) -> str | None:
         return None
 
 
-def elsewhere(event: Event, place: Place) -> Ignored | None:
+def elsewhere(event: Envelope, place: Place) -> Ignored | None:
     """Why the event is not about this account and Region."""
     if event.account != place.account:
         return Ignored.OTHER_ACCOUNT

@@ -413,6 +413,13 @@ def moved_back(template: Template, back: GoBack, image_id: str, number: int) -> 
     )
 
 
+def moved_back_but(outcome: GuardedTemplate, error: AwsRefused | AwsUnavailable) -> GuardedTemplate:
+    """The outcome for a template that was moved back, before AWS failed what comes after."""
+    message = f"moved back, but {error_text(error, THE_ROLE)}"
+    changes = {"outcome": "failed", "reason": reason_of(error), "message": message}
+    return outcome.model_copy(update=changes)
+
+
 def guard_failed(template: Template, error: AwsRefused | AwsUnavailable) -> GuardedTemplate:
     """The outcome for a template that AWS did not let the guard see or write to."""
     return _record(template, "failed", reason_of(error), error_text(error, THE_ROLE))
