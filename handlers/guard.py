@@ -1,6 +1,5 @@
 """The guard's Lambda entry point: a function of its own, with a role of its own, in one archive."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -8,7 +7,7 @@ from aws_lambda_powertools import Logger
 from handlers.auto_scaling import AutoScaling
 from handlers.bus import Bus
 from handlers.clients import client
-from handlers.clock import Clock
+from handlers.clock import Clock, utc_now
 from handlers.ec2 import Ec2
 from handlers.guarding import Announcement, guard
 from handlers.metrics import measured
@@ -46,7 +45,7 @@ def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
         GuardFailed: Some template could not be settled now, or others could not be told.
     """
     place = place_of(context)
-    clock = Clock(datetime.now(UTC), lambda: context.get_remaining_time_in_millis() / 1000)
+    clock = Clock(utc_now(), lambda: context.get_remaining_time_in_millis() / 1000)
     ec2 = Ec2(client("ec2", place.region), place)
     outcome, announcements = guard(
         event, ec2, AutoScaling(client("autoscaling", place.region)), clock
@@ -56,7 +55,7 @@ def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
         outcome = outcome.model_copy(update={"result": Result.FAILED, "error": untold})
     logger.set_correlation_id(outcome.event_id)
     logger.info("outcome", outcome=outcome.model_dump(mode="json"))
-    for line in measured(outcome, datetime.now(UTC)):
+    for line in measured(outcome, utc_now()):
         logger.info("measured", **line)
     if outcome.result is Result.REJECTED:
         raise EventRejected(outcome.error)

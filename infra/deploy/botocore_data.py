@@ -1,4 +1,4 @@
-"""botocore's data: the 2 services and 5 authorities that the function needs, of 430 and 140.
+"""botocore's data: the 3 services and 5 authorities that the function needs, of 430 and 140.
 
 All of it would be two thirds of the archive.
 """
@@ -10,6 +10,7 @@ import shutil
 import ssl
 from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 _AMAZONS = re.compile(r"Amazon Root CA \d|Starfield Services Root Certificate Authority - G2")
@@ -37,14 +38,24 @@ def _name(certificate: str) -> str:
     return str(dict(pair for part in subject for pair in part).get("commonName", ""))
 
 
-def prune_data(data: Path, operations: Mapping[str, Set[str]]) -> None:
+def prune_data(
+    data: Path,
+    operations: Mapping[str, Set[str]],
+    others: Mapping[str, Set[str]] = MappingProxyType({}),
+) -> None:
     """Cut botocore's data, in place, down to these operations of these services.
+
+    Args:
+        data: botocore's folder.
+        operations: What the reactor calls.
+        others: What the guard calls beside that. Of these services no endpoint is listed, which
+            each cold start would read: theirs is the usual one.
 
     Raises:
         NoSuchOperation: A service lacks one of them; the folder is left as it was.
     """
     lean = data.with_name("lean-data")
-    for service, names in operations.items():
+    for service, names in (*operations.items(), *others.items()):
         version = max(path.name for path in (data / service).iterdir())  # they are dates
         _prune_service(data / service / version, lean / service / version, names)
     endpoints = _read(data / "endpoints")

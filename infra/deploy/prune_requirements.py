@@ -8,6 +8,7 @@ what was hashed.
 import shutil
 from pathlib import Path
 
+from handlers.auto_scaling import OPERATIONS as GUARDS
 from handlers.clients import AUTHORITIES, OPERATIONS
 from infra.deploy.botocore_data import amazons_authorities, prune_data
 
@@ -30,7 +31,7 @@ def prune(root: Path) -> None:
     """
     botocore = root / "botocore"
     if botocore.is_dir():
-        prune_data(botocore / "data", OPERATIONS)
+        prune_data(botocore / "data", OPERATIONS, GUARDS)
         authorities = amazons_authorities((botocore / "cacert.pem").read_text())
         (root / AUTHORITIES.name).write_text(authorities)
     for pattern in _NEVER_IMPORTED:

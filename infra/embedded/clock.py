@@ -19,7 +19,7 @@ from unittest import mock
 import moto.core.utils
 from moto.sqs.models import Message, SQSBackend
 
-from handlers import reactor
+from handlers import guard, reactor
 from handlers.clock import Clock
 
 Job = Callable[[], None]
@@ -142,6 +142,7 @@ class StageClock:
         with ExitStack() as applied:
             for owner, name, replacement in (
                 (reactor, "utc_now", now),
+                (guard, "utc_now", now),
                 (reactor, "Clock", partial(Clock, sleep=self.sleep)),
                 # whence all of moto has its time
                 (

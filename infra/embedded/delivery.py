@@ -34,7 +34,7 @@ from moto.logs.models import logs_backends
 from moto.sqs.models import sqs_backends
 from moto.utilities.arns import parse_arn
 
-from handlers import reactor
+from handlers import guard, reactor
 from infra.embedded.clock import StageClock
 from infra.embedded.faults import Faults
 from infra.embedded.policies import lets_eventbridge
@@ -46,6 +46,7 @@ from models.outcome import rejected
 _SERVICES = {"lambda", "logs", "sqs", "states"}  # whose targets are served here
 _SECONDS_LEFT = 120  # nothing here takes time, so no invocation ever runs short of it
 _LOG_STREAM = "embedded"
+_GUARD = "handlers.guard.lambda_handler"
 _ZERO = "ZeroReservedConcurrency"
 
 _RETRIED_AFTER = (timedelta(minutes=1), timedelta(minutes=2))
@@ -381,15 +382,17 @@ class Delivery:
 
     def _handle(self, function: LambdaFunction, event: Any, request_id: str) -> dict[str, Any]:
         """Call the real handler, with a copy of the event: three attempts must not share state."""
-        handler: Any = reactor.logger.registered_handler
+        entry: Any = guard if function.handler == _GUARD else reactor
         lines = io.StringIO()  # stdout belongs to the results
-        handler.setStream(lines)
+        entry.logger.registered_handler.setStream(lines)
         try:
-            outcome: dict[str, Any] = reactor.lambda_handler(
+            outcome: dict[str, Any] = entry.lambda_handler(
                 json.loads(json.dumps(event)), Context(function, request_id)
             )
         finally:
-            self._log(f"/aws/lambda/{function.function_name}", lines.getvalue().splitlines())
+            # moto keeps no LoggingConfig: both functions log to the group of the stack's name
+            name = function.function_name.removesuffix("-guard")
+            self._log(f"/aws/lambda/{name}", lines.getvalue().splitlines())
         return outcome
 
     def _log(self, group_name: str, messages: Iterable[str]) -> None:
@@ -482,7 +485,7 @@ def _with_its_request_id(headers: dict[str, str], body: Any) -> tuple[dict[str, 
 
 
 def _outcome_of(error: Exception, event: Any) -> dict[str, Any] | None:
-    if isinstance(error, reactor.ReactionFailed):
+    if isinstance(error, reactor.ReactionFailed | guard.GuardFailed):
         return error.outcome.model_dump(mode="json")
     if isinstance(error, EventRejected):
         return rejected(event, str(error)).model_dump(mode="json")

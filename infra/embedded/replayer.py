@@ -17,6 +17,7 @@ from infra.embedded.world.tag_change import write_tags
 from infra.replay.event_reader import Captured
 from models.base import date_or_none
 from models.events import Ignored
+from models.guard import GuardIgnored, read_outcome
 from models.outcome import Outcome, Result, rejected, undelivered, unmatched
 from models.wrappings import AN_EVENT_HAS, fault_of
 
@@ -62,7 +63,7 @@ class Replayed:
         """Why no template was looked at; empty if there is nothing to say."""
         if self.outcome.error:
             return self.outcome.error
-        if isinstance(self.outcome.reason, Ignored):
+        if isinstance(self.outcome.reason, Ignored | GuardIgnored):
             return self.outcome.reason.in_words
         return self._why_unmatched or ""
 
@@ -170,7 +171,7 @@ def _outcome(event: dict[str, Any], receipt: Receipt) -> Outcome:
         return unmatched(event)
     if receipt.outcome is None:
         return undelivered(event, receipt.error or "no outcome")
-    return Outcome.model_validate(receipt.outcome)
+    return read_outcome(receipt.outcome)
 
 
 def _completed(payload: dict[str, Any], missing: Iterable[str], staged: Stage) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from moto.cloudformation.parsing import ResourceMap, clean_json, get_model_map
 from moto.iam.models import Role
 
 from infra.embedded.world.seed import World
+from models.tags import ON_TROUBLE
 
 if TYPE_CHECKING:
     import boto3
@@ -42,8 +43,12 @@ def transformed() -> dict[str, Any]:
 
 
 def deploy(session: "boto3.Session", world: World, template: dict[str, Any]) -> Stack:
-    """Create the stack, and one by one the resources that moto's CloudFormation leaves out."""
+    """Create the stack, and one by one the resources that moto's CloudFormation leaves out.
+
+    The guard is there if a launch template of the world asks for one.
+    """
     resources = template["Resources"]
+    guard: Any = {"ParameterKey": "Guard", "ParameterValue": "true"}
     supported = {name: r for name, r in resources.items() if r["Type"] in _supported()}
     cloudformation = session.client("cloudformation")
     # moto parses YAML, which takes longer than all the rest; this is JSON
@@ -52,13 +57,16 @@ def deploy(session: "boto3.Session", world: World, template: dict[str, Any]) -> 
             StackName=STACK_NAME,
             TemplateBody=json.dumps({**template, "Resources": supported}),
             Capabilities=["CAPABILITY_IAM"],
+            Parameters=[guard] if _asks_for_a_guard(world, template) else [],
         )
     stack = cloudformation_backends[world.account][world.region].get_stack(STACK_NAME)
     for resource in stack.resource_map.values():
         if isinstance(resource, Role):
             _write_policies_as_json(resource)
+    decided = stack.resource_map.lazy_condition_map
     for resource in resources.values():
-        if resource["Type"] in _BY_HAND:
+        is_there = "Condition" not in resource or decided[resource["Condition"]]
+        if resource["Type"] in _BY_HAND and is_there:
             _BY_HAND[resource["Type"]](session, _resolved(resource, stack.resource_map))
     described = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
@@ -70,9 +78,24 @@ def _supported() -> set[str]:
     return get_model_map().keys() - {"AWS::CloudWatch::Dashboard"}
 
 
+def _asks_for_a_guard(world: World, template: dict[str, Any]) -> bool:
+    return "Guard" in template["Parameters"] and any(
+        tag.key == ON_TROUBLE for one in world.launch_templates for tag in one.tags
+    )
+
+
 def _resolved(resource: dict[str, Any], resource_map: ResourceMap) -> dict[str, Any]:
-    properties: dict[str, Any] = clean_json(resource["Properties"], resource_map)
+    properties: dict[str, Any] = _without_nothing(clean_json(resource["Properties"], resource_map))
     return properties
+
+
+def _without_nothing(value: Any) -> Any:
+    """Without AWS::NoValue in lists, for which moto leaves None."""
+    if isinstance(value, dict):
+        return {key: _without_nothing(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_nothing(one) for one in value if one is not None]
+    return value
 
 
 def _write_policies_as_json(role: Role) -> None:

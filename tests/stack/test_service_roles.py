@@ -203,7 +203,7 @@ def test_lambda_alone_may_take_the_functions_role():
 def test_no_other_role_is_made():
     roles = {n for n, r in transformed()["Resources"].items() if r["Type"] == "AWS::IAM::Role"}
 
-    assert roles == {"Role", *ROLES}
+    assert roles == {"Role", "GuardRole", *ROLES}
 
 
 def test_the_linter_finds_nothing_in_a_window(tools, tmp_path):

@@ -68,7 +68,7 @@ class _Reader:
         }
 
     def decides(self, condition: str) -> bool:
-        return bool(self.read(self._conditions[condition]))
+        return bool(self.read(self._conditions.get(condition, False)))
 
     def read(self, value: Any) -> Any:
         if isinstance(value, list):

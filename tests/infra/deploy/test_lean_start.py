@@ -15,6 +15,7 @@ from botocore.hooks import EventAliaser, HierarchicalEmitter
 from botocore.loaders import Loader
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from handlers.auto_scaling import OPERATIONS as GUARDS
 from handlers.clients import AUTHORITIES, OPERATIONS, needed
 from infra.deploy.botocore_data import NoSuchOperation, amazons_authorities, prune_data
 from tests.support.builders import (
@@ -38,12 +39,12 @@ FULL_DATA = Path(botocore.__file__).parent / "data"
 @pytest.fixture(scope="module")
 def lean_data(tmp_path_factory):
     data = tmp_path_factory.mktemp("botocore") / "data"
-    services = [FULL_DATA / service for service in (*OPERATIONS, "s3")]
+    services = [FULL_DATA / service for service in (*OPERATIONS, *GUARDS, "s3")]
     for service in services:
         shutil.copytree(service, data / service.name)
     for file in FULL_DATA.glob("*.json*"):
         shutil.copy(file, data)
-    prune_data(data, OPERATIONS)
+    prune_data(data, OPERATIONS, GUARDS)
     return data
 
 
@@ -94,12 +95,12 @@ def test_what_is_listed_is_what_is_called(account_with):
 # -- the data --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("service", OPERATIONS)
+@pytest.mark.parametrize("service", [*OPERATIONS, *GUARDS])
 def test_the_lean_data_knows_the_listed_operations_and_all_of_each(lean_data, service):
     lean, full = (a_client(service, data) for data in (lean_data, FULL_DATA))
 
-    assert set(lean.meta.method_to_api_mapping.values()) == OPERATIONS[service]
-    for operation in OPERATIONS[service]:
+    assert set(lean.meta.method_to_api_mapping.values()) == (OPERATIONS | GUARDS)[service]
+    for operation in (OPERATIONS | GUARDS)[service]:
         lean_model, full_model = (
             client.meta.service_model.operation_model(operation) for client in (lean, full)
         )
