@@ -205,7 +205,7 @@ def test_the_templates_of_a_release_take_the_archives_from_a_folder_of_that_rele
     assert resources["Parameters"]["CodeBucket"]["Type"] == "String"
     for target in TARGETS:
         python, _, machine = target.partition("-")
-        [key] = re.findall(r"CodeUri: \{ Bucket: !Ref CodeBucket, Key: !Sub '(.+)' \}", text)
+        [key] = set(re.findall(r"CodeUri: \{ Bucket: !Ref CodeBucket, Key: !Sub '(.+)' \}", text))
         named = key.replace("${Runtime}", python).replace("${Architecture}", machine)
         assert named == f"ami-reactor-1.2.3/ami-reactor-{target}.zip"
 

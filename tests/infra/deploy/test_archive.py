@@ -321,7 +321,7 @@ def test_every_runtime_that_the_stack_accepts_can_be_packaged(name):
 def test_the_command_makes_by_default_what_the_stack_deploys_by_default():
     parameters = transformed()["Parameters"]
     default = f"{parameters['Runtime']['Default']}-{parameters['Architecture']['Default']}"
-    [code] = re.findall(r"CodeUri: (\S+)", TEMPLATE.read_text())
+    [code] = set(re.findall(r"CodeUri: (\S+)", TEMPLATE.read_text()))
 
     assert default in CliRunner().invoke(app, ["package", "--help"]).stdout
     assert (TEMPLATE.parent / code).resolve() == ROOT / ARCHIVE
