@@ -247,6 +247,15 @@ def test_resume_deletes_the_schedule_of_its_hold_and_no_other(stage_with):
     assert [one["Name"] for one in schedules(staged)] == ["of-another-hold"]
 
 
+def test_each_hold_has_a_schedule_of_its_own(stage_with):
+    staged = stage_with(a_world())
+    hold_until()
+    staged.session.client("ec2").delete_tags(Resources=[TEMPLATE], Tags=[{"Key": HOLD}])
+
+    assert hold_until(SOON + timedelta(days=1)).status == 0
+    assert len(schedules(staged)) == 2
+
+
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
 def test_a_schedule_that_resume_cannot_delete_does_no_harm(stage_with, code):
     staged = stage_with(a_world())

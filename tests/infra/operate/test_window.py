@@ -5,9 +5,17 @@ import json
 import pytest
 
 from infra.operate.window import BadWindow, read_window
-from tests.support.builders import TEMPLATE, a_template, a_world
+from tests.support.builders import (
+    NEW,
+    TEMPLATE,
+    a_template,
+    a_world,
+    backup_completed,
+    tags_changed,
+    template_arn,
+)
 from tests.support.cloudformation import read_yaml
-from tests.support.fleets import requests, run
+from tests.support.fleets import default_image, requests, run
 
 TAG = "ami-reactor-state:window"
 OPEN = "cron(0 2 ? * TUE-THU *)"
@@ -100,6 +108,25 @@ def test_what_is_printed_for_cloudformation_opens_and_closes_the_template(accoun
             "Resources": [TEMPLATE],
             "Tags": [{"Key": TAG, **({"Value": value} if value else {})}],
         }
+
+
+def test_what_the_schedules_do_closes_the_template_and_opens_it_again(stage_with):
+    staged = stage_with(a_world())
+    resources = read_yaml(printed().stdout)["Resources"]
+    given = {
+        name: json.loads(resources[name]["Properties"]["Target"]["Input"])
+        for name in ("Open", "Close")
+    }
+    ec2, changed = staged.session.client("ec2"), tags_changed(template_arn(TEMPLATE), TAG)
+
+    ec2.create_tags(**given["Close"])
+    closed = staged.delivery.deliver(backup_completed())
+    ec2.delete_tags(**given["Open"])
+    opened = staged.delivery.deliver(changed)
+
+    assert closed.outcome["templates"][0]["reason"] == "window-closed"
+    assert opened.is_matched
+    assert default_image() == NEW
 
 
 def test_what_is_printed_for_terraform_is_the_same(account_with):
