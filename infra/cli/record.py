@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import typer
+
 from infra.cli.account import account_of
 from infra.cli.render import counted, err, out, outside, progress_line, stop
 from infra.operate.account import Account
@@ -10,12 +12,15 @@ from infra.operate.find import find_template
 from infra.operate.paging import Progress
 from infra.replay.anonymize import Anonymous, user_data_in
 from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_file
+from infra.replay.pasted import BadPaste, read_pasted
 from infra.replay.record import Described, record_world
+from models.base import printable
 
 
 def run_record(
     *,
     to: Path,
+    from_files: Path | None,
     template: list[str] | None,
     keep_account: bool,
     force: bool,
@@ -26,33 +31,48 @@ def run_record(
         check_can_write(to, force=force)
     except CannotWrite as error:
         stop(str(error))
+    if from_files is not None:
+        try:
+            world, notes = read_pasted(from_files, template or [], region)
+        except BadPaste as error:
+            for line in str(error).splitlines():
+                err.print(
+                    f"ami-reactor: {printable(line)}", markup=False, highlight=False, soft_wrap=True
+                )
+            raise typer.Exit(2) from None
+    else:
+        with account_of(profile, region) as account, progress_line() as progress:
+            world, notes = _record(account, template or [], progress)
+    for line in notes:
+        err.print(line, markup=False, highlight=False, soft_wrap=True)
+    _write(to, world, keep_account=keep_account, force=force)
+
+
+def _write(to: Path, world: Described, *, keep_account: bool, force: bool) -> None:
     # the embedded AWS takes a second to import, and most verbs do not need it
     from infra.embedded.world.seed import BadWorld, read_world
 
-    with account_of(profile, region) as account:
-        with progress_line() as progress:
-            world, left_out = _record(account, template or [], progress)
-        for line in left_out:
-            err.print(line, markup=False, highlight=False, soft_wrap=True)
-        if not keep_account:
-            world = Anonymous(account.place.account).copy_of(world)
-        text = json.dumps(world, indent=2, ensure_ascii=False) + "\n"
-        try:
-            read_world(text, "what was read")
-            write_file(to, text, mode=PRIVATE, force=force)
-        except (BadWorld, CannotWrite) as error:
-            stop(str(error), status=1)
-        found = ", ".join(
-            counted(len(world[key]), what)
-            for key, what in (
-                ("LaunchTemplates", "launch template"),
-                ("LaunchTemplateVersions", "version"),
-                ("Images", "image"),
-                ("AutoScalingGroups", "group"),
-            )
+    if not keep_account:
+        world = Anonymous(world["Account"]).copy_of(world)
+    text = json.dumps(world, indent=2, ensure_ascii=False) + "\n"
+    try:
+        left_out = read_world(text, "what was read").left_out
+        write_file(to, text, mode=PRIVATE, force=force)
+    except (BadWorld, CannotWrite) as error:
+        stop(str(error), status=1)
+    for line in left_out:
+        err.print(line, markup=False, highlight=False, soft_wrap=True)
+    found = ", ".join(
+        counted(len(world[key]), what)
+        for key, what in (
+            ("LaunchTemplates", "launch template"),
+            ("LaunchTemplateVersions", "version"),
+            ("Images", "image"),
+            ("AutoScalingGroups", "group"),
         )
-        out.print(outside(f"{to}: {found}"), soft_wrap=True)
-        _print_user_data(world)
+    )
+    out.print(outside(f"{to}: {found}"), soft_wrap=True)
+    _print_user_data(world)
 
 
 def _record(account: Account, names: list[str], progress: Progress) -> tuple[Described, list[str]]:

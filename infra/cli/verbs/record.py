@@ -12,6 +12,16 @@ from infra.cli.options import Force, KeepAccount, Profile, Region
 
 def record(
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The file to write.")],
+    from_files: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            help="Ask no account: read what `aws ec2 describe-...` printed from the *.json files"
+            " of this folder.",
+            show_default=False,
+        ),
+    ] = None,
     template: Annotated[
         list[str] | None,
         typer.Option(
@@ -31,6 +41,10 @@ def record(
     `ami-reactor replay EVENTS --world FILE` starts from it. User data is part of a version: look at
     it before you share the file.
 
+    --from DIR needs no account: paste there what these print, one file each: aws ec2
+    describe-launch-templates, describe-launch-template-versions --launch-template-id ID,
+    describe-images --owners self, describe-instances; aws autoscaling describe-auto-scaling-groups.
+
     Example: ami-reactor record --to world.json
     """
     with importing():
@@ -38,6 +52,7 @@ def record(
 
     run_record(
         to=to,
+        from_files=from_files,
         template=template,
         keep_account=keep_account,
         force=force,

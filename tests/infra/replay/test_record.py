@@ -24,6 +24,7 @@ from tests.support.builders import (
     backup_completed,
 )
 from tests.support.messages import finish, lines, watched
+from tests.support.paths import ROOT
 
 MINE = "123456789012"
 VENDOR = "999988887777"
@@ -360,3 +361,144 @@ def test_it_says_nothing_where_no_user_data_is_in_it(stage_with, record):
     result, _ = record()
 
     assert "user data" not in result.stderr
+
+
+# -- without an account ----------------------------------------------------------------------------
+
+
+def answers(**differs):
+    """What a person pastes: each answer in a file, with more in it than a world needs."""
+    world = json.loads(
+        (ROOT / "tests/cases/03-pinned-to-a-deleted-version/world-pasted.json").read_text()
+    )
+    instance = {
+        "InstanceId": "i-0b2e25be910fac823",
+        "ImageId": world["Images"][0]["ImageId"],
+        "State": {"Code": 16, "Name": "running"},
+        "Placement": {"AvailabilityZone": "eu-west-1a", "Tenancy": "default"},
+        "LaunchTime": "2026-06-14T08:00:00+00:00",
+        "MetadataOptions": {"State": "applied", "HttpTokens": "required"},
+    }
+    gone = instance | {
+        "InstanceId": "i-0cccccccccccccccc",
+        "State": {"Code": 48, "Name": "terminated"},
+    }
+    files = {
+        "images": {"Images": world["Images"], "ResponseMetadata": {"HTTPStatusCode": 200}},
+        "templates": {"LaunchTemplates": world["LaunchTemplates"]},
+        "versions": {"LaunchTemplateVersions": world["LaunchTemplateVersions"]},
+        "instances": {
+            "Reservations": [
+                {
+                    "ReservationId": "r-0a",
+                    "OwnerId": MINE,
+                    "Groups": [],
+                    "Instances": [instance, gone],
+                }
+            ]
+        },
+        "limits": {"AccountAttributes": []},
+    }
+    return {name: content for name, content in (files | differs).items() if content is not None}
+
+
+@pytest.fixture
+def paste(tmp_path):
+    """Paste the answers and run the command; its result, and the world that it wrote."""
+
+    def run(*options, **differs):
+        folder, file = tmp_path / "pasted", tmp_path / "world.json"
+        folder.mkdir()
+        for name, content in answers(**differs).items():
+            text = content if isinstance(content, str) else json.dumps(content)
+            (folder / f"{name}.json").write_text(text)
+        result = finish("record", "--from", str(folder), "--to", str(file), *options)
+        return result, json.loads(file.read_text()) if file.exists() else None
+
+    return run
+
+
+def test_answers_that_a_person_pasted_are_a_world(paste):
+    result, world = paste("--keep-account")
+
+    pasted = answers()
+    assert result.exit_code == 0, result.stderr
+    assert (world["Account"], world["Region"]) == (MINE, "eu-west-1")
+    assert world["Images"] == pasted["images"]["Images"]
+    assert world["LaunchTemplates"] == pasted["templates"]["LaunchTemplates"]
+    assert world["LaunchTemplateVersions"] == pasted["versions"]["LaunchTemplateVersions"]
+    assert ids(world, "Instances", "InstanceId") == {"i-0b2e25be910fac823"}
+    assert "limits.json: nothing of a world is in it" in result.stderr
+
+
+def test_the_account_is_replaced_in_what_was_pasted_too(paste):
+    _, world = paste()
+
+    assert MINE not in json.dumps(world)
+
+
+def test_a_first_page_is_said_to_be_one(paste):
+    images = answers()["images"] | {"NextToken": "eyJ"}
+    result, world = paste(images=images)
+
+    assert world
+    assert "images.json: is a first page only, because it has a NextToken" in result.stderr
+    assert "eyJ" not in result.stderr
+
+
+def test_an_image_that_the_files_lack_is_named_with_the_command_that_prints_it(paste):
+    result, world = paste(images={"Images": []})
+
+    assert world["Images"] == []
+    assert "aws ec2 describe-images --image-ids ami-" in result.stderr
+
+
+def of_templates(**changes):
+    templates = answers()["templates"]["LaunchTemplates"]
+    return {"LaunchTemplates": [{**template, **changes} for template in templates]}
+
+
+@pytest.mark.parametrize(
+    ("differs", "said"),
+    [
+        (
+            {"versions": None},
+            "the files lack the versions of web: aws ec2 describe-launch-template-v",
+        ),
+        ({"templates": of_templates(LatestVersionNumber=99)}, "the files lack version 99 of web"),
+        ({"templates": None}, "describe-launch-templates --launch-template-ids lt-"),
+        ({"templates": None, "versions": None}, "no launch template is in the files"),
+        ({"images": "$ aws ec2 describe-images"}, "images.json: must be what the AWS CLI prints"),
+        ({"images": []}, "images.json: must be a JSON object, as the AWS CLI prints it"),
+        ({"images": {"Images": {}}}, "images.json: Images: must be a list of JSON objects"),
+        ({"images": {"Images": [{"State": "available"}]}}, "Images.0.ImageId: is required"),
+    ],
+)
+def test_what_is_wrong_or_missing_is_said_and_nothing_is_written(paste, differs, said):
+    result, world = paste(**differs)
+
+    assert (result.exit_code, result.stdout, world) == (2, "", None)
+    assert said in result.stderr
+    assert result.stderr.startswith("ami-reactor: ")
+
+
+def test_only_the_templates_that_are_named_are_kept(paste):
+    result, world = paste("--template", "api")
+
+    assert (result.exit_code, world) == (2, None)
+    assert "--template api: is not in the files" in result.stderr
+
+
+def test_of_two_answers_that_differ_the_later_file_is_taken_and_named(paste):
+    newer = [entry | {"Name": "renamed"} for entry in answers()["images"]["Images"]]
+    result, world = paste(newer={"Images": newer})
+
+    assert {image["Name"] for image in world["Images"]} == {"renamed"}
+    assert "newer.json: ami-" in result.stderr
+
+
+def test_a_folder_without_answers_is_said_to_be_one(tmp_path):
+    result = finish("record", "--from", str(tmp_path / "nowhere"), "--to", str(tmp_path / "w.json"))
+
+    assert result.exit_code == 2
+    assert "is not a folder with files of JSON" in result.stderr
