@@ -17,8 +17,7 @@ from models.events import (
     BackupJobStateChange,
     Event,
     Ignored,
-    LaunchTemplatePromoted,
-    ReconcileRequested,
+    OwnEvent,
     elsewhere,
     parse_event,
 )
@@ -184,8 +183,11 @@ class Reaction:
         event, followers = self.event, opted_in.followers
         if not opted_in.ids:
             return Ignored.NO_FOLLOWER
-        if event.template_id is not None or isinstance(event, ReconcileRequested):
+        if event.template_id is not None:
             return Selection(list(followers))
+        if isinstance(event, OwnEvent):
+            woken = [f for f in followers if event.wakes(f.selectors.after)]
+            return Ignored.NO_FOLLOWER if event.is_promotion and not woken else Selection(woken)
         if event.lost_image_id is not None:
             on_it = self.ec2.templates_on(event.lost_image_id)
             concerned = [f for f in followers if f.template.launch_template_id in on_it]
@@ -193,9 +195,6 @@ class Reaction:
             return Ignored.NO_FOLLOWER if on_it.isdisjoint(opted_in.ids) else Selection(concerned)
         if event.image_id is not None:
             return self._select_by_image(event.image_id, followers)
-        if isinstance(event, LaunchTemplatePromoted):
-            waiting = [f for f in followers if event.wakes(f.selectors.after)]
-            return Selection(waiting) if waiting else Ignored.NO_FOLLOWER
         concerned = [f for f in followers if f.follows_instance(event.instance_id)]
         return Selection(concerned) if concerned else Ignored.NO_FOLLOWER
 

@@ -29,8 +29,6 @@ def with_proofs(ec2: Ec2, seen: Observation, opted_in: tuple[Template, ...]) -> 
 
 def _proved(ec2: Ec2, canary: Template, images: dict[str, Image]) -> dict[str, datetime]:
     """Since when it has proved which of those images."""
-    if canary.hold is not None:
-        return {}
     versions = ec2.versions_with(canary, images)
     numbers = {version.version_number for version in versions}
     if canary.default_version_number not in numbers:  # it is on an image that none of these is

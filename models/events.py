@@ -181,46 +181,42 @@ class TagChange(Envelope):
         return self
 
 
-class _Reconcile(Value, defer_build=True):
+class _OwnDetail(Value, defer_build=True):
     launch_template_id: TemplateId | None = None
+    launch_template_name: str | None = None
 
 
-class ReconcileRequested(Envelope):
-    """An operator, a timer, the schedule or the function asks to reconcile one template, or all.
+class OwnEvent(Envelope):
+    """An event of the reactor's own source; one model, for each more takes time in a cold start.
 
-    No rule hands `Promotion Postponed` to the function. Redriven from the dead-letter queue, where
-    it is if its timer could not be started, it starts that timer again.
+    `Reconcile Requested`: an operator, a timer, the schedule or the function asks to look at one
+    template, or at all. `Launch Template Promoted`: the function moved a template, and those that
+    wait for it may have something to do. `Promotion Postponed` is handed to the function by no
+    rule: redriven from the dead-letter queue, where it is if its timer could not be started, it
+    starts that timer again.
     """
 
     source: Literal["ami-reactor"]
-    detail_type: Literal["Reconcile Requested", "Promotion Postponed"] = Field(alias="detail-type")
-    detail: _Reconcile
+    detail_type: Literal[
+        "Reconcile Requested", "Launch Template Promoted", "Promotion Postponed"
+    ] = Field(alias="detail-type")
+    detail: _OwnDetail
+
+    @property
+    def is_promotion(self) -> bool:
+        return self.detail_type == "Launch Template Promoted"
 
     @property
     def template_id(self) -> str | None:
-        return self.detail.launch_template_id
-
-
-class _Promoted(Value, defer_build=True):
-    launch_template_id: TemplateId
-    launch_template_name: str
-
-
-class LaunchTemplatePromoted(Envelope):
-    """The function moved a template: those that wait for it may have something to do."""
-
-    source: Literal["ami-reactor"]
-    detail_type: Literal["Launch Template Promoted"] = Field(alias="detail-type")
-    detail: _Promoted
+        return None if self.is_promotion else self.detail.launch_template_id
 
     def wakes(self, after: tuple[str, ...]) -> bool:
-        """Whether the promoted template is one of those names and ids."""
-        return self.detail.launch_template_id in after or self.detail.launch_template_name in after
+        """Whether a template that waits for those names and ids may have something to do."""
+        named = {self.detail.launch_template_id, self.detail.launch_template_name}
+        return not self.is_promotion or not named.isdisjoint(after)
 
 
-Event = (
-    BackupJobStateChange | AmiStateChange | TagChange | ReconcileRequested | LaunchTemplatePromoted
-)
+Event = BackupJobStateChange | AmiStateChange | TagChange | OwnEvent
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="detail_type")])
 _FAULTS = 5  # as many as an engineer reads, and as an error's text has room for

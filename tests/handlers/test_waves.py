@@ -94,6 +94,15 @@ def test_a_soaking_image_is_taken_at_its_moment_and_not_a_second_before(account_
     assert "postponed_until" not in ripe.model_dump(mode="json")
 
 
+def test_a_timer_that_could_not_be_started_is_redriven_as_a_look_at_its_template(account_with):
+    account = account_with(a_world(templates=[a_template(tags=FOLLOWS_INSTANCE | SOAK)]))
+    detail = {"launch_template_id": TEMPLATE, "until": at(25), "reason": "soaking"}
+    postponed = an_event("ami-reactor", "Promotion Postponed", None, **detail)
+
+    assert account.outcome(postponed, **hours(24)).postponed_until is not None
+    assert account.outcome(postponed, **hours(25)).outcome == "promoted"
+
+
 def test_an_image_is_taken_once_its_gate_is_open(account_with):
     account = account_with(a_world(templates=[a_template(tags=FOLLOWS_INSTANCE | GATE)]))
 

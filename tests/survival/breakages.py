@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from tests.survival.invariants import Invariant
-from tests.survival.scenarios import ONE_WRITER, TWO_RUNS
+from tests.survival.scenarios import ONE_WRITER, TWO_RUNS, WAVES
 from tests.survival.scheduler import explore
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +24,7 @@ DECISION = "models/decision.py"
 TAGS = "models/tags.py"
 GATEWAY = "handlers/ec2.py"
 REACTION = "handlers/reaction.py"
+RIPENING = "models/ripening.py"
 
 
 class Breakage(NamedTuple):
@@ -248,6 +249,57 @@ BREAKAGES = (
         Invariant.SETTLED,
         "one writer: two images, events lost",
     ),
+    Breakage(
+        "takes the newest image, and then asks whether it is ripe: it starves",
+        DECISION,
+        "    best = newest(candidates)\n",
+        "    best = newest([*candidates, *(one.image for one in others if one.skip in UNRIPE)])\n"
+        "    best = best if best in candidates else None\n",
+        Invariant.ENDS_AT_NEWEST,
+        "one writer: two images soak, and but one of them is ripe at the end",
+    ),
+    Breakage(
+        "takes an image that soaks",
+        RIPENING,
+        "    if until <= now:",
+        "    if True:",
+        Invariant.RIPE,
+        "one writer: two images soak, and but one of them is ripe at the end",
+    ),
+    Breakage(
+        "soaks from the image's date on, though another template has yet to prove it",
+        RIPENING,
+        "_second_after((since or image.creation_date) + selectors.soak)",
+        "_second_after(image.creation_date + selectors.soak)",
+        Invariant.RIPE,
+        "one writer: canary first, web an hour later, a crash",
+    ),
+    Breakage(
+        "goes on past a canary that is held",
+        RIPENING,
+        "    if canary.hold is not None or on is None:",
+        "    if on is None:",
+        Invariant.RIPE,
+        "one writer: a wave, canary is held",
+    ),
+    Breakage(
+        "goes on past a canary that was moved back",
+        RIPENING,
+        "        if number <= canary.default_version_number\n"
+        "        and (image := _promoted(version, images)) is not None\n"
+        "        and not image.is_newer_than(on)\n",
+        "        if (image := _promoted(version, images)) is not None\n",
+        Invariant.RIPE,
+        "one writer: a wave, canary is moved back",
+    ),
+    Breakage(
+        "goes on with an image in quarantine, because canary has proved it",
+        DECISION,
+        "(Skip.QUARANTINED, QUARANTINE_TAG in image.tags)",
+        "(Skip.QUARANTINED, QUARANTINE_TAG in image.tags and not selectors.after)",
+        Invariant.LAUNCHABLE,
+        "one writer: a wave, its image is quarantined",
+    ),
 )
 
 
@@ -290,7 +342,7 @@ def search(breakage: Breakage) -> dict[str, int]:
 
 def findings(scenario_name: str) -> Iterator[str]:
     """In whichever checkout this runs: what the scenario breaks first, and after how many steps."""
-    scenario = next(s for s in (*ONE_WRITER, *TWO_RUNS) if s.name == scenario_name)
+    scenario = next(s for s in (*ONE_WRITER, *TWO_RUNS, *WAVES) if s.name == scenario_name)
     broken = explore(scenario, is_enough=True).broken
     for invariant, schedule in broken.items():
         yield f"{invariant}|{len(schedule)}"

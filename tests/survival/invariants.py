@@ -6,10 +6,20 @@ is recognised by what happened on the way, never by its effect alone.
 """
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from tests.survival.tiny_ec2 import MARK, QUARANTINE, Template, Version, World, is_read
+from models.tags import AFTER, SOAK
+from tests.survival.tiny_ec2 import (
+    HOLD,
+    MARK,
+    QUARANTINE,
+    Template,
+    Version,
+    World,
+    is_read,
+)
 
 DEAD_STATES = frozenset({"deregistered", "disabled", "failed", "invalid", "error"})
 
@@ -25,6 +35,7 @@ class Invariant(StrEnum):
     IS_HEALED = "a default whose image is gone is replaced where anything can replace it"
     HOLD_STANDS = "a template that is held, or no longer on, is not written"
     SETTLED = "a second reconcile finds nothing to do"
+    RIPE = "no image that is unripe or not proven becomes the default, but to heal"
     NOTHING_RAISED = "a reaction ends with an outcome"
     NOTHING_LOST = "without a fault no event is dead-lettered"
 
@@ -39,6 +50,9 @@ class Hole(StrEnum):
     MARK_LATE = "two runs at once: a high-water mark is written late over a newer one"
     IMAGE_SAME_SECOND = "an image lost or quarantined between a run's look and its write"
     STALE_LIST = "a list of images lags behind the event: the next event finds the image"
+    CANARY_SAME_SECOND = (
+        "a template is held or moved back while a wave that waits for it is decided"
+    )
     HEALED_FORWARD = "moved back by hand, then the older image is lost: healed to the newer one"
 
 
@@ -54,6 +68,8 @@ class Behind:
     IMAGES = 4
     ALL = PERSON | OTHER_RUN | IMAGES
     LATE = 8  # its run is dead, and it is only the write that lands
+    CANARY = 16  # a template that another waits for
+    TEMPLATES = PERSON | OTHER_RUN | CANARY
 
 
 class MoveBack(NamedTuple):
@@ -92,6 +108,11 @@ class Seen(NamedTuple):
     behind: int
     dates: "Dates"
 
+    def of(self, world: World, template: Template) -> "Seen":
+        """Of one template: it is the first one that a person moves back."""
+        is_first = template == world.templates[0]
+        return self if is_first else self._replace(ghost=self.ghost._replace(moved_back=None))
+
     def hole(self, by: int, hole: Hole) -> Hole | None:
         if self.behind & Behind.LATE:
             return Hole.LATE_WRITE
@@ -124,7 +145,29 @@ def is_candidate(world: World, image_id: str) -> bool:
 
 def newest_candidate(world: World, dates: Dates) -> str:
     """The date of the newest image that may be launched: all images of these worlds match."""
-    return max((dates[i] for i in dates if is_candidate(world, i)), default="")
+    template = world.templates[0]
+    ids = (i for i in dates if is_candidate(world, i) and is_ripe(world, template, i, dates))
+    return max((dates[image_id] for image_id in ids), default="")
+
+
+def is_ripe(world: World, template: Template, image_id: str, dates: Dates) -> bool:
+    """Whether the image has soaked and was proved, as the world has it now."""
+    since, soak = dates[image_id], template.tag(SOAK)
+    if (after := template.tag(AFTER)) is not None:
+        canary = next(t for t in world.templates if t.name == after)
+        made = [
+            version.created
+            for version in canary.versions
+            if (version.maker, version.image) == ("reactor", image_id)
+            and version.number <= canary.default
+        ]
+        if not made or canary.tag(HOLD) or dates[canary.in_force.image] < dates[image_id]:
+            return False
+        since = max(made)
+    if soak is None:
+        return True
+    now, begin = map(datetime.fromisoformat, (world.now, since))
+    return begin + timedelta(hours=int(soak.removesuffix("h"))) <= now
 
 
 def mark_date(template: Template) -> str:
@@ -144,7 +187,7 @@ def after_write(before: World, after: World, seen: Seen) -> Iterator[Finding]:
     """What one write of the reactor broke."""
     for old, new in zip(before.templates, after.templates, strict=True):
         if old.default != new.default:
-            yield from _after_move(before, old, new, seen)
+            yield from _after_move(before, old, new, seen.of(before, old))
         if _mark(new) < _mark(old):
             yield Finding(Invariant.MARK_RISES, seen.hole(Behind.OTHER_RUN, Hole.MARK_LATE))
         if len(new.versions) > len(old.versions) and _is_repeated(old, new.versions[-1]):
@@ -168,6 +211,8 @@ def _after_move(world: World, old: Template, new: Template, seen: Seen) -> Itera
             yield Finding(Invariant.MOVE_BACK_STANDS, Hole.HEALED_FORWARD)
     if taken.settings not in (left.settings, seen.ghost.settings):
         yield Finding(Invariant.NOT_A_PERSONS, same_second)
+    if not is_healing and not is_ripe(world, new, taken.image, dates):
+        yield Finding(Invariant.RIPE, seen.hole(Behind.CANARY, Hole.CANARY_SAME_SECOND))
     if not is_candidate(world, taken.image):
         yield Finding(Invariant.LAUNCHABLE, seen.hole(Behind.IMAGES, Hole.IMAGE_SAME_SECOND))
 

@@ -18,7 +18,7 @@ from tests.survival.faults import FAULTS, Lasting, theatre
 from tests.survival.invariants import OVERLAPPING, Hole
 from tests.survival.load import THREADS, Books, run
 from tests.survival.mutation import RESULTS
-from tests.survival.scenarios import LONG, ONE_WRITER, TWO_RUNS
+from tests.survival.scenarios import LONG, ONE_WRITER, TWO_RUNS, WAVES
 from tests.survival.scheduler import Report, explore
 
 RECORD = Path(__file__).with_name("figures.json")
@@ -43,7 +43,7 @@ class Figures:
     # -- interleavings -------------------------------------------------------------------------
 
     def interleavings(self) -> Iterator[str]:
-        scenarios = (*ONE_WRITER, *TWO_RUNS, *(LONG if self.is_long else ()))
+        scenarios = (*ONE_WRITER, *WAVES, *TWO_RUNS, *(LONG if self.is_long else ()))
         reports = [explore(scenario) for scenario in scenarios]
         broken = sum(len(report.broken) for report in reports)
         overlapping = [

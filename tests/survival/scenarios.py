@@ -1,30 +1,36 @@
 """What may happen, from two events for one image to three runs that people and faults meet."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
+from models.base import aws_date
+from models.tags import SOAK
 from tests.support.builders import (
     FOLLOWS_INSTANCE,
     HELD,
     NEW,
     NEWER,
     OLD,
+    OTHER_TEMPLATE,
     QUARANTINED,
     TEMPLATE,
     a_template,
     a_version,
     a_world,
     ami_state,
+    an_event,
     an_image,
     backup_completed,
+    reconcile,
     tag_list,
     tags_changed,
     template_arn,
 )
 from tests.survival.invariants import Dates
 from tests.survival.scheduler import NOW, Action, Occasion, Scenario
-from tests.survival.tiny_ec2 import HOLD, MARK, World, parsed, world_of
+from tests.survival.tiny_ec2 import HOLD, MARK, Template, World, parsed, world_of
 
 OLDER = "ami-00000000000000001"
 IMAGES = {
@@ -200,6 +206,116 @@ def a_scenario(
     how.setdefault("world", a_start())
     return Scenario(name, occasions=occasions, actions=actions, dates=DATES, **how)
 
+
+# -- the clock, and a template that waits for another ----------------------------------------------
+
+
+def hours_go_by(hours: int, after: str | None = None) -> Action:
+    """The clock goes on, whatever is under way."""
+    name = f"{hours} h go by"
+    later = aws_date(NOW + timedelta(hours=hours, seconds=1))
+    return Action(name, lambda w: [(name, w._replace(now=later))], after=after)
+
+
+def a_fleet(**tags: str) -> World:
+    """web with those tags, and canary, which has none of them; both on OLD."""
+    return world_of(
+        a_world(
+            IMAGES[OLD],
+            templates=[
+                a_template(
+                    tags=FOLLOWS_INSTANCE | {f"ami-reactor:{k}": v for k, v in tags.items()}
+                ),
+                a_template(OTHER_TEMPLATE, "canary"),
+            ],
+            versions=[a_version(), a_version(template_id=OTHER_TEMPLATE)],
+        )
+    )
+
+
+def _of_canary(name: str, change: Callable[[Template], Template]) -> Action:
+    """A person changes canary, once the reactor has moved it."""
+
+    def does(world: World) -> Iterator[tuple[str, World]]:
+        canary = world.templates[1]
+        if canary.default > 1:
+            yield name, world.with_template(change(canary))
+
+    return Action(name, does, person=True)
+
+
+def _is_on_new(world: World) -> bool:
+    return world.templates[1].in_force.image == NEW
+
+
+def an_hour_to(image_id: str) -> str:
+    """A soak that is over for that image an hour after NOW."""
+    age = NOW - datetime.fromisoformat(IMAGES[image_id]["CreationDate"])
+    return f"{int(age / timedelta(hours=1)) + 1}h"
+
+
+CANARY_HELD = _of_canary("a person holds canary", lambda t: t.tagged(**HELD))
+CANARY_BACK = _of_canary("a person moves canary back", lambda t: t._replace(default=1))
+PROMOTED = Occasion(
+    _now(
+        an_event(
+            "ami-reactor",
+            "Launch Template Promoted",
+            None,
+            launch_template_id=OTHER_TEMPLATE,
+            launch_template_name="canary",
+        )
+    ),
+    when=_is_on_new,
+)
+TIMES = (hours_go_by(1), hours_go_by(2, after="1 h go by"))
+
+
+def timer(hours: int) -> Occasion:
+    return Occasion(_now(reconcile(TEMPLATE)), f"{hours} h go by")
+
+
+def a_wave(name: str, occasions: tuple[Occasion, ...], *actions: Action, **how: Any) -> Scenario:
+    how = {"world": a_fleet(soak="1h", after="canary"), "one_writer": True, **how}
+    occasions = (heard(NEW), *occasions)
+    return a_scenario(f"one writer: {name}", occasions, born(NEW), *actions, is_timed=True, **how)
+
+
+def _soaks(name: str, *actions: Action, **how: Any) -> Scenario:
+    """NEW is ripe an hour after NOW, NEWER two hours after."""
+    template = a_start().templates[0].tagged(**{SOAK: an_hour_to(NEW)})
+    timers = (timer(1), timer(2))[: len(actions)]
+    return a_scenario(
+        f"one writer: {name}",
+        (*BOTH, *timers),
+        *BIRTHS,
+        *actions,
+        world=a_start().with_template(template),
+        one_writer=True,
+        is_timed=True,
+        **how,
+    )
+
+
+WAVES = (
+    _soaks("two images soak, the clock goes on, a crash", *TIMES, crashes=1),
+    _soaks("two images soak, and but one of them is ripe at the end", TIMES[0]),
+    a_wave(
+        "canary first, web an hour later, a crash",
+        (PROMOTED, timer(1), timer(2)),
+        *TIMES,
+        crashes=1,
+    ),
+    a_wave("canary first, web at once", (PROMOTED,), world=a_fleet(after="canary"), crashes=1),
+    a_wave("a wave, canary is held", (PROMOTED, timer(1)), TIMES[0], CANARY_HELD),
+    a_wave("a wave, canary is moved back", (PROMOTED, timer(1)), TIMES[0], CANARY_BACK),
+    a_wave("a wave, its image is quarantined", (PROMOTED, timer(1)), TIMES[0], quarantines(NEW)),
+    a_wave("a wave, the timer is lost", (PROMOTED,), *TIMES, is_lossy=True),
+    replace(
+        a_wave("two runs", (PROMOTED,), world=a_fleet(after="canary"), one_writer=False),
+        name="canary first, web at once, two runs",
+    ),
+)
 
 TWO_RUNS = (
     a_scenario("two images, a crash anywhere", BOTH, *BIRTHS, crashes=1),

@@ -58,10 +58,15 @@ class Action:
 
 @dataclass(frozen=True)
 class Occasion:
-    """An event, and the action that it reports. A lost one is never delivered."""
+    """An event, and the action that it reports. A lost one is never delivered.
+
+    Attributes:
+        when: What must be so before it comes, beside that action.
+    """
 
     event: dict[str, Any]
     after: str | None = None
+    when: Callable[[World], bool] = lambda _world: True
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ class Scenario:
         late: How many writes of a dying run may land at any later moment.
         one_writer: One run at a time, as with a reserved concurrency of 1.
         is_lossy: Events are missing; only the reconcile has to put it right.
+        is_timed: The clock is the world's: it goes on when an action moves it, between any two
+            calls; else each attempt has a time of its own.
     """
 
     name: str
@@ -85,6 +92,7 @@ class Scenario:
     late: int = 0
     one_writer: bool = False
     is_lossy: bool = False
+    is_timed: bool = False
     dates: Dates = field(default_factory=Dates)
 
     @property
@@ -103,6 +111,7 @@ class Run(NamedTuple):
         has_moved: It trusts its own answer from now on, and no look at the default.
         owes: It made the default older, because of another run, and has not looked again.
         unmarked: It made an image the default, and could not write the high-water mark, or not yet.
+        now: When the attempt began, if the clock is the world's.
     """
 
     attempts: int = 0
@@ -112,6 +121,7 @@ class Run(NamedTuple):
     has_moved: bool = False
     owes: bool = False
     unmarked: bool = False
+    now: str = ""
 
 
 class State(NamedTuple):
@@ -178,7 +188,7 @@ class Schedules:
             [Reaction(o.event, NOW + timedelta(minutes=2 * n)) for n in range(ATTEMPTS)]
             for o in scenario.occasions
         ]
-        self._reconcile = Reaction(reconcile(), NOW + timedelta(hours=2))
+        self._timed: dict[tuple[int, str], Reaction] = {}
         self._worlds: list[World] = []
         self._numbers: dict[World, int] = {}
         self._performed: dict[tuple[int, Request], tuple[int, str]] = {}
@@ -186,7 +196,8 @@ class Schedules:
 
     @property
     def answers_tried(self) -> int:
-        return sum(reaction.size for attempts in self._reactions for reaction in attempts)
+        attempts = (reaction for tried in self._reactions for reaction in tried)
+        return sum(reaction.size for reaction in (*attempts, *self._timed.values()))
 
     def start(self) -> State:
         s = self.scenario
@@ -217,7 +228,8 @@ class Schedules:
             if run.node >= 0:
                 yield from self._turns(state, index, run)
             elif self._is_due(state, index) and not (is_busy and self.scenario.one_writer):
-                begun = _begun(run)
+                now = self._worlds[state.world].now if self.scenario.is_timed else ""
+                begun = _begun(run)._replace(now=now)
                 yield from self._turns(_with_run(state, index, begun), index, begun)
 
     def _is_private(self, state: State, index: int, run: Run) -> bool:
@@ -232,8 +244,9 @@ class Schedules:
         )
 
     def _is_due(self, state: State, index: int) -> bool:
-        after = self.scenario.occasions[index].after
-        return after is None or self._has_happened(state, after)
+        occasion = self.scenario.occasions[index]
+        happened = occasion.after is None or self._has_happened(state, occasion.after)
+        return happened and occasion.when(self._worlds[state.world])
 
     def _has_happened(self, state: State, name: str) -> bool:
         return any(
@@ -353,7 +366,16 @@ class Schedules:
         return state
 
     def _reaction(self, index: int, run: Run) -> Reaction:
+        if run.now:
+            return self._at(index, run.now)
         return self._reactions[index][run.attempts - 1]
+
+    def _at(self, index: int, now: str) -> Reaction:
+        """The reaction to an event, or to a reconcile (-1), at that time."""
+        if (index, now) not in self._timed:
+            event = reconcile() if index < 0 else self.scenario.occasions[index].event
+            self._timed[index, now] = Reaction(event, datetime.fromisoformat(now))
+        return self._timed[index, now]
 
     # -- worlds ------------------------------------------------------------------------------------
 
@@ -400,6 +422,8 @@ class Schedules:
         """The state with that world: all other runs are behind by that much."""
         if world == state.world:
             return state
+        if self._worlds[world].templates[1:] != self._worlds[state.world].templates[1:]:
+            behind |= Behind.CANARY
         runs = tuple(
             run._replace(behind=run.behind | behind) if run.node >= 0 and i != by else run
             for i, run in enumerate(state.runs)
@@ -445,13 +469,15 @@ class Schedules:
     def _caught(self, world: int, ghost: Ghost) -> tuple[int, Ghost, list[Finding]]:
         """One reconcile from the first call to the last, with nobody else about."""
         node, findings, dates = 0, [], self.scenario.dates
-        while isinstance(request := self._reconcile.at(node), Request):
+        later = f"{NOW + timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}"
+        at = self._at(-1, self._worlds[world].now if self.scenario.is_timed else later)
+        while isinstance(request := at.at(node), Request):
             after, answer = self._perform(world, request)
             if after != world:
                 before_, after_ = self._worlds[world], self._worlds[after]
                 findings += after_write(before_, after_, Seen(ghost, 0, dates))
                 ghost = remembered(before_, after_, ghost, dates, person=False)
-            world, node = after, self._reconcile.answered(node, answer)
+            world, node = after, at.answered(node, answer)
         if not request.is_success:
             said = request.raised or (request.outcome and request.outcome.error) or ""
             findings.append(Finding(Invariant.NOTHING_RAISED, detail=said))
@@ -482,7 +508,12 @@ def _looked(run: Run, request: Request, findings: tuple[Finding, ...]) -> Run:
         owes = any(finding.hole is Hole.OVERLAP for finding in findings)
         return run._replace(has_moved=True, owes=owes, unmarked=True)
     if request.operation == "create_tags":
-        return run._replace(unmarked=False)
+        return run._replace(unmarked=False, has_moved=False)  # the next template begins
+    if (
+        request.operation == "describe_launch_templates"
+        and "LaunchTemplateIds" not in request.asked
+    ):
+        return run._replace(behind=run.behind & ~Behind.TEMPLATES)
     if request.operation == "describe_launch_templates" and not run.has_moved:
         return run._replace(behind=run.behind & ~(Behind.PERSON | Behind.OTHER_RUN))
     if _lists_images(request):

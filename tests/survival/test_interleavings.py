@@ -7,7 +7,7 @@ import pytest
 
 from tests.survival.breakages import BREAKAGES, search
 from tests.survival.invariants import OVERLAPPING, Invariant
-from tests.survival.scenarios import LONG, ONE_WRITER, TWO_RUNS
+from tests.survival.scenarios import LONG, ONE_WRITER, TWO_RUNS, WAVES
 from tests.survival.scheduler import Report, Scenario, explore
 
 
@@ -33,6 +33,13 @@ def test_two_runs_at_once_end_well_in_every_order(scenario):
 @pytest.mark.parametrize("scenario", ONE_WRITER, ids=lambda scenario: scenario.name)
 def test_one_run_at_a_time_never_goes_backwards_at_all(scenario):
     assert not _explored(scenario).known.keys() & OVERLAPPING
+
+
+@pytest.mark.parametrize("scenario", WAVES, ids=lambda scenario: scenario.name)
+def test_a_wave_takes_no_image_too_early_and_starves_of_none_whenever_the_clock_goes_on(scenario):
+    known = _explored(scenario).known.keys()
+
+    assert not scenario.one_writer or not known & OVERLAPPING
 
 
 @pytest.mark.parametrize("scenario", LONG, ids=lambda scenario: scenario.name)
