@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 from moto.moto_server import werkzeug_app
-from werkzeug.serving import make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
 from infra.embedded.bodies import BadRequest
@@ -36,6 +36,31 @@ def serve(staged: Stage, port: int) -> Iterator[tuple[str, Callable[[], None]]]:
     Raises:
         PortTaken: The port is in use.
     """
+    with _server(staged, port) as server:
+        yield _url(server), server.serve_forever
+
+
+@contextmanager
+def served_meanwhile(staged: Stage, port: int) -> Iterator[str]:
+    """Yield the server's URL, and serve until the block ends.
+
+    Raises:
+        PortTaken: The port is in use.
+    """
+    with _server(staged, port) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield _url(server)
+        finally:
+            server.shutdown()
+
+
+def _url(server: BaseWSGIServer) -> str:
+    return f"http://{HOST}:{server.server_port}"
+
+
+@contextmanager
+def _server(staged: Stage, port: int) -> Iterator[BaseWSGIServer]:
     try:
         server = make_server(
             HOST,
@@ -50,7 +75,7 @@ def serve(staged: Stage, port: int) -> Iterator[tuple[str, Callable[[], None]]]:
         # else moto would let every web page read its answers
         with mock.patch.object(werkzeug_app, "DISABLE_GLOBAL_CORS", True):
             Thread(target=staged.clock.run, daemon=True).start()
-            yield f"http://{HOST}:{server.server_port}", server.serve_forever
+            yield server
     finally:
         staged.clock.stop()
         server.server_close()

@@ -9,9 +9,23 @@ from infra.cli.importing import importing
 
 
 def local(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[-- COMMAND]...",
+            help="A program that runs meanwhile, in an environment that leads to the server.",
+            show_default=False,
+        ),
+    ] = None,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port on 127.0.0.1; 0: any free port.")
-    ] = 5000,
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="The port on 127.0.0.1; 0: any free port. Default: 5000, with a COMMAND 0.",
+            show_default=False,
+        ),
+    ] = None,
     world: Annotated[
         Path | None,
         typer.Option(
@@ -38,10 +52,13 @@ def local(
     The clock is the real one; POST /reactor/clock {"advance": "36h"} moves it on and delivers what
     is due.
 
+    With a COMMAND, it sets AWS_ENDPOINT_URL, the Region and credentials for it, passes signals on
+    to it, and ends with its status: ami-reactor local --world world.json -- npm test
+
     Example: ami-reactor local --port 5000 --world infra/stories/nightly/world.json
     """
     # the embedded AWS takes a second to import, and most verbs do not need it
     with importing():
         from infra.cli.local import run_local
 
-    run_local(port=port, world=world)
+    run_local(command=command, port=port, world=world)
