@@ -175,14 +175,14 @@ class Delivery:
         On a clock that stands, what is due before its last attempt is delivered before that.
         """
         receipt = Receipt()
-        self._hand_to_rules(event, receipt)
+        self.hand_to_rules(event, receipt)
         while receipt.waiting and self.clock.run_next():
             pass
         return receipt
 
     def deliver_at(self, moment: datetime, event: dict[str, Any]) -> None:
         """Hand one event to the rules when that moment comes."""
-        self.clock.at(moment, lambda: self._hand_to_rules(event, Receipt()))
+        self.clock.at(moment, lambda: self.hand_to_rules(event))
 
     @contextmanager
     def watched(self) -> Iterator[list[Delivered]]:
@@ -198,18 +198,29 @@ class Delivery:
         for seen in self._watchers:
             seen.append(Delivered(self.clock.now(), event, receipt))
 
-    def _hand_to_rules(self, event: dict[str, Any], receipt: Receipt) -> None:
-        bus = events_backends[self.place.account][self.place.region].event_buses["default"]
-        for rule in list(bus.rules.values()):
-            # mypy cannot infer the type of a lambda's default
-            self._later(lambda rule=rule: self._send(rule, event, receipt))  # type: ignore[misc]
+    def hand_to_rules(self, event: dict[str, Any], receipt: Receipt | None = None) -> None:
+        """The same without waiting for the last attempt."""
+        self._later(self._sending(event, receipt or Receipt()))
 
-    def _later(self, job: Callable[[], None]) -> None:
+    def hand_all_to_rules(self, events: Iterable[dict[str, Any]]) -> None:
+        """Hand events to the rules, in order; what they cause comes after all of them."""
+        self._later(*(self._sending(event, Receipt()) for event in events))
+
+    def _sending(self, event: dict[str, Any], receipt: Receipt) -> Callable[[], None]:
+        bus = events_backends[self.place.account][self.place.region].event_buses["default"]
+
+        def send() -> None:
+            for rule in list(bus.rules.values()):
+                self._send(rule, event, receipt)
+
+        return send
+
+    def _later(self, *jobs: Callable[[], None]) -> None:
         """One job after the other, as with a reserved concurrency of 1.
 
         An event that the handler itself puts waits until the handler is done.
         """
-        self._waiting.append(job)
+        self._waiting.extend(jobs)
         while self._waiting and self._is_running.acquire(blocking=False):
             try:
                 while self._waiting:

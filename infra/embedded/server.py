@@ -11,6 +11,7 @@ from moto.moto_server import werkzeug_app
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
+from infra.embedded.backups import answer_of_backups
 from infra.embedded.bodies import BadRequest
 from infra.embedded.clock_requests import answer_of_clock
 from infra.embedded.door import closed_to
@@ -20,7 +21,7 @@ from infra.embedded.stage import Stage
 
 HOST = "127.0.0.1"
 
-_OWN = ("/reactor/clock", "/reactor/faults")
+_OWN = ("/reactor/backups", "/reactor/clock", "/reactor/faults")
 
 _Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -118,6 +119,8 @@ def _own(path: str, request: Request, staged: Stage) -> Response:
         match path:
             case "/reactor/faults":
                 answer = answer_of_faults(request, staged.faults)
+            case "/reactor/backups":
+                answer = answer_of_backups(request, staged)
             case "/reactor/clock":
                 answer = answer_of_clock(request, staged)
             case _:

@@ -11,6 +11,7 @@ from moto.moto_api._internal import mock_random
 from infra.embedded.aws import embedded_aws
 from infra.embedded.clock import StageClock
 from infra.embedded.delivery import Delivered, Delivery
+from infra.embedded.emitted import Emitter
 from infra.embedded.faults import Faults
 from infra.embedded.stack import Stack, deploy, transformed
 from infra.embedded.timers import schedules_run
@@ -35,6 +36,7 @@ class Stage:
     delivery: Delivery
     faults: Faults
     clock: StageClock
+    emitter: Emitter
 
     def move_on(self, to: datetime) -> list[Delivered]:
         """Move the clock on, and deliver what is due by then, each event at its own moment.
@@ -104,9 +106,15 @@ def stage(
     with clock.installed(), embedded_aws(world, aws_sources=aws_sources) as session:
         stack = deploy(session, world, template or transformed())
         _repeat_made_up_ids(clock)  # whatever the template has
-        with delivery.installed(), faults.installed(), schedules_run(session, clock):
+        emitter = Emitter(place, clock, delivery.hand_all_to_rules)
+        with (
+            delivery.installed(),
+            emitter.installed(),
+            faults.installed(),
+            schedules_run(session, clock),
+        ):
             _put_back(session, stack, world.dead_letters)
-            yield Stage(session, place, stack, delivery, faults, clock)
+            yield Stage(session, place, stack, delivery, faults, clock, emitter)
 
 
 def _repeat_made_up_ids(clock: StageClock) -> None:

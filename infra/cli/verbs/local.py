@@ -39,7 +39,10 @@ def local(
     """Run the embedded AWS as a server, with the reactor's stack deployed in it.
 
     The AWS CLI and any SDK can make images and templates, put events and watch the templates move.
-    Unlike AWS, it accepts events of aws.* sources: there is no other way to put one.
+    What is done there emits the event that AWS would: `aws ec2 create-image` of a golden instance
+    is enough to move its templates. Unlike AWS, it accepts events of aws.* sources too.
+
+    POST /reactor/backups {"instance_id": "i-0b2e25be910fac823"} makes an image as AWS Backup does.
 
     It serves autoscaling, backup, cloudformation, cloudwatch, ec2, events, iam, lambda, logs, sqs
     and sts, to signed requests of programs of this machine. It refuses web pages, runs no container

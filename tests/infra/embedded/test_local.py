@@ -17,12 +17,11 @@ from botocore.exceptions import ClientError
 
 from tests.support.builders import (
     ACCOUNT,
-    FOLLOWS_INSTANCE,
     INSTANCE,
+    NEW,
+    OLD,
+    OTHER_TEMPLATE,
     REGION,
-    a_world,
-    ami_state,
-    tag_list,
 )
 from tests.support.paths import ROOT
 
@@ -31,10 +30,9 @@ DEADLINE_SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     """The command as users run it; its URL."""
-    world = tmp_path_factory.mktemp("local") / "world.json"
-    world.write_text(json.dumps(a_world(templates=[], versions=[])))
+    world = ROOT / "infra" / "stories" / "nightly" / "world.json"
     with subprocess.Popen(
         [*COMMAND, "--world", str(world)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -91,55 +89,42 @@ def client(server, service):
     )
 
 
-def test_the_aws_cli_sees_the_default_move(aws):
-    tags = {"ResourceType": "launch-template", "Tags": tag_list(FOLLOWS_INSTANCE)}
-    old, _ = sorted(aws("ec2", "describe-images")["Images"], key=lambda i: i["CreationDate"])
-    template = aws(
-        "ec2",
-        "create-launch-template",
-        "--launch-template-name",
-        "cli",
-        "--launch-template-data",
-        json.dumps({"ImageId": old["ImageId"], "InstanceType": "t3.micro"}),
-        "--tag-specifications",
-        json.dumps([tags]),
-    )["LaunchTemplate"]["LaunchTemplateId"]
-    instance = aws("ec2", "run-instances", "--image-id", old["ImageId"])["Instances"][0]
-    follow = f"{INSTANCE} {instance['InstanceId']}"
-    aws(
-        "ec2",
-        "create-tags",
-        "--resources",
-        template,
-        "--tags",
-        json.dumps([{"Key": "ami-reactor:source-instance", "Value": follow}]),
-    )
-    image = aws("ec2", "create-image", "--instance-id", instance["InstanceId"], "--name", "new")
-    event = ami_state(image["ImageId"])
+def test_what_is_done_with_the_aws_cli_moves_the_templates(aws, server):
+    """The whole demo: nobody puts an event, or says anything else to the reactor."""
+    ec2 = client(server, "ec2")
 
-    entry = {
-        "Source": event["source"],
-        "DetailType": event["detail-type"],
-        "Detail": json.dumps(event["detail"]),
-        "Resources": event["resources"],
-    }
-    put = aws("events", "put-events", "--entries", json.dumps([entry]))
+    def current_image(template):
+        asked = {"LaunchTemplateName": template, "Versions": ["$Default"]}
+        [version] = ec2.describe_launch_template_versions(**asked)["LaunchTemplateVersions"]
+        return version["LaunchTemplateData"]["ImageId"]
 
-    assert put["FailedEntryCount"] == 0
-    described = aws(
-        "ec2",
-        "describe-launch-template-versions",
-        "--launch-template-id",
-        template,
-        "--versions",
-        "$Default",
-    )
-    [version] = described["LaunchTemplateVersions"]
-    assert version["VersionNumber"] == 2
-    assert version["LaunchTemplateData"] == {
-        "ImageId": image["ImageId"],
-        "InstanceType": "t3.micro",
-    }
+    made = aws("ec2", "create-image", "--instance-id", INSTANCE, "--name", "made")["ImageId"]
+    show = ["describe-launch-template-versions", "--versions", "$Default"]
+    [version] = aws("ec2", *show, "--launch-template-name", "web")["LaunchTemplateVersions"]
+    assert (version["VersionNumber"], version["LaunchTemplateData"]["ImageId"]) == (2, made)
+    assert current_image("web-canary") == OLD
+
+    tag = ["--resources", OTHER_TEMPLATE, "--tags", "Key=ami-reactor-state:hold"]
+    aws("ec2", "delete-tags", *tag)
+    assert current_image("web-canary") == made
+
+    aws("ec2", "deregister-image", "--image-id", made)
+    assert current_image("web") == current_image("web-canary") == NEW
+
+    pause = ["--function-name", "ami-reactor", "--reserved-concurrent-executions", "0"]
+    aws("lambda", "put-function-concurrency", *pause)
+    aws("ec2", "create-image", "--instance-id", INSTANCE, "--name", "while paused")
+    assert current_image("web") == NEW
+    client(server, "lambda").delete_function_concurrency(FunctionName="ami-reactor")
+    queue = client(server, "sqs")
+    url = queue.get_queue_url(QueueName="ami-reactor-dead-letters")["QueueUrl"]
+    [message] = queue.receive_message(QueueUrl=url)["Messages"]
+    context = json.loads(message["Body"])["requestContext"]
+    assert context["condition"] == "ZeroReservedConcurrency"
+
+    backup, _ = call(server, "POST", {"instance_id": INSTANCE}, "backups")
+    assert backup == 200
+    assert current_image("web") == current_image("web-canary") not in {OLD, NEW, made}
 
 
 def test_the_stack_can_be_asked_where_things_are(server):
