@@ -1,7 +1,7 @@
 """How a verb opens its account, asks before it writes, and ends when AWS refuses."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import typer
@@ -16,22 +16,41 @@ from models.base import printable
 from models.errors import AwsRefused, AwsUnavailable, ReactorError
 from models.failure_text import YOURS, error_text
 
+FAILURES = (ClientError, BotoCoreError, ResponseParserError, ReactorError)
+"""What AWS, or the reactor's own reading, raises at whoever asks."""
+
 
 @contextmanager
 def account_of(profile: str | None, region: str | None) -> Iterator[Account]:
     """Yield the account; what AWS or the reactor refuses inside ends the command with one line."""
+    account: Account | None = None
     try:
-        account = open_account(profile, region, _show_call if Debug.is_on else None)
-        try:
-            yield account
-        except (AwsRefused, AwsUnavailable) as error:
-            stop(error_text(error, f"{YOURS}: {printable(account.caller)}"), status=1)
-    except BadSetUp as error:
-        stop(str(error))
-    except ProfileNotFound as error:
-        stop(f"{printable(str(error))}: aws configure list-profiles shows those that there are")
-    except (ClientError, BotoCoreError, ResponseParserError, ReactorError) as error:
-        stop(error_line(error, profile), status=1)
+        account = open_account(profile, region, show_calls())
+        yield account
+    except FAILURES as error:
+        stop(*failure(error, profile, account))
+
+
+def show_calls() -> Callable[[str], None] | None:
+    """What shows each AWS call, if `--debug` was given."""
+    return _show_call if Debug.is_on else None
+
+
+def failure(error: Exception, profile: str | None, account: Account | None) -> tuple[str, int]:
+    """A failure in one line, and the exit status: 2 if what is set up cannot be used.
+
+    Args:
+        error: One of `FAILURES`.
+        profile: The profile that was named; None: the environment's.
+        account: The account, if it could be opened.
+    """
+    if isinstance(error, BadSetUp):
+        return str(error), 2
+    if isinstance(error, ProfileNotFound):
+        return f"{error}: aws configure list-profiles shows those that there are", 2
+    if account and isinstance(error, AwsRefused | AwsUnavailable):
+        return error_text(error, f"{YOURS}: {printable(account.caller)}"), 1
+    return error_line(error, profile), 1
 
 
 def _show_call(call: str) -> None:

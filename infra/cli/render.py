@@ -1,6 +1,7 @@
 """What all verbs print: outside text, JSON Lines, outcomes, progress, and an error in one line."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.progress import Progress as ProgressBar
 from rich.style import StyleType
 from rich.table import Table
@@ -21,7 +22,17 @@ from models.outcome import TemplateOutcome
 
 T = TypeVar("T")
 
-out = Console(soft_wrap=False)
+
+class _Console(Console):
+    """Rich's, as wide as COLUMNS says at the moment of printing, not only at its making."""
+
+    @property
+    def size(self) -> ConsoleDimensions:  # type: ignore[misc] it is never set
+        size, columns = super().size, os.environ.get("COLUMNS", "")
+        return ConsoleDimensions(int(columns), size.height) if columns.isdigit() else size
+
+
+out = _Console(soft_wrap=False)
 err = Console(stderr=True)
 
 NONE_FOLLOWS = "No launch template has the tag ami-reactor. Start: ami-reactor follow --help"

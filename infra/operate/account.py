@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
+from threading import Lock
 from typing import Any
 
 import boto3
+import botocore.loaders
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from handlers.ec2 import Ec2
 from models.base import Place
@@ -26,6 +29,12 @@ _CONFIG = Config(
     read_timeout=30,  # seconds; longer than SQS's longest poll
     retries={"mode": "standard", "total_max_attempts": 4},
 )
+
+_MAKES_CLIENTS = Lock()
+"""A session makes its clients one after the other: boto3's is not made for several threads.
+
+https://docs.aws.amazon.com/boto3/latest/guide/session.html
+"""
 
 
 class BadSetUp(ReactorError):
@@ -59,8 +68,10 @@ class Account:
         key = service, repr(config)
         if key not in self._clients:  # to make one takes longer than a call
             settings = _CONFIG.merge(Config(**config))
-            with _as_it_was_set_up():
-                self._clients[key] = self.session.client(service, config=settings)  # type: ignore[call-overload]
+            with _as_it_was_set_up(), _MAKES_CLIENTS:
+                self._clients[key] = self.session.client(  # type: ignore[call-overload]
+                    service, region_name=self.place.region, config=settings
+                )
         return self._clients[key]
 
     @cached_property
@@ -85,18 +96,82 @@ def open_account(
         BadSetUp: No Region is named, or what is set up cannot be used.
         ClientError, BotoCoreError: AWS does not know the caller, or does not answer.
     """
+    return account_in(open_session(profile, watch), region)
+
+
+def open_session(
+    profile: str | None,
+    watch: Callable[[str], None] | None = None,
+    *,
+    role_arn: str | None = None,
+) -> boto3.Session:
+    """A session, for accounts in any Region; see `open_account`.
+
+    Args:
+        profile: As in `open_account`.
+        watch: As in `open_account`.
+        role_arn: A role to take with the profile's credentials.
+
+    Raises:
+        BadSetUp, BotoCoreError: What is set up cannot be used.
+    """
     with _as_it_was_set_up():
-        session = boto3.Session(
-            profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None
-        )
+        core = _core(profile)
+        if role_arn:
+            core, source = _core(profile), core.get_credentials()
+            if source is None:
+                raise NoCredentialsError
+            provider = _RoleProvider(core, source, role_arn)
+            core.get_component("credential_provider").providers.insert(0, provider)
+        session = boto3.Session(profile_name=profile, botocore_session=core)
         if watch:
             _watch(session, watch)
-        if session.region_name is None:
-            raise BadSetUp(
-                "name the Region: --region, AWS_REGION, AWS_DEFAULT_REGION or the profile's own"
-            )
-        who = session.client("sts", config=_CONFIG).get_caller_identity()
-    return Account(session, Place(account=who["Account"], region=session.region_name), who["Arn"])
+        return session
+
+
+def _core(profile: str | None) -> botocore.session.Session:
+    """A session that shares what botocore reads of its service models with all others."""
+    core = botocore.session.Session(profile=profile)
+    core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
+    return core
+
+
+@cache
+def _loader(data_path: str | None) -> botocore.loaders.Loader:
+    return botocore.loaders.create_loader(data_path)
+
+
+class _RoleProvider:
+    """Gives a session the credentials of a role, and new ones before they expire."""
+
+    METHOD = "ami-reactor"
+    CANONICAL_NAME = None
+
+    def __init__(self, core: botocore.session.Session, source: Any, role_arn: str) -> None:
+        region = os.environ.get("AWS_REGION") or core.get_config_variable("region") or "us-east-1"
+        self._fetcher = AssumeRoleCredentialFetcher(
+            partial(core.create_client, region_name=region, config=_CONFIG),
+            source,
+            role_arn,
+            extra_args={"RoleSessionName": "ami-reactor"},
+        )
+
+    def load(self) -> DeferredRefreshableCredentials:
+        return DeferredRefreshableCredentials(self._fetcher.fetch_credentials, self.METHOD)
+
+
+def account_in(session: boto3.Session, region: str | None) -> Account:
+    """Ask AWS who the caller is; see `open_account`."""
+    region = region or os.environ.get("AWS_REGION") or session.region_name
+    if region is None:
+        raise BadSetUp(
+            "name the Region: --region, AWS_REGION, AWS_DEFAULT_REGION or the profile's own"
+        )
+    with _as_it_was_set_up():
+        with _MAKES_CLIENTS:
+            client = session.client("sts", region_name=region, config=_CONFIG)
+        who = client.get_caller_identity()
+    return Account(session, Place(account=who["Account"], region=region), who["Arn"])
 
 
 def unasked_account(profile: str | None, region: str | None) -> Account:

@@ -75,17 +75,31 @@ class Deployment:
 
     def _faults_of_rules(self) -> Iterator[Check]:
         events = self.account.client("events")
-        names = {rule: self._resources.get(rule) for rule in (*RULES, TIMER_RULE)}
-        states = {rule["Name"]: rule["State"] for rule in each(events, "list_rules", "Rules")}
-        for rule, name in names.items():
-            if name is None or name not in states:
+        yield from self.disabled_rules()
+        for rule, name in self._rules.items():
+            if name is None or name not in self._states:
                 yield fail(f"the rule {name or rule} is missing")
                 continue
-            if states[name] != "ENABLED":
-                yield fail(f"the rule {name} is disabled", f"aws events enable-rule --name {name}")
             targets = each(events, "list_targets_by_rule", "Targets", Rule=name)
             for fault in self._faults_of_targets(rule, list(targets)):
                 yield fail(f"the rule {name} {fault}")
+
+    def disabled_rules(self) -> Iterator[Check]:
+        """The rules that exist and send no event."""
+        for name in self._rules.values():
+            if self._states.get(name or "", "ENABLED") != "ENABLED":
+                yield fail(f"the rule {name} is disabled", f"aws events enable-rule --name {name}")
+
+    @cached_property
+    def _rules(self) -> dict[str, str | None]:
+        """The name in the template to what CloudFormation calls it; None: it is missing."""
+        return {rule: self._resources.get(rule) for rule in (*RULES, TIMER_RULE)}
+
+    @cached_property
+    def _states(self) -> dict[str, str]:
+        """Whether each rule of the account is enabled, by name."""
+        listed = each(self.account.client("events"), "list_rules", "Rules")
+        return {rule["Name"]: rule["State"] for rule in listed}
 
     def _faults_of_targets(self, rule: str, targets: list[dict[str, Any]]) -> Iterator[str]:
         suffix, does = f":function:{self._function}", "wake the function"

@@ -25,7 +25,7 @@ from models.outcome import TemplateOutcome
 from models.selectors import Selectors, read_selectors
 from models.tags import SOURCE_INSTANCE
 
-_ASKED = 50
+ASKED = 50
 """If the whole fleet is read, so many groups are asked for a refresh: each takes a call."""
 
 _NAMED = 5
@@ -154,7 +154,11 @@ def foreseen(ahead: ReadAhead, clock: Clock) -> dict[str, TemplateOutcome]:
 
 
 def read_fleet(
-    account: Account, progress: Progress, templates: Iterable[Template] | None = None
+    account: Account,
+    progress: Progress,
+    templates: Iterable[Template] | None = None,
+    *,
+    asked: int | None = None,
 ) -> Fleet:
     """Read what `status` shows, in few calls.
 
@@ -162,6 +166,8 @@ def read_fleet(
         account: Where to read.
         progress: Told what is being read.
         templates: Those to look at; by default all that opted in.
+        asked: So many groups at most are asked for a refresh; by default all groups of templates
+            that are named, and 50 of the whole fleet's.
 
     Raises:
         AwsRefused: The templates may not be read: there is nothing to show.
@@ -172,7 +178,8 @@ def read_fleet(
     gaps = Gaps()
     ahead = ReadAhead(account.client("ec2"), account.place, wanted)
     gaps.read(lambda: ahead.read(progress), None)
-    asked = _ASKED if templates is None else None
+    if templates is None and asked is None:
+        asked = ASKED
     groups = read_groups(account, wanted, gaps, progress, asked=asked)
     groups = gaps.read(partial(mark_deleted, account, wanted, groups, asked), groups)
     progress("instances")
