@@ -27,7 +27,7 @@ class _Console(Console):
     """Rich's, as wide as COLUMNS says at the moment of printing, not only at its making."""
 
     @property
-    def size(self) -> ConsoleDimensions:  # type: ignore[misc] it is never set
+    def size(self) -> ConsoleDimensions:  # type: ignore[misc]
         size, columns = super().size, os.environ.get("COLUMNS", "")
         return ConsoleDimensions(int(columns), size.height) if columns.isdigit() else size
 

@@ -13,7 +13,7 @@ def status(
     template: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TEMPLATE]...",
+            metavar="TEMPLATE",
             help="Only these: names, ids or how an id begins; * and ? stand for any characters.",
             show_default=False,
             autocompletion=offer_templates,
