@@ -26,8 +26,8 @@ T = TypeVar("T")
 class _Console(Console):
     """Rich's, as wide as COLUMNS says at the moment of printing, not only at its making."""
 
-    @property
-    def size(self) -> ConsoleDimensions:  # type: ignore[misc]
+    @property  # type: ignore[misc]
+    def size(self) -> ConsoleDimensions:
         size, columns = super().size, os.environ.get("COLUMNS", "")
         return ConsoleDimensions(int(columns), size.height) if columns.isdigit() else size
 
