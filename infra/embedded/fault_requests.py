@@ -8,6 +8,7 @@ from werkzeug.wrappers import Request, Response
 
 from infra.embedded.bodies import BadRequest, json_of, with_keys
 from infra.embedded.faults import Fault, Faults
+from infra.embedded.refreshes import FAULTS as OF_A_REFRESH
 from infra.embedded.services import operations
 from models.base import printable
 
@@ -16,6 +17,8 @@ FAULTS_PATH = "/reactor/faults"
 _SHAPE = 'must be {"operation": "CreateTags", "code": "AccessDenied", "times": 3}'
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
 _MOST_TIMES = 1_000_000
+# what Auto Scaling does by itself
+_REFRESH, _LAUNCH = "InstanceRefresh", "Launch"
 
 
 def answer_of_faults(request: Request, faults: Faults) -> Response:
@@ -50,14 +53,18 @@ def fault_of(body: object) -> Fault:
         raise BadRequest(f"code: must be an error code of AWS's, such as AccessDenied; {_SHAPE}")
     if type(times) is not int or not 1 <= times <= _MOST_TIMES:
         raise BadRequest(f"times: must be a number from 1 to {_MOST_TIMES}; {_SHAPE}")
-    return Fault(_operation(asked["operation"]), code, times)
+    operation = _operation(asked["operation"])
+    if operation == _REFRESH and code not in OF_A_REFRESH:
+        raise BadRequest(f"code: must be {' or '.join(OF_A_REFRESH)} for {_REFRESH}; {_SHAPE}")
+    return Fault(operation, code, times)
 
 
 def _operation(name: object) -> str:
     if not isinstance(name, str):
         raise BadRequest(f"operation: must be the name of one; {_SHAPE}")
-    if name in operations():
+    known = operations() | {_REFRESH, _LAUNCH}
+    if name in known:
         return name
-    close = get_close_matches(name[:100], operations(), n=3)
+    close = get_close_matches(name[:100], known, n=3)
     meant = f"did you mean {', '.join(close)}?" if close else _SHAPE
     raise BadRequest(f"operation: AWS has no {printable(name[:100])}; {meant}")

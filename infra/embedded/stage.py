@@ -13,6 +13,7 @@ from infra.embedded.clock import StageClock
 from infra.embedded.delivery import Delivered, Delivery
 from infra.embedded.emitted import Emitter
 from infra.embedded.faults import Faults
+from infra.embedded.refreshes import Refreshes
 from infra.embedded.stack import Stack, deploy, transformed
 from infra.embedded.timers import schedules_run
 from infra.embedded.world.seed import World, world_now
@@ -109,6 +110,7 @@ def stage(
         emitter = Emitter(place, clock, delivery.hand_all_to_rules)
         with (
             delivery.installed(),
+            Refreshes(clock, faults, emitter).installed(),  # before: its launches are told, too
             emitter.installed(),
             faults.installed(),
             schedules_run(session, clock),

@@ -52,9 +52,9 @@ def launch(self: FakeAutoScalingGroup, count_needed: int, propagated_tags: dict[
             version = template.get_version(self.launch_template_version)
             instance = _start(self, version, propagated_tags)
         except EC2ClientError as refusal:
-            _record_activity(self, refusal.message)
+            record_activity(self, refusal.message)
         else:
-            _record_activity(self, None, instance.id)
+            record_activity(self, None, instance.id)
             join(self, instance, version.number)
             self.instance_states.append(
                 InstanceState(
@@ -91,10 +91,10 @@ def _start(group: FakeAutoScalingGroup, version: Any, tags: dict[str, str]) -> A
     raise refusals[0]
 
 
-def _record_activity(
+def record_activity(
     group: FakeAutoScalingGroup, refusal: str | None, instance_id: str = ""
 ) -> None:
-    """Keep a scaling activity, newest first.
+    """Keep a scaling activity, newest first; `refusal` is why EC2 did not launch.
 
     https://docs.aws.amazon.com/autoscaling/ec2/userguide/CHAP_Troubleshooting.html
     """
@@ -175,7 +175,7 @@ def launched_from(self: InstanceState) -> dict[str, Any] | None:
 
 
 def describe_instance_refreshes(self: AutoScalingResponse) -> ActionResult:
-    """Those that a test put into the backend: nothing here can start one."""
+    """Those of a group, the newest first; `infra/embedded/refreshes.py` runs them."""
     refreshes = vars(self.autoscaling_backend).get("instance_refreshes", {})
     name = self._get_param("AutoScalingGroupName")
     return ActionResult({"InstanceRefreshes": refreshes.get(name, [])})

@@ -1,0 +1,218 @@
+"""Instance refreshes on the stage: started, done on its clock, and told of in events.
+
+moto has none. A refresh takes five minutes on the stage's clock, and `BakeTime` on top. Then it
+replaces each instance that was launched from another version than the group names now, and stops at
+the first launch that EC2 refuses. It fails if one of its alarms rings: one that
+`aws cloudwatch set-alarm-state` put into ALARM, or a fault of the name `InstanceRefresh`, which can
+also let it fail for capacity, or be rolled back.
+
+Sources: https://docs.aws.amazon.com/autoscaling/ec2/userguide/understand-instance-refresh-default-values.html,
+https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-refresh-rollback.html and, for the
+events, https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-event-reference.html
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
+from moto.autoscaling.models import FakeAutoScalingGroup, InstanceState
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.core.responses import ActionResult
+from moto.moto_api._internal import mock_random
+
+from infra.embedded.clock import StageClock
+from infra.embedded.emitted import Emitter
+from infra.embedded.faults import Faults
+from infra.embedded.repairs.auto_scaling import record_activity
+from models.auto_scaling import ENDED
+
+FAULTS = {
+    "Alarm": ("Failed", "Instance refresh failed because the alarm {alarm} is in ALARM state."),
+    "Capacity": (
+        "Failed",
+        "We currently do not have sufficient capacity in the Availability Zone you requested.",
+    ),
+    "Rollback": ("RollbackSuccessful", "Rolled back because the alarm {alarm} is in ALARM state."),
+}
+"""By code of a fault of the operation `InstanceRefresh`: the status that it ends in, and why."""
+
+_TAKES = timedelta(minutes=5)
+_TOLD = {
+    "Successful": "EC2 Auto Scaling Instance Refresh Succeeded",
+    "Failed": "EC2 Auto Scaling Instance Refresh Failed",
+    "Cancelled": "EC2 Auto Scaling Instance Refresh Cancelled",
+    "RollbackSuccessful": "EC2 Auto Scaling Instance Refresh Rollback Succeeded",
+}
+_STARTED = "EC2 Auto Scaling Instance Refresh Started"
+
+
+class InstanceRefreshInProgress(AutoscalingClientError):
+    """One at a time in a group."""
+
+    code = "InstanceRefreshInProgress"
+
+
+class ActiveInstanceRefreshNotFound(AutoscalingClientError):
+    """There is none to cancel."""
+
+    code = "ActiveInstanceRefreshNotFound"
+
+
+@dataclass(frozen=True)
+class Refreshes:
+    """The instance refreshes of one account and Region."""
+
+    clock: StageClock
+    faults: Faults
+    emitter: Emitter
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Auto Scaling starts and cancels refreshes."""
+        with ExitStack() as applied:
+            for name, does in (
+                ("start_instance_refresh", self._start),
+                ("cancel_instance_refresh", self._cancel),
+            ):
+                answer = _method(does)
+                applied.enter_context(
+                    mock.patch.object(AutoScalingResponse, name, answer, create=True)
+                )
+            launch = _failing(self.faults)
+            applied.enter_context(mock.patch.object(FakeAutoScalingGroup, _LAUNCH, launch))
+            yield
+
+    def _start(self, response: AutoScalingResponse) -> dict[str, str]:
+        params = response._get_params()
+        group = _group(response, params["AutoScalingGroupName"])
+        before = _of(response, group)
+        if any(refresh["Status"] not in ENDED for refresh in before):
+            message = "An Instance Refresh is already in progress and blocks the execution"
+            raise InstanceRefreshInProgress(f"{message} of this Instance Refresh.")
+        preferences = params.get("Preferences") or {}
+        if preferences.get("AutoRollback") and not params.get("DesiredConfiguration"):
+            raise ValidationError("AutoRollback requires a desired configuration.")
+        refresh: dict[str, Any] = {
+            "InstanceRefreshId": str(mock_random.uuid4()),
+            "AutoScalingGroupName": group.name,
+            "Status": "InProgress",
+            "StartTime": self.clock.now(),
+            "PercentageComplete": 0,
+            "InstancesToUpdate": len(group.instance_states),
+            "Preferences": preferences,
+        }
+        before.insert(0, refresh)
+        self._tell(group, refresh, _STARTED)
+        due = self.clock.after(_TAKES + timedelta(seconds=int(preferences.get("BakeTime") or 0)))
+        self.clock.at(due, lambda: self._end(group, refresh))
+        return {"InstanceRefreshId": refresh["InstanceRefreshId"]}
+
+    def _cancel(self, response: AutoScalingResponse) -> dict[str, str]:
+        group = _group(response, response._get_params()["AutoScalingGroupName"])
+        for refresh in _of(response, group):
+            if refresh["Status"] not in ENDED:
+                self._close(group, refresh, "Cancelled", "Cancelled by a user.")
+                return {"InstanceRefreshId": refresh["InstanceRefreshId"]}
+        raise ActiveInstanceRefreshNotFound("No in progress or pending Instance Refresh found.")
+
+    def _end(self, group: FakeAutoScalingGroup, refresh: dict[str, Any]) -> None:
+        if refresh["Status"] in ENDED:
+            return  # it was cancelled
+        status, reason = self._failure(group, refresh) or self._replaced(group, refresh)
+        self._close(group, refresh, status, reason)
+
+    def _failure(
+        self, group: FakeAutoScalingGroup, refresh: dict[str, Any]
+    ) -> tuple[str, str] | None:
+        """The status and the reason, if it ends before it has replaced an instance."""
+        alarms = (refresh["Preferences"].get("AlarmSpecification") or {}).get("Alarms") or []
+        if code := self.faults.take("InstanceRefresh"):
+            status, reason = FAULTS[code]
+            return status, reason.format(alarm=next(iter(alarms), "of the refresh"))
+        known = cloudwatch_backends[group.autoscaling_backend.account_id][group.region].alarms
+        for name in alarms:
+            if name in known and known[name].state_value == "ALARM":
+                return FAULTS["Alarm"][0], FAULTS["Alarm"][1].format(alarm=name)
+        return None
+
+    def _replaced(self, group: FakeAutoScalingGroup, refresh: dict[str, Any]) -> tuple[str, str]:
+        """Replace the instances, up to the first launch that EC2 refuses."""
+        old = [state for state in group.instance_states if _is_old(group, state, refresh)]
+        with self.emitter.gathered():
+            for number, state in enumerate(old, 1):
+                launched = len(group.instance_states)
+                group.replace_autoscaling_group_instances(1, group.get_propagated_tags())
+                if len(group.instance_states) == launched:
+                    return "Failed", vars(group)["activities"][0]["StatusMessage"]
+                group.instance_states.remove(state)
+                group.ec2_backend.terminate_instances([state.instance.id])
+                refresh["PercentageComplete"] = 100 * number // len(old)
+        return "Successful", ""
+
+    def _close(
+        self, group: FakeAutoScalingGroup, refresh: dict[str, Any], status: str, reason: str
+    ) -> None:
+        refresh |= {"Status": status, "EndTime": self.clock.now()}
+        if reason:
+            refresh["StatusReason"] = reason
+        if status == "RollbackSuccessful":
+            refresh["RollbackDetails"] = {
+                "RollbackReason": reason,
+                "RollbackStartTime": refresh["StartTime"],
+            }
+        if status == "Successful":
+            refresh["PercentageComplete"] = 100
+        self._tell(group, refresh, _TOLD[status])
+
+    def _tell(self, group: FakeAutoScalingGroup, refresh: dict[str, Any], told: str) -> None:
+        detail = {key: refresh[key] for key in ("InstanceRefreshId", "AutoScalingGroupName")}
+        self.emitter.put_event("aws.autoscaling", told, detail, group.arn)
+
+
+_LAUNCH = "replace_autoscaling_group_instances"
+
+
+def _failing(faults: Faults) -> Callable[..., None]:
+    """With a fault of the operation `Launch` a group's next launch fails with that code."""
+    launch = getattr(FakeAutoScalingGroup, _LAUNCH)
+
+    def do(group: FakeAutoScalingGroup, count: int, tags: dict[str, str]) -> None:
+        if count > 0 and (code := faults.take("Launch")):
+            record_activity(group, f"{code}: the launch of an instance was refused")
+        else:
+            launch(group, count, tags)
+
+    return do
+
+
+def _method(does: Callable[[AutoScalingResponse], Any]) -> Callable[[AutoScalingResponse], Any]:
+    def answer(response: AutoScalingResponse) -> ActionResult:
+        return ActionResult(does(response))
+
+    return answer
+
+
+def _group(response: AutoScalingResponse, name: str) -> FakeAutoScalingGroup:
+    found: FakeAutoScalingGroup | None = response.autoscaling_backend.autoscaling_groups.get(name)
+    if found is None:
+        raise ValidationError(f"AutoScalingGroup name not found - no such group: {name}")
+    return found
+
+
+def _of(response: AutoScalingResponse, group: FakeAutoScalingGroup) -> list[dict[str, Any]]:
+    """The group's refreshes, the newest first."""
+    of_all = vars(response.autoscaling_backend).setdefault("instance_refreshes", {})
+    refreshes: list[dict[str, Any]] = of_all.setdefault(group.name, [])
+    return refreshes
+
+
+def _is_old(group: FakeAutoScalingGroup, state: InstanceState, refresh: dict[str, Any]) -> bool:
+    if not refresh["Preferences"].get("SkipMatching") or group.ec2_launch_template is None:
+        return True
+    current = group.ec2_launch_template.get_version(group.launch_template_version)
+    return (state.launch_template or {}).get("Version") != str(current.number)
