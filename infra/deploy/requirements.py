@@ -80,7 +80,7 @@ def install(target: Target, requirements: Path, root: Path) -> None:
         command += ["--no-progress", *target.uv_options]
     else:
         raise PackagingFailed(
-            "needs pip or uv, and this environment has neither: python -m ensurepip"
+            f"needs pip, or uv on the PATH; this adds pip: {sys.executable} -m ensurepip"
         )
     _run([*command, *_PINNED, *what], target)
 
