@@ -1,5 +1,6 @@
 """`ami-reactor replay - --json`: events and commands line by line, each answered at once."""
 
+import gc
 import io
 import json
 import os
@@ -22,6 +23,7 @@ from tests.support.builders import (
 )
 from tests.support.paths import EVENTS
 
+MOST_OBJECTS_AN_EVENT = 50  # 40 today: the event and the function's lines in the log groups
 NO_IMAGE = "ami-0bbbbbbbbbbbbbbbb"
 
 
@@ -204,6 +206,24 @@ def test_the_command_answers_each_line_before_it_gets_the_next_one(tmp_path):
     assert [one.get("result") for one in got] == ["handled", None, "failed", None]
     assert "is no event" in got[3]["error"]
     assert process.wait() == 2
+
+
+def test_of_an_event_it_keeps_what_the_logs_keep_and_no_more(stream, caplog):
+    """The rate and the memory of 1,000 events: tests/bench/stream.py."""
+    lines = [json.dumps(event).encode() for event in (ami_state(), backup_completed())]
+    kept = []
+    for _ in range(3):
+        _answer(stream, lines * 4)
+        caplog.clear()
+        gc.collect()
+        kept.append(len(gc.get_objects()))
+
+    assert kept[2] - kept[1] < 8 * MOST_OBJECTS_AN_EVENT
+
+
+def _answer(stream, lines):
+    for line in lines:
+        assert [one["result"] for one in stream.answers(line)] == ["handled"]
 
 
 def test_standard_input_without_anything_in_it_is_an_error():
