@@ -172,6 +172,14 @@ def test_lambdas_attempts_are_one_and_two_minutes_apart():
     assert sent == (ONE + 3 * MINUTE).timestamp() * 1000
 
 
+def test_a_long_poll_ends_although_the_clock_stands():
+    with raised() as staged:
+        queue = {"QueueUrl": staged.stack.queue_url, "WaitTimeSeconds": 1}
+        answer = staged.session.client("sqs").receive_message(**queue)
+
+    assert "Messages" not in answer
+
+
 def test_what_is_due_between_two_attempts_is_delivered_between_them():
     with raised() as staged:
         # a canary's image is the newest, once that template is reconciled
