@@ -23,6 +23,7 @@ from tests.support.builders import (
     OTHER_TEMPLATE,
     REGION,
 )
+from tests.support.fleets import run
 from tests.support.paths import ROOT
 
 COMMAND = [sys.executable, "-m", "infra.cli", "local", "--port", "0"]
@@ -250,6 +251,38 @@ def test_the_servers_clock_is_moved_on_and_dates_what_is_made_there(server):
         b"advance: must be minutes, hours or days, such as 45m, 36h or 3d\n"
     )
     refusal.value.close()
+
+
+def test_a_template_waits_for_its_canary_its_gate_and_its_soak(server, monkeypatch):
+    for key, value in {
+        "AWS_ENDPOINT_URL": server,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    }.items():
+        monkeypatch.setenv(key, value)
+    ec2 = client(server, "ec2")
+    made = ec2.create_image(InstanceId=INSTANCE, Name="waits")["ImageId"]
+    for name in ("first", "second"):
+        data = {"ImageId": OLD, "InstanceType": "t3.micro"}
+        ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)
+    follows = ("--source-instance", INSTANCE, "--yes")
+    gate, waits = ("--gate", "approved=yes"), ("--soak", "36h", "--after", "first")
+
+    assert run("follow", "second", *follows, *gate, *waits[:2]).status == 0
+    assert "awaiting-gate: its tag approved must be yes" in run("explain", "second").words
+    assert run("follow", "first", *follows).status == 0
+    assert run("follow", "second", *follows, *gate, *waits).status == 0
+    ec2.create_tags(Resources=[made], Tags=[{"Key": "approved", "Value": "yes"}])
+    shown = {line["launch_template_name"]: line for line in run("status", "--json").lines}
+    _, answer = call(server, "POST", {"advance": "37h"}, "clock")
+
+    assert shown["second"]["waiting"][0]["image_id"] == made
+    assert shown["second"]["waiting"][0]["reason"] == "soaking"
+    assert b'"outcome": "promoted"' in answer
+    asked = {"LaunchTemplateName": "second", "Versions": ["$Default"]}
+    [default] = ec2.describe_launch_template_versions(**asked)["LaunchTemplateVersions"]
+    assert default["LaunchTemplateData"]["ImageId"] == made
 
 
 def test_the_readmes_faults_are_injected_listed_and_removed(server):

@@ -18,8 +18,10 @@ from tests.support.builders import (
     HELD,
     NEW,
     OLD,
+    OTHER_TEMPLATE,
     TEMPLATE,
     a_template,
+    a_version,
     a_world,
     ami_state,
     an_image,
@@ -493,6 +495,46 @@ def test_a_library_that_the_archive_has_in_another_version_is_named(tmp_path):
 
 def test_the_libraries_of_the_archive_are_not_mentioned():
     assert "note: " not in CliRunner().invoke(app, ["replay"]).stderr
+
+
+# -- what waits ------------------------------------------------------------------------------------
+
+
+def a_waiting_world(**tags):
+    """web waits as its tags say; canary is held, so that it proves nothing."""
+    told = {f"ami-reactor{key}": value for key, value in tags.items()}
+    return a_world(
+        templates=[
+            a_template(tags=FOLLOWS_INSTANCE | told),
+            a_template(OTHER_TEMPLATE, "canary", tags=FOLLOWS_INSTANCE | HELD),
+        ],
+        versions=[a_version(), a_version(template_id=OTHER_TEMPLATE)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "what", "tags", "until"),
+    reason_first(
+        ("soaking", "a soak", {":soak": "36h"}, "2026-06-17T01:00:00Z"),
+        ("not-proven", "a wave", {":after": "canary"}, None),
+        ("awaiting-gate", "a gate", {":gate:approved": "yes"}, None),
+        ("window-closed", "a window", {"-state:window": "closed"}, None),
+    ),
+)
+def test_what_waits_is_shown_with_its_moment_and_taken_then(replay, word, what, tags, until):
+    kept, *later = lines(replay(backup_completed(), world=a_waiting_world(**tags)))
+
+    web = kept["templates"][-1] if ":after" in tags else kept["templates"][0]
+    assert web["launch_template_name"] == "web", what
+    assert word in (web["reason"], *web["skipped_images"].values())
+    assert web.get("postponed_until") == until
+    promoted = [
+        (line["at"], template["to_image"])
+        for line in later
+        for template in line["templates"]
+        if template["outcome"] == "promoted"
+    ]
+    assert promoted == ([(until, NEW)] if until else [])
 
 
 # -- stories ---------------------------------------------------------------------------------------
