@@ -8,7 +8,7 @@ import typer
 from infra.cli.account import account_of
 from infra.cli.render import counted, err, out, outside, progress_line, stop
 from infra.operate.account import Account
-from infra.operate.find import find_template
+from infra.operate.find import find_template, with_canaries
 from infra.operate.paging import Progress
 from infra.replay.anonymize import Anonymous, user_data_in
 from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_file
@@ -78,7 +78,7 @@ def _write(to: Path, world: Described, *, keep_account: bool, force: bool) -> No
 def _record(account: Account, names: list[str], progress: Progress) -> tuple[Described, list[str]]:
     client = account.client("ec2")
     if names:
-        templates = [find_template(account, name) for name in names]
+        templates = with_canaries(account, [find_template(account, name) for name in names])
     else:
         templates = account.ec2.opted_in_templates()
     if not templates:

@@ -10,6 +10,7 @@ from models.auto_scaling import Group
 from models.base import printable
 from models.errors import AwsRefused
 from models.launch_template import Template
+from models.tags import AFTER
 
 _WHOLE_ID = re.compile(r"[a-z]+-[0-9a-f]{17}")
 _TEMPLATE_ID = re.compile(r"lt-[0-9a-f]{1,17}")
@@ -146,3 +147,20 @@ def find_template_or_group(account: Account, name: str) -> tuple[Group | None, l
 def did_you_mean(names: Iterable[str]) -> str:
     close = sorted(names)[:_SUGGESTIONS]
     return f"; did you mean {' or '.join(map(printable, close))}?" if close else ""
+
+
+def with_canaries(account: Account, templates: list[Template]) -> list[Template]:
+    """The same, and those that one of them waits for, directly or by way of another."""
+    found = list(templates)
+    if not any(AFTER in template.tags for template in found):
+        return found
+    opted_in = account.ec2.opted_in_templates()
+    for template in found:  # it grows
+        named = template.tags.get(AFTER, "").split()
+        found += [
+            one
+            for one in opted_in
+            if one not in found
+            and (one.launch_template_id in named or one.launch_template_name in named)
+        ]
+    return found

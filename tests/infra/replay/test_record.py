@@ -251,6 +251,33 @@ def test_an_account_where_nothing_opted_in_is_one_line(stage_with, record):
     assert "name one with --template" in result.stderr
 
 
+def test_what_a_named_template_waits_for_is_in_it_too(stage_with, record):
+    third = "lt-0aaaaaaaaaaaaaaaa"
+    waits = [FOLLOWS_INSTANCE | {"ami-reactor:after": name} for name in (OTHER_TEMPLATE, "third")]
+    stage_with(
+        a_world(
+            templates=[
+                a_template(tags=waits[0]),
+                a_template(OTHER_TEMPLATE, "second", tags=waits[1]),
+                a_template(third, "third"),
+                a_template("lt-0bbbbbbbbbbbbbbbb", "fourth"),
+            ],
+            versions=[
+                a_version(template_id=id_)
+                for id_ in (TEMPLATE, OTHER_TEMPLATE, third, "lt-0bbbbbbbbbbbbbbbb")
+            ],
+        )
+    )
+
+    _, world = record("--template", "web")
+
+    assert {one["LaunchTemplateName"] for one in world["LaunchTemplates"]} == {
+        "web",
+        "second",
+        "third",
+    }
+
+
 def test_a_template_that_is_not_there_is_one_line(stage_with, record):
     stage_with(a_world())
 
