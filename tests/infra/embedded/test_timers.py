@@ -125,6 +125,7 @@ def test_a_hold_ends_at_its_time_and_so_does_its_schedule(stage_with):
 
     assert HOLD not in tags_of()
     assert staged.session.client("scheduler").list_schedules()["Schedules"] == []
+    assert default_image() == NEW  # the change of the tag wakes the reactor
 
 
 def test_a_hold_that_replaced_it_outlives_it(stage_with):
