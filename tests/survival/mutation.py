@@ -29,11 +29,13 @@ MODULES = (
     "models/decision.py",
     "models/fit.py",
     "models/selectors.py",
+    "models/ripening.py",
     "models/image.py",
     "handlers/promotion.py",
 )
 PURE_TESTS = (
     "tests/models/test_decision.py",
+    "tests/models/test_ripening.py",
     "tests/survival/test_mutants.py",
 )
 TESTS = (
