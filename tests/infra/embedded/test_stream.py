@@ -4,6 +4,7 @@ import gc
 import io
 import json
 import os
+import select
 
 import pytest
 
@@ -199,7 +200,8 @@ def test_the_command_answers_each_line_before_it_gets_the_next_one(tmp_path):
         got = []
         for value in asked:
             to.write(json.dumps(value).encode() + b"\n")
-            got.append(json.loads(said.readline()))  # else the next line is never written
+            assert select.select([said], [], [], 60)[0], "no answer, and the next line waits for it"
+            got.append(json.loads(said.readline()))
         to.close()
         assert said.read() == b""
 
