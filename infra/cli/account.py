@@ -69,3 +69,13 @@ def agreed(account: Account, question: str, *, yes: bool, is_shown: bool = False
     if not sys.stdin.isatty():
         stop("nothing was written: not a terminal: pass --yes to confirm")
     return typer.confirm(question, err=True)
+
+
+def agreed_to_plan(
+    account: Account, question: str, *, yes: bool, as_json: bool, done: str = "written"
+) -> bool:
+    """The same for a verb whose plan is a result: without a terminal, or as JSON, it is all."""
+    if yes or (sys.stdin.isatty() and not as_json):
+        return agreed(account, question, yes=yes)
+    err.print(f"nothing was {done}: add --yes")
+    return False

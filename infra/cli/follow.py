@@ -1,14 +1,15 @@
 """`ami-reactor follow`: set which images a launch template follows."""
 
+import re
 import sys
+from typing import NoReturn
 
 import typer
 from rich.text import Text
 
-from infra.cli.account import account_of
+from infra.cli.account import account_of, agreed_to_plan
 from infra.cli.render import (
     counted,
-    err,
     out,
     outside,
     print_gaps,
@@ -21,9 +22,15 @@ from infra.cli.run_and_show import run_and_show
 from infra.operate.account import Account
 from infra.operate.fleet import TemplateStatus, read_fleet, several
 from infra.operate.follow import as_cloudformation, as_hcl, declared, suppose, write_tags
+from models.base import printable
 from models.launch_template import Template
 from models.ripening import canaries
 from models.selectors import Misconfigured, read_selectors
+
+_FLAGGED = re.compile(
+    r"ami-reactor:(source-instance|image-tag|image-name|copied-images|soak|after|gate)(:KEY)?"
+)
+"""The tags that have a flag of the same name."""
 
 
 def run_follow(
@@ -57,25 +64,25 @@ def run_follow(
         gates=_pairs("--gate", gate),
     )
     if hcl and cloudformation:
-        stop("follow: --hcl or --cloudformation, not both")
+        stop("follow: --hcl, --cloudformation: must not be given both")
     with account_of(profile, region) as account:
         supposed, old = suppose(account, template, tags)
         status = _status_of(account, supposed)
         if hcl or cloudformation:
             name = supposed.launch_template_name
             sys.stdout.write(as_hcl(name, tags) if hcl else as_cloudformation(tags))
+            if not yes:
+                return
         elif not (as_json and yes):  # there, one object: what was written
             _show(status, tags, old, as_json=as_json)
-        if yes:
-            err.print(str(account), highlight=False)
+        name = printable(supposed.launch_template_name)
+        if agreed_to_plan(account, f"Have {name} follow these?", yes=yes, as_json=as_json):
             write_tags(account, supposed, tags, old)
             if as_json:
                 print_json({"tags": tags, "remove": old} | _counts(status))
             if status.next.outcome == "promoted":
                 is_ok = run_and_show(account, stack, [status.next], wait, as_json=as_json)
                 raise typer.Exit(0 if is_ok else 1)
-        elif not (hcl or cloudformation):
-            err.print("nothing was written: add --yes")
 
 
 def _pairs(flag: str, texts: list[str] | None) -> dict[str, str]:
@@ -92,15 +99,21 @@ def _status_of(account: Account, template: Template) -> TemplateStatus:
     """The template's status with its supposed tags; wrong ones end the command."""
     selectors = read_selectors(template.tags, account.place)
     if isinstance(selectors, Misconfigured):
-        stop(selectors.message)
+        _stop_at(selectors)
     if selectors.after:
         named = canaries(template, selectors.after, account.ec2.opted_in_templates())
         if isinstance(named, Misconfigured):
-            stop(named.message)
+            _stop_at(named)
     with progress_line() as progress:
         fleet = read_fleet(account, progress, [template])
     print_gaps(fleet.gaps)
     return fleet.statuses[0]
+
+
+def _stop_at(fault: Misconfigured) -> NoReturn:
+    """End the command, with the flags that were typed in place of the tags that they become."""
+    message = _FLAGGED.sub(r"--\1", fault.message)
+    stop(f"follow: {message}")
 
 
 def _counts(status: TemplateStatus) -> dict[str, object]:

@@ -3,8 +3,8 @@
 import typer
 from rich.text import Text
 
-from infra.cli.account import account_of
-from infra.cli.render import counted, err, out, outside, print_json, progress_line, stop
+from infra.cli.account import account_of, agreed_to_plan
+from infra.cli.render import counted, out, outside, print_json, progress_line, stop
 from infra.operate.account import Account
 from infra.operate.prune import Pruning, plan_prunings
 from infra.operate.writes import delete_versions
@@ -24,16 +24,20 @@ def run_prune(
     if (template is None) != everywhere:
         stop("prune: name one template, or pass --all")
     with account_of(profile, region) as account:
-        if yes:
-            err.print(str(account), highlight=False)
-        all_ok = True
         with progress_line() as progress:
             planned = plan_prunings(account, template, keep, progress)
-        for pruning in planned:
-            all_ok &= _carry_out(account, pruning, yes=yes, as_json=as_json)
-        if not yes and any(pruning.delete for pruning in planned):
-            err.print("nothing was deleted: add --yes")
-        raise typer.Exit(0 if all_ok else 1)
+        if not yes:
+            for pruning in planned:
+                _carry_out(account, pruning, yes=False, as_json=as_json)
+        question = f"Delete {counted(sum(len(one.delete) for one in planned), 'version')}?"
+        is_agreed = (yes or any(pruning.delete for pruning in planned)) and agreed_to_plan(
+            account, question, yes=yes, as_json=as_json, done="deleted"
+        )
+        done = [
+            _carry_out(account, pruning, yes=True, as_json=as_json)
+            for pruning in (planned if is_agreed else ())
+        ]
+        raise typer.Exit(0 if all(done) else 1)
 
 
 def _carry_out(account: Account, pruning: Pruning, *, yes: bool, as_json: bool) -> bool:

@@ -2,8 +2,8 @@
 
 import typer
 
-from infra.cli.account import account_of
-from infra.cli.render import NONE_FOLLOWS, err, progress_line, show_outcomes
+from infra.cli.account import account_of, agreed_to_plan
+from infra.cli.render import NONE_FOLLOWS, counted, err, progress_line, show_outcomes
 from infra.cli.run_and_show import run_and_show
 from infra.operate.reconcile import is_ok, left_alone, plan_by_name
 
@@ -25,11 +25,9 @@ def run_reconcile(
         rest = [left_alone(outcome) for outcome in planned if outcome not in wanted]
         all_ok = all(map(is_ok, planned))
         show_outcomes(rest if yes else planned, as_json=as_json)
-        if wanted and yes:
-            err.print(str(account), highlight=False)
+        question = f"Reconcile {counted(len(wanted), 'template')}?"
+        if wanted and agreed_to_plan(account, question, yes=yes, as_json=as_json):
             all_ok &= run_and_show(account, stack, wanted, wait, as_json=as_json)
-        elif wanted:
-            err.print("nothing was written: add --yes")
         if not planned:
             err.print(NONE_FOLLOWS)
         raise typer.Exit(0 if all_ok else 1)

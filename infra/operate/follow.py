@@ -72,6 +72,18 @@ def write_tags(
         writes.untag(account, [template.launch_template_id], old)
 
 
+def own_tags(template: Template) -> list[str]:
+    """The keys by which it follows: the opt-in, and all that say what and when."""
+    return sorted(
+        key for key in template.tags if key == OPT_IN_TAG or key.startswith(SELECTOR_PREFIX)
+    )
+
+
+def stop_following(account: Account, template: Template) -> None:
+    """Delete these tags in one request; those of state stay."""
+    writes.untag(account, [template.launch_template_id], own_tags(template))
+
+
 def as_hcl(name: str, tags: Mapping[str, str]) -> str:
     """Terraform, with what keeps an apply from undoing the reactor's changes and state tags."""
     width = max(len(_hcl(key)) for key in tags)

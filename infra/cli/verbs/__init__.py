@@ -36,6 +36,9 @@ VERBS: dict[str, dict[str, str]] = {
     },
     "Change": {
         "follow": "Have a launch template follow images: shows what that would match and move.",
+        "unfollow": (
+            "Have a launch template follow no images any more: shows which tags that removes."
+        ),
         "reconcile": "Have the function look at one launch template, or at all of them, now.",
         "hold": "Hold a launch template: nothing moves it until it is resumed.",
         "resume": "End the hold of a launch template, and reconcile it at once.",

@@ -535,6 +535,7 @@ VERBS = {
     "status": [],
     "explain": ["web"],
     "follow": ["web", "--source-instance", INSTANCE, "--yes"],
+    "unfollow": ["web", "--yes"],
     "reconcile": ["--yes", "--wait", "1"],
     "hold": ["web", "--reason", "test", "--until", "2099-01-01T00:00Z", "--yes"],
     "resume": ["web", "--yes"],

@@ -114,9 +114,9 @@ def test_what_an_image_waits_for_is_printed_too(account_with, printed):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--soak", "1.5h"), "ami-reactor:soak: must be a time from 1m to 30d"),
-        (("--soak", "31d"), "ami-reactor:soak: must be"),
-        (("--after", "web"), "ami-reactor:after: must not name the template itself"),
+        (("--soak", "1.5h"), "follow: --soak: must be a time from 1m to 30d"),
+        (("--soak", "31d"), "--soak: must be"),
+        (("--after", "web"), "--after: must not name the template itself"),
         (("--after", "nothing"), "there is no nothing"),
         (("--after", "circle"), "must not lead back to the template itself: web → circle → web"),
         (("--gate", "approved"), "--gate: must be KEY=VALUE"),
@@ -296,3 +296,70 @@ def test_cloudformation_is_printed_if_it_is_asked_for(account_with):
     printed = yaml.safe_load(run("follow", "web", *SOURCE, "--cloudformation").stdout)
 
     assert json.dumps(printed).count("ami-reactor") == 2
+
+
+# -- unfollow --------------------------------------------------------------------------------------
+
+STATE = {"ami-reactor-state:hold": "jane: why", "team": "web"}
+
+
+def test_unfollow_says_what_goes_and_what_stays_and_writes_nothing(account_with, monkeypatch):
+    account_with(plain_world(**FOLLOWS_INSTANCE, **STATE))
+    asked = requests(monkeypatch)
+
+    ran = run("unfollow", "web")
+
+    assert ran.status == 0
+    assert f"- ami-reactor:source-instance = {INSTANCE}" in ran.words
+    assert "ami-reactor-state:hold = jane: why stays" in ran.words
+    assert ran.stderr == "nothing was written: add --yes\n"
+    assert "DeleteTags" not in asked
+
+
+def test_unfollow_removes_its_own_tags_in_one_request(account_with, monkeypatch):
+    account_with(plain_world(**FOLLOWS_INSTANCE, **STATE))
+    made = calls(monkeypatch)
+
+    ran = run("unfollow", "web", "--yes")
+
+    assert ran.status == 0
+    assert writes(made) == [("DeleteTags", TEMPLATE, "ami-reactor", "ami-reactor:source-instance")]
+    assert tags_of() == STATE
+    assert "account 111122223333 · Region ap-northeast-2" in ran.stderr
+
+
+def test_unfollow_as_json(account_with):
+    account_with(plain_world(**FOLLOWS_INSTANCE, **STATE))
+
+    [planned] = run("unfollow", "web", "--json").lines
+    [done] = run("unfollow", "web", "--json", "--yes").lines
+
+    assert planned == {"planned": True} | done
+    assert done["remove"] == ["ami-reactor", "ami-reactor:source-instance"]
+    assert done["stay"] == ["ami-reactor-state:hold"]
+
+
+def test_unfollow_of_what_follows_nothing_is_no_failure(account_with):
+    account_with(plain_world())
+
+    ran = run("unfollow", "web", "--yes")
+
+    assert ran.status == 0
+    assert "it follows nothing" in ran.stderr
+
+
+# -- asking ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", ["y\n", "n\n"])
+@pytest.mark.parametrize("verb", [("follow", "web", *SOURCE), ("unfollow", "web"), ("reconcile",)])
+def test_at_a_terminal_a_person_is_asked(stage_with, monkeypatch, verb, answer):
+    stage_with(plain_world(**FOLLOWS_INSTANCE))
+    made = calls(monkeypatch)
+    monkeypatch.setattr("typer.testing._NamedTextIOWrapper.isatty", lambda _: True)
+
+    ran = run(*verb, answer=answer)
+
+    assert "? [y/N]" in ran.stderr
+    changes = {"CreateTags", "DeleteTags", "PutEvents"} & {operation for operation, _ in made}
+    assert bool(changes) is (answer == "y\n")

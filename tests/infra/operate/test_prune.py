@@ -116,6 +116,17 @@ def test_without_yes_it_says_what_would_go_and_deletes_nothing(account_with, mon
     assert "DeleteLaunchTemplateVersions" not in asked
 
 
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_at_a_terminal_a_person_is_asked(account_with, monkeypatch, answer):
+    account_with(a_long_world())
+    monkeypatch.setattr("typer.testing._NamedTextIOWrapper.isatty", lambda _: True)
+
+    ran = run("prune", "web", "--keep", "3", answer=f"{answer}\n")
+
+    assert "Delete 8 versions? [y/N]" in ran.stderr
+    assert (left() == {1, 10, 11, 12}) is (answer == "y")
+
+
 def test_with_yes_they_go_and_the_account_is_named(account_with):
     account_with(a_long_world())
 

@@ -32,6 +32,7 @@ VERBS = (
     "status",
     "explain",
     "follow",
+    "unfollow",
     "reconcile",
     "hold",
     "resume",

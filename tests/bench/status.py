@@ -1,0 +1,142 @@
+"""What `status` takes for 500 templates in three accounts and two Regions, beside its bare calls.
+
+    python -m tests.bench.status [TEMPLATES]
+
+The embedded AWS answers in the process. The bare calls are the same requests once more, from the
+same number of threads; Auto Scaling groups have an instance each. Memory is what Python holds at
+most while the command runs, beyond what the embedded AWS holds.
+"""
+
+import gc
+import json
+import os
+import sys
+import time
+import tracemalloc
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from botocore.client import BaseClient
+
+from infra.embedded.aws import embedded_aws
+from infra.embedded.session import new_session
+from infra.embedded.world.seed import read_world, seed
+from tests.support.builders import a_template, a_version, a_world, an_image
+from tests.support.fleets import Ran, a_group, run
+
+ACCOUNTS = ("222233334444", "333344445555", "444455556666")
+REGIONS = ("ap-northeast-2", "us-east-1")
+_ROLES = [f"--role-arn=arn:aws:iam::{account}:role/fleet" for account in ACCOUNTS]
+
+Call = tuple[str, str, dict[str, Any]]
+
+
+def a_place(count: int, images_each: int = 5) -> dict[str, Any]:
+    """That many templates, each with a golden instance, a group and an instance of its own."""
+    ids = [f"lt-{n:017x}" for n in range(count)]
+    golden = [f"i-{n:017x}" for n in range(count)]
+    running = [f"i-0aaaaaaaa{n:08x}" for n in range(count)]
+    images = [f"ami-{n:017x}" for n in range(count * images_each)]
+    return a_world(
+        *[
+            an_image(image, n // count, SourceInstanceId=golden[n % count])
+            for n, image in enumerate(images)
+        ],
+        templates=[
+            a_template(
+                id_,
+                f"web-{n:04}",
+                tags={"ami-reactor": "on", "ami-reactor:source-instance": golden[n]},
+            )
+            for n, id_ in enumerate(ids)
+        ],
+        versions=[a_version(images[n], template_id=id_) for n, id_ in enumerate(ids)],
+        AutoScalingGroups=[
+            a_group(f"web-{n}", template_id=id_, instances={running[n]: "1"})
+            for n, id_ in enumerate(ids)
+        ],
+        Instances=[{"InstanceId": id_, "ImageId": images[n]} for n, id_ in enumerate(running)],
+    )
+
+
+def measured(total: int) -> str:
+    """One line of figures."""
+    each = -(-total // (len(ACCOUNTS) * len(REGIONS)))
+    with embedded_aws(read_world(json.dumps(a_world()), "world")):
+        del os.environ["MOTO_ACCOUNT_ID"]  # else a role would change no account
+        for account in ACCOUNTS:
+            for region in REGIONS:
+                place = json.dumps(a_place(each) | {"Region": region})
+                seed(read_world(place.replace("111122223333", account), "world"))
+        status()  # imports, and botocore's models
+        calls, began = recorded()
+        seconds = time.perf_counter() - began
+        bare = replayed(calls)
+        gc.collect()
+        tracemalloc.start()
+        shown = status("--moving", "web-000*")
+        peak = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+    number = sum(map(len, calls.values()))
+    refreshes = sum(
+        one[1] == "DescribeInstanceRefreshes" for made in calls.values() for one in made
+    )
+    widest = max(map(len, shown.stdout.splitlines()))
+    return (
+        f"{each * len(ACCOUNTS) * len(REGIONS)} templates: {number} calls, of which {refreshes} for"
+        f" a group; {seconds:.1f} s, bare calls {bare:.1f} s: {seconds / bare:.2f} times;"
+        f" {peak:.0f} MiB; {len(shown.stdout.splitlines())} lines of {widest} columns at most"
+    )
+
+
+def status(*more: str) -> Ran:
+    os.environ["COLUMNS"] = "120"
+    return run("status", *_ROLES, "--region", ",".join(REGIONS), *more)
+
+
+def recorded() -> tuple[dict[tuple[str, str], list[Call]], float]:
+    """The calls of one `status`, by credentials and Region; and when it began."""
+    made: dict[tuple[str, str], list[Call]] = defaultdict(list)
+    call = BaseClient._make_api_call
+
+    def record(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
+        key = client._request_signer._credentials.access_key, client.meta.region_name
+        made[key].append((client.meta.service_model.service_name, operation, parameters))
+        return call(client, operation, parameters)
+
+    BaseClient._make_api_call = record
+    began = time.perf_counter()
+    shown = status()
+    assert shown.status == 0, shown.stderr
+    BaseClient._make_api_call = call
+    return made, began
+
+
+def replayed(calls: dict[tuple[str, str], list[Call]]) -> float:
+    """How long the same calls take alone, with clients that are there already."""
+    clients = {
+        (key, region, service): new_session(region)._session.create_client(
+            service, region, aws_access_key_id=key, aws_secret_access_key="x", aws_session_token="x"
+        )
+        for (key, region), made in calls.items()
+        for service in {one[0] for one in made}
+    }
+
+    def again(item: tuple[tuple[str, str], list[Call]]) -> None:
+        (key, region), made = item
+        for service, operation, parameters in made:
+            try:
+                clients[key, region, service]._make_api_call(operation, parameters)
+            except Exception:  # noqa: BLE001 a stack that is not there
+                continue
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(len(calls)) as pool:
+        list(pool.map(again, calls.items()))
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    for wanted in map(int, sys.argv[1:] or ["250", "500"]):
+        sys.stdout.write(measured(wanted) + "\n")
