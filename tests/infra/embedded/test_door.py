@@ -555,7 +555,7 @@ VERBS = {
     "dlq drop": ["x", "--yes"],
     "dlq redrive": ["--yes"],
 }
-_WITHOUT_AWS = {"replay", "local", "package", "template"}
+_WITHOUT_AWS = {"replay", "local", "package", "schema", "template"}
 
 
 def test_each_verb_that_asks_aws_has_a_row_here():

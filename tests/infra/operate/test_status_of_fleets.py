@@ -37,6 +37,7 @@ PLACES = [
     for account in ("222233334444", "333344445555")
     for region in ("ap-northeast-2", "us-east-1")
 ]
+NAMES = {"ap-northeast-2": "api-moving", "us-east-1": "us-moving"}
 ROLES = [f"--role-arn=arn:aws:iam::{account}:role/fleet" for account in dict(PLACES)]
 BOTH = ("--region", "ap-northeast-2,us-east-1")
 
@@ -51,8 +52,10 @@ def a_mixed_fleet(account: str = "111122223333", region: str = "ap-northeast-2")
         ],
         versions=[a_version(template_id=id_) for id_ in IDS],
     )
-    moved: dict[str, Any] = json.loads(json.dumps(world).replace("111122223333", account))
-    return moved | {"Region": region}
+    moved = json.dumps(world).replace("111122223333", account)
+    if region == "us-east-1":  # so that one sees where they were read
+        moved = moved.replace("api-moving", "us-moving")
+    return json.loads(moved) | {"Region": region}
 
 
 def names(*arguments: str) -> list[str]:
@@ -135,7 +138,7 @@ def test_accounts_and_regions_are_in_one_table(monkeypatch):
     table = [line.split() for line in shown.stdout.splitlines()]
     assert shown.status == 0, shown.stderr
     assert table[0][:4] == ["4", "of", "4", "launch"]
-    assert [tuple(row[:3]) for row in table[2:6]] == [(*place, "api-moving") for place in PLACES]
+    assert [tuple(row[:3]) for row in table[2:6]] == [(*place, NAMES[place[1]]) for place in PLACES]
     assert max(map(len, shown.stdout.splitlines())) <= 120
 
 
@@ -144,6 +147,7 @@ def test_json_names_account_and_region_of_each():
     shown = run("status", "--json", "*-moving", *ROLES, *BOTH).lines
 
     assert [(line["account"], line["region"]) for line in shown] == PLACES
+    assert [line["launch_template_name"] for line in shown] == [NAMES[place[1]] for place in PLACES]
 
 
 @pytest.mark.usefixtures("four_places")
