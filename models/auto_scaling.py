@@ -14,6 +14,9 @@ ENDED = frozenset(
 )
 """The states of an instance refresh that is over."""
 
+FAILED = frozenset({"Failed", "RollbackFailed"})
+"""Of these, those after which the group is left half way."""
+
 
 class Specification(Value, alias_generator=to_pascal):
     """Which version of which launch template; without a version it is `$Default`."""
@@ -112,6 +115,7 @@ class Group(Value, alias_generator=to_pascal):
         size: How many instances it has.
         warm_pool_size: How many wait in its warm pool; None if AWS does not say.
         refresh: The instance refresh in flight; to be read apart, group by group.
+        failed_refresh: The last one, if it failed; to be read apart too.
         deleted: The numbers that it names and that were deleted; to be read apart.
     """
 
@@ -122,6 +126,7 @@ class Group(Value, alias_generator=to_pascal):
     warm_pool_configuration: WarmPool | None = None
     warm_pool_size: int | None = None
     refresh: Refresh | None = None
+    failed_refresh: Refresh | None = None
     deleted: frozenset[str] = frozenset()
 
     @classmethod

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
-from models.auto_scaling import Activity, Refresh, Specification
+from models.auto_scaling import FAILED, Activity, Refresh, Specification
 from models.base import Value, printable
 from models.decision import Reason
 from models.errors import AwsRefused, AwsUnavailable
@@ -151,11 +151,8 @@ def _of_status(refresh: Refresh) -> tuple[Weight, GuardReason, str]:
         return weight, GuardReason.REFRESH_ROLLED_BACK, said
     if refresh.status == "Failed" and refresh.alarms and _ALARM.search(said):
         return Weight.CONCLUSIVE, GuardReason.REFRESH_ALARM, said
-    weight = Weight.AMBIGUOUS if refresh.status in _FAILED else Weight.NONE
+    weight = Weight.AMBIGUOUS if refresh.status in FAILED else Weight.NONE
     return weight, GuardReason.REFRESH_FAILED, said
-
-
-_FAILED = ("Failed", "RollbackFailed")
 
 
 def of_launch(activity: Activity, launched: Iterable[Specification]) -> Evidence:
@@ -383,9 +380,10 @@ class GuardOutcome(Outcome):
     group: str | None = None
 
 
-def read_outcome(recorded: Mapping[str, Any]) -> Outcome:
+def read_outcome(recorded: object) -> Outcome:
     """An outcome as either function logged it."""
-    is_guards = recorded.get("detail_type") in GUARD_DETAIL_TYPES
+    claimed = recorded.get("detail_type") if isinstance(recorded, Mapping) else None
+    is_guards = isinstance(claimed, str) and claimed in GUARD_DETAIL_TYPES
     return (GuardOutcome if is_guards else Outcome).model_validate(recorded)
 
 

@@ -43,6 +43,7 @@ def run_follow(
     soak: str | None,
     after: list[str] | None,
     gate: list[str] | None,
+    on_trouble: str | None,
     observe: bool,
     hcl: bool,
     cloudformation: bool,
@@ -62,6 +63,7 @@ def run_follow(
         soak=soak,
         after=after or [],
         gates=_pairs("--gate", gate),
+        on_trouble=on_trouble,
     )
     if hcl and cloudformation:
         stop("follow: --hcl, --cloudformation: must not be given both")

@@ -39,6 +39,8 @@ NONE_FOLLOWS = "No launch template has the tag ami-reactor. Start: ami-reactor f
 
 WOULD = {
     "promoted": ("promote", "bold green"),
+    "moved-back": ("move back", "bold yellow"),
+    "held": ("hold", "bold yellow"),
     "kept": ("keep", "cyan"),
     "refused": ("refuse", "bold yellow"),
     "failed": ("fail", "bold red"),
@@ -146,7 +148,7 @@ def outcome_table(outcomes: Iterable[TemplateOutcome]) -> Table:
     for outcome in outcomes:
         name = outside(outcome.launch_template_name, "bold")
         versions = f" version {outcome.from_version} → {outcome.to_version}"
-        moved = versions if outcome.outcome == "promoted" else ""
+        moved = versions if outcome.outcome in ("promoted", "moved-back") else ""
         why = reason_text(outcome.reason, outcome.message)
         table.add_row(
             outcome_word(outcome.outcome, planned=outcome.planned),

@@ -12,6 +12,7 @@ from rich.text import Text
 from infra.cli.render import WOULD, ago, out, outside
 from infra.operate.fleet import TemplateStatus
 from infra.operate.groups import UsesDefault, verdict
+from infra.operate.guarded import by_the_guard, failed_refreshes
 from infra.operate.hold import trouble_with
 from models.base import Place, printable
 from models.tags import HOLD_TAG, read_stamp
@@ -211,7 +212,16 @@ def problems_of(status: TemplateStatus) -> Iterator[Problem]:
         yield Problem(name, "yellow", latest.what, latest.fix)
     if status.next.outcome in ("refused", "failed"):
         yield Problem(name, "bold red", status.next.message)
+    yield from _of_the_guard(status)
     held = status.template.hold
     if held and (trouble := trouble_with(held, datetime.now(UTC))):
         fix = f"ami-reactor resume {quote(printable(name))}"
         yield Problem(name, "yellow", f"{trouble}: {held}", fix)
+
+
+def _of_the_guard(status: TemplateStatus) -> Iterator[Problem]:
+    """What it did, and the failed refreshes of which it may not have been told."""
+    done = by_the_guard(status.template)
+    failed = [] if done else failed_refreshes(status.template, status.groups)
+    for told in filter(None, [done, *failed]):
+        yield Problem(status.template.launch_template_name, "bold yellow", told.what, told.fix)

@@ -5,7 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from handlers.auto_scaling import AutoScaling
 from handlers.clock import Clock
+from handlers.guarding import plan_guard
 from handlers.observation import ABSENCE_IS_BELIEVED_AFTER
 from handlers.reaction import plan
 from infra.dead_letters.queue import Message, Reading
@@ -18,6 +20,7 @@ from models.dead_letter import DeadLetter, read_dead_letter
 from models.decision import Reason
 from models.errors import AwsRefused, AwsUnavailable
 from models.events import claimed_image
+from models.guard_events import is_for_the_guard
 from models.outcome import Outcome
 
 _REMEMBERED = 1000
@@ -26,9 +29,10 @@ _REMEMBERED = 1000
 
 @dataclass(frozen=True)
 class Judge:
-    """Asks the reactor's own planner, which writes nothing."""
+    """Asks the functions' own planners, which write nothing."""
 
     ec2: ReadAhead
+    auto_scaling: AutoScaling
     clock: Clock
 
     def messages(self, reading: Reading) -> Iterator[tuple[Message, Judged]]:
@@ -45,6 +49,8 @@ class Judge:
         """What the reactor would do about the message's event now."""
         if dead_letter.event is None:
             return None
+        if is_for_the_guard(dead_letter.event):
+            return plan_guard(dead_letter.event, self.ec2, self.auto_scaling, self.clock)
         outcome = plan(dead_letter.event, self.ec2, self.clock)
         if outcome.reason is Reason.AWS_UNAVAILABLE and self._is_old(dead_letter):
             return self._without_its_image(dead_letter, outcome)
@@ -66,4 +72,5 @@ class Judge:
 def judge_of(account: Account, now: datetime) -> Judge:
     """Judge all messages by the account as it is now; a plan has no deadline."""
     ec2 = ReadAhead(account.client("ec2"), account.place, remembered=_REMEMBERED)
-    return Judge(ec2, Clock(now, lambda: float("inf")))
+    auto_scaling = AutoScaling(account.client("autoscaling"))
+    return Judge(ec2, auto_scaling, Clock(now, lambda: float("inf")))

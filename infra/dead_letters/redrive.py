@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.dead_letters.queue import Reading
 from infra.operate.account import Account
 from infra.operate.aws_errors import error_line
+from models.guard_events import is_for_the_guard
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -42,6 +44,8 @@ class Redriver:
         per_second: The most invocations in a second.
         in_doubt: The message at which it was interrupted: its event may have been accepted, and it
             may still be in the queue.
+        guard: Names the guard's function, which takes the guard's events; None: one function takes
+            all.
         accepted: The ids of the invocations that Lambda accepted. A new message with one of them
             has failed again.
     """
@@ -52,6 +56,7 @@ class Redriver:
     per_second: float
     in_doubt: str | None = None
     accepted: set[str] = field(default_factory=set)
+    guard: Callable[[], str] | None = None
     _not_before: float = 0
 
     @cached_property
@@ -92,7 +97,7 @@ class Redriver:
     def _invoke(self, event: dict[str, Any]) -> RedriveFailure | None:
         try:
             answer = self.client.invoke(
-                FunctionName=self.function_name,
+                FunctionName=self._function_for(event),
                 InvocationType="Event",
                 Payload=json.dumps(event, ensure_ascii=False).encode(),
             )
@@ -104,6 +109,9 @@ class Redriver:
             return RedriveFailure(f"Lambda answered {answer['StatusCode']} instead of {ACCEPTED}")
         self.accepted.add(answer["ResponseMetadata"]["RequestId"])
         return None
+
+    def _function_for(self, event: dict[str, Any]) -> str:
+        return self.guard() if self.guard and is_for_the_guard(event) else self.function_name
 
     def _pace(self) -> None:
         now = time.monotonic()

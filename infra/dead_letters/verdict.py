@@ -13,6 +13,8 @@ from models.failure_text import (
     missing_permission,
     permission_missing_in,
 )
+from models.guard import GuardedTemplate, GuardIgnored
+from models.guard_events import is_for_the_guard
 from models.outcome import Outcome, Result, TemplateOutcome
 
 
@@ -82,7 +84,8 @@ def _rejected(dead_letter: DeadLetter, error: str) -> tuple[Verdict, str]:
 
     AWS may have added to it, or the model asks for too much: to drop it may lose an image.
     """
-    if is_selected(dead_letter.event or {}):
+    event = dead_letter.event or {}
+    if is_selected(event) or is_for_the_guard(event):
         return Verdict.BLOCKED, f"the function selects such events and cannot read it: {error}"
     return Verdict.INVALID, error
 
@@ -106,23 +109,27 @@ def _concerned(dead_letter: DeadLetter, outcome: Outcome) -> list[TemplateOutcom
 def _nothing_left(dead_letter: DeadLetter, outcome: Outcome) -> str:
     if dead_letter.shape is Shape.ON_SUCCESS:
         return "the function handled it: this is the record of a success"
-    if isinstance(outcome.reason, Ignored):
+    if isinstance(outcome.reason, Ignored | GuardIgnored):
         return outcome.reason.in_words
     return "; ".join(map(_described, _concerned(dead_letter, outcome)))
 
 
 def _moves(template: TemplateOutcome) -> bool:
-    return template.outcome == "promoted"
+    return template.outcome in ("promoted", "moved-back", "held")
 
 
 def _is_stuck(template: TemplateOutcome) -> bool:
     is_stuck = template.outcome in ("refused", "failed", "unknown")
-    return is_stuck or template.reason is Reason.HELD
+    is_done = isinstance(template, GuardedTemplate)  # a hold is what the guard wants
+    return is_stuck or (template.reason is Reason.HELD and not is_done)
 
 
 def _promotion(template: TemplateOutcome) -> str:
     name, image = template.launch_template_name, template.to_image
-    return f"{name} would be promoted to {image} ({template.reason})"
+    if template.outcome == "promoted":
+        return f"{name} would be promoted to {image} ({template.reason})"
+    does = f"moved back to {image}" if template.to_image != template.from_image else "held"
+    return f"{name} would be {does} by the guard ({template.reason})"
 
 
 def _described(template: TemplateOutcome) -> str:

@@ -80,14 +80,14 @@ class Replayed:
         return "no rule selects it"
 
     def as_json(self) -> dict[str, Any]:
-        line = OutcomeLine(
-            **dict(self.outcome),
-            attempts=self.receipt.attempts,
-            dead_lettered=self.receipt.is_dead_lettered,
-            at=in_seconds(self.at) if self.at else None,
-        )
+        own: dict[str, Any] = {
+            "attempts": self.receipt.attempts,
+            "dead_lettered": self.receipt.is_dead_lettered,
+            **({"at": in_seconds(self.at)} if self.at else {}),
+        }
         why = self.outcome.error or self.receipt.error or self._why_unmatched
-        return line.model_copy(update={"error": why}).model_dump(mode="json")
+        # as the function's own outcome: the guard's has other words
+        return self.outcome.model_dump(mode="json") | {"error": why} | own
 
 
 def in_seconds(moment: datetime) -> str:

@@ -10,14 +10,17 @@ from infra.operate.check import Check, State, examined, fail, ok, warn
 from infra.operate.deployment import Deployment
 from infra.operate.fleet import Fleet, TemplateStatus, read_fleet, several
 from infra.operate.groups import UsesDefault
+from infra.operate.guarded import by_the_guard, failed_refreshes
 from infra.operate.outcome_log import Logged, log_group_of, read_outcomes
 from infra.operate.paging import Progress
 from infra.operate.queue_depth import count_dead_letters
+from infra.operate.stack_outputs import parameter_of
 from models.base import aws_date, printable
 from models.decision import Reason
 from models.errors import AwsRefused
 from models.events import DETAIL_TYPES, FOLLOW_UPS
 from models.failure_text import YOURS, error_text
+from models.tags import ON_TROUBLE
 
 _EVENTS_WITHIN = timedelta(days=14)
 _KEEP = "give the instance a backup rule whose target is no logically air-gapped vault"
@@ -35,6 +38,7 @@ def examine_stack(account: Account, stack: str) -> Iterator[Check]:
         (deployment.function_can_run, "function", "the function"),
         (deployment.failures_are_kept, "failures", "its on-failure destination"),
         (deployment.role_is_right, "permissions", "what its role may do"),
+        (partial(_guard_is_there, account, stack), "guard", "the guard"),
         (partial(_queue_is_empty, account, stack), "dead-letter-queue", "the dead-letter queue"),
         (partial(_events_arrive, account, stack), "events", "the function's log"),
     ):
@@ -53,6 +57,19 @@ def examine_templates(account: Account, progress: Progress) -> Iterator[Check]:
     for fleet in fleets:
         check = partial(_backups_last, account, fleet)
         yield from examined(check, "backups", "the backups of golden instances")
+
+
+def _guard_is_there(account: Account, stack: str) -> Iterator[Check]:
+    """That what templates ask for is deployed; nothing if no template asks."""
+    asking = [one for one in account.ec2.opted_in_templates() if ON_TROUBLE in one.tags]
+    if not asking:
+        return
+    names = ", ".join(sorted(printable(one.launch_template_name) for one in asking))
+    if parameter_of(account, stack, "Guard") == "true":
+        yield ok(f"the guard looks after {names}")
+    else:
+        what = f"tagged {ON_TROUBLE}, and the stack has no guard: {names}"
+        yield fail(what, "deploy the stack with Guard=true")
 
 
 def _queue_is_empty(account: Account, stack: str) -> Iterator[Check]:
@@ -104,6 +121,10 @@ def _faults_of_template(status: TemplateStatus) -> Iterator[Check]:
     if status.mixed_sources:
         fix = f"if one of them is meant: ami-reactor follow {name} --source-instance ID"
         yield warn(f"{name}: {several(status.mixed_sources)}", fix)
+    done = by_the_guard(status.template)
+    failed = [] if done else failed_refreshes(status.template, status.groups)
+    for told in filter(None, [done, *failed]):
+        yield warn(f"{name}: {told.what}", told.fix)
     for group, findings in status.findings():
         for finding in findings:
             what = f"the group {printable(group.name)}: {finding.what}"

@@ -20,6 +20,7 @@ from infra.operate.find import (
 )
 from infra.operate.fleet import Fleet, TemplateStatus, read_fleet
 from infra.operate.groups import UsesDefault, findings, verdict
+from infra.operate.guarded import by_the_guard, failed_refreshes
 from infra.operate.history import Log, made_default, read_log, unlogged
 from infra.operate.instances import GROUP_TAG, TEMPLATE_TAG, count_running
 from infra.operate.paging import Gaps, Progress
@@ -197,6 +198,7 @@ def _template(
             *_high_water_mark(template),
             _selected(status),
             *(_group(group, status) for group in status.groups),
+            *_failed_refreshes(status),
             Node(why, level),
         ),
     )
@@ -234,7 +236,9 @@ def _ripens(template: Template, selectors: Selectors | Misconfigured) -> Iterato
 def _held(template: Template) -> Iterator[Node]:
     value = template.tags.get(HOLD_TAG)
     if value is not None:
-        yield Node(f"held: {read_stamp(value)}", "warn")
+        done = by_the_guard(template)
+        below = (Node(done.what), Node(f"fix: {done.fix}")) if done else ()
+        yield Node(f"held: {read_stamp(value)}", "warn", below)
 
 
 def _launched(status: TemplateStatus) -> str:
@@ -274,6 +278,11 @@ def _selected(status: TemplateStatus) -> Node:
         nodes.append(Node(f"and {len(selected) - _IMAGES_SHOWN} older ones"))
     what = f"images that its tags select: {len(selected)}, of which may be taken: {len(candidates)}"
     return Node(what, children=tuple(nodes))
+
+
+def _failed_refreshes(status: TemplateStatus) -> Iterator[Node]:
+    for told in failed_refreshes(status.template, status.groups):
+        yield Node(told.what, "warn", (Node(f"fix: {told.fix}"),))
 
 
 def _group(group: Group, status: TemplateStatus) -> Node:

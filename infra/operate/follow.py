@@ -15,6 +15,7 @@ from models.tags import (
     GATE,
     IMAGE_NAME,
     IMAGE_TAG,
+    ON_TROUBLE,
     OPT_IN_TAG,
     SELECTOR_PREFIX,
     SOAK,
@@ -35,6 +36,7 @@ def declared(  # noqa: PLR0913 one for each tag
     soak: str | None = None,
     after: Iterable[str] = (),
     gates: Mapping[str, str] | None = None,
+    on_trouble: str | None = None,
 ) -> dict[str, str]:
     """The tags for these options; whether they are valid is for `read_selectors` to judge."""
     tags = {OPT_IN_TAG: mode}
@@ -49,6 +51,8 @@ def declared(  # noqa: PLR0913 one for each tag
         tags[SOAK] = soak
     if named := " ".join(after):
         tags[AFTER] = named
+    if on_trouble is not None:
+        tags[ON_TROUBLE] = on_trouble
     return tags | {f"{GATE}{key}": value for key, value in (gates or {}).items()}
 
 

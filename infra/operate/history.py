@@ -10,7 +10,7 @@ from infra.operate.account import Account
 from infra.operate.outcome_log import Logged, log_begins, log_group_of, read_outcomes
 from infra.operate.paging import Gaps
 from infra.operate.versions import VersionInfo, read_versions
-from models.base import Value
+from models.base import Value, printable
 from models.image import Image, amis
 from models.launch_template import Template
 from models.outcome import TemplateOutcome
@@ -115,10 +115,17 @@ def _how(version: VersionInfo, template: Template, log: Log) -> Iterator[str]:
         yield _made_by(version)
     elif not log.moves_to(version):
         yield unlogged(version, log)
-    found = [(m.at, f"promoted {_at(m.at)} by {m.event}") for m in log.moves_to(version)]
+    found = [(m.at, _move(m)) for m in log.moves_to(version)]
     yield from (line for _, line in sorted([*found, *_back(version, log)]))
     if version.version_number == template.default_version_number:
         yield from made_default(version, template, log)
+
+
+def _move(move: Promotion) -> str:
+    if move.outcome.outcome in ("promoted", "failed"):
+        return f"promoted {_at(move.at)} by {move.event}"
+    why = f"{move.outcome.reason}: {printable(move.outcome.message)}"
+    return f"moved back by the guard {_at(move.at)} by {move.event}: {why}"
 
 
 def _made_by(version: VersionInfo) -> str:

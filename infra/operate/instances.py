@@ -9,7 +9,7 @@ from handlers.paging import batches, each
 from infra.operate.account import Account
 from infra.operate.paging import Gaps, Progress
 from infra.operate.versions import read_versions
-from models.auto_scaling import Group, Refresh, Specification
+from models.auto_scaling import FAILED, Group, Refresh, Specification
 from models.aws_limits import FILTER_VALUES, GROUPS_AT_ONCE, INSTANCES_AT_ONCE
 from models.launch_template import Template
 from models.tags import tags_of
@@ -50,13 +50,9 @@ def read_groups(
     if asked is not None and len(names) > asked:  # of fewer, every one: nothing is guessed
         likely = [name for name in names if signs[name]]
         names, gaps.unasked = likely[:asked], len(likely[asked:])
-    refreshes: dict[str, Refresh] = gaps.read(
-        lambda: _refreshes_in_flight(account, names, progress), {}
-    )
+    refreshes: dict[str, Refresh] = gaps.read(lambda: _last_refreshes(account, names, progress), {})
     with_refresh = {
-        template_id: [
-            group.model_copy(update={"refresh": refreshes.get(group.name)}) for group in groups
-        ]
+        template_id: [_with_refresh(group, refreshes.get(group.name)) for group in groups]
         for template_id, groups in found.items()
     }
     return defaultdict(list, with_refresh)
@@ -147,21 +143,24 @@ def _resolved(specification: Specification, templates: dict[str, Template]) -> t
     return template.launch_template_id, numbers.get(specification.version, specification.version)
 
 
-def _refreshes_in_flight(
-    account: Account, names: list[str], progress: Progress
-) -> dict[str, Refresh]:
+def _with_refresh(group: Group, last: Refresh | None) -> Group:
+    """The group with its last refresh, if that is in flight or failed."""
+    in_flight = last if last and last.is_in_flight else None
+    failed = last if last and last.status in FAILED else None
+    return group.model_copy(update={"refresh": in_flight, "failed_refresh": failed})
+
+
+def _last_refreshes(account: Account, names: list[str], progress: Progress) -> dict[str, Refresh]:
     """By group name. AWS answers for one group at a time."""
     client = account.client("autoscaling")
-    in_flight: dict[str, Refresh] = {}
+    last: dict[str, Refresh] = {}
     for number, name in enumerate(names, start=1):
         progress(f"instance refreshes, group {number} of {len(names)}")
         with translated("reading instance refreshes", service="autoscaling"):
             answer = client.describe_instance_refreshes(AutoScalingGroupName=name, MaxRecords=1)
             for described in answer["InstanceRefreshes"]:
-                refresh = Refresh.model_validate(described)
-                if refresh.is_in_flight:
-                    in_flight[name] = refresh
-    return in_flight
+                last[name] = Refresh.model_validate(described)
+    return last
 
 
 def read_running(

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pydantic_core
-from pydantic import ValidationError
+from pydantic import SerializeAsAny, ValidationError
 
 from handlers.paging import each
 from infra.operate.account import Account
 from models.base import Value
 from models.errors import AwsRefused
+from models.guard import read_outcome
 from models.outcome import Outcome
 
 
@@ -17,7 +18,7 @@ class Logged(Value):
     """An outcome, and when it was logged."""
 
     at: datetime
-    outcome: Outcome
+    outcome: SerializeAsAny[Outcome]
 
 
 def log_group_of(stack: str) -> str:
@@ -71,6 +72,6 @@ def _outcome(message: str) -> Outcome | None:
     """The outcome in a line of the log; other lines are none."""
     try:
         line = pydantic_core.from_json(message)
-        return Outcome.model_validate(line["outcome"])
+        return read_outcome(line["outcome"])
     except (ValueError, ValidationError, KeyError, TypeError):
         return None

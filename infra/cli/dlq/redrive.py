@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 
 import typer
 
@@ -56,7 +57,8 @@ def run_redrive(
             _dry_run(queue, ids or [], wanted)
             return
         name = function or queue.output("FunctionName", "--function")
-        redriver = Redriver(queue.account, name, queue.reading, rate)
+        guard = None if function else partial(queue.output, "GuardFunctionName", "--function")
+        redriver = Redriver(queue.account, name, queue.reading, rate, guard=guard)
         tally = _Tally()
         try:
             _redrive(queue, redriver, ids or [], wanted, tally)

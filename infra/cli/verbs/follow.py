@@ -41,6 +41,13 @@ def follow(
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="Only once the image has this tag."),
     ] = None,
+    on_trouble: Annotated[
+        str | None,
+        typer.Option(
+            metavar="hold|go-back",
+            help="If the image fails, the guard holds the template, or also goes back.",
+        ),
+    ] = None,
     observe: Annotated[
         bool, typer.Option("--observe", help="Decide and report only, never write.")
     ] = False,
@@ -74,6 +81,7 @@ def follow(
         soak=soak,
         after=after,
         gate=gate,
+        on_trouble=on_trouble,
         observe=observe,
         hcl=hcl,
         cloudformation=cloudformation,

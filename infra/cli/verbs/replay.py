@@ -17,7 +17,7 @@ def replay(
             help="Files or folders of events: JSON, JSON Lines, arrays, and as AWS wraps them:"
             " messages of SQS and SNS, answers of aws logs, entries for put-events, records of"
             " Lambda; - is standard input. Or a story: a folder with world.json and events/, or the"
-            " name of a bundled one, nightly or waves. Without any argument: nightly.",
+            " name of a bundled one, nightly, waves or guard. Without any argument: nightly.",
             show_default=False,
         ),
     ] = None,

@@ -311,3 +311,14 @@ class Group(Entry):
         return self.launch_template or policy.get("LaunchTemplate", {}).get(
             "LaunchTemplateSpecification", {}
         )
+
+
+class InstanceRefresh(Entry):
+    """A refresh that ended, as DescribeInstanceRefreshes shows it."""
+
+    aws_shape = ("autoscaling", "InstanceRefresh")
+
+    instance_refresh_id: str = Field(min_length=1)
+    auto_scaling_group_name: str = Field(min_length=1)
+    status: str
+    start_time: Moment = Field(default_factory=_long_ago)

@@ -16,7 +16,16 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_pascal
 
-from infra.embedded.world.entries import Group, Image, Instance, Template, Version, fail, misspelt
+from infra.embedded.world.entries import (
+    Group,
+    Image,
+    Instance,
+    InstanceRefresh,
+    Template,
+    Version,
+    fail,
+    misspelt,
+)
 from infra.replay.json_text import NotUtf8, parse_json
 from models.base import printable
 from models.faults import in_plain_words
@@ -42,6 +51,7 @@ class World(BaseModel):
     launch_templates: list[Template] = []
     launch_template_versions: list[Version] = []
     auto_scaling_groups: list[Group] = []
+    instance_refreshes: list[InstanceRefresh] = []
     instances: list[Instance] = []
     dead_letters: list[dict[str, Any]] = []
 

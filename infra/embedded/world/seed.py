@@ -42,6 +42,10 @@ def seed(world: World) -> None:
     instances = {i.instance_id: _add_instance(ec2, i) for i in world.instances}
     for group in world.auto_scaling_groups:
         _add_group(auto_scaling, group, instances)
+    refreshes = vars(auto_scaling).setdefault("instance_refreshes", {})
+    for refresh in reversed(world.instance_refreshes):  # newest first, as AWS lists them
+        described = refresh.as_aws_prints_it() | {"StartTime": refresh.start_time}
+        refreshes.setdefault(refresh.auto_scaling_group_name, []).insert(0, described)
 
 
 def _as_moto_keeps_it(moment: datetime) -> datetime:

@@ -1,0 +1,216 @@
+"""What operators see of the guard, and what they type next: one story told through the verbs."""
+
+import json
+
+import pytest
+
+from infra.embedded.stack import transformed
+from infra.embedded.stage import stage
+from infra.embedded.world.seed import read_world
+from tests.support.builders import (
+    NEW,
+    NEWER,
+    OLD,
+    TEMPLATE,
+    a_world,
+    an_image,
+    backup_completed,
+    reconcile,
+)
+from tests.support.fleets import a_group, default_image, run, tags_of, template_of
+from tests.support.guarding import (
+    CAPACITY,
+    GO_BACK,
+    HOLD,
+    ON_TROUBLE,
+    QUARANTINE,
+    RANG,
+    end_refresh,
+    guarded_world,
+    refresh_failed,
+)
+from tests.support.messages import Queue, throttled
+
+GUARDED = "the guard moved it back from " + NEW
+
+
+@pytest.fixture
+def moved_back(stage_with):
+    staged = stage_with(guarded_world())
+    end_refresh()
+    staged.delivery.deliver(refresh_failed())
+    assert default_image() == OLD
+    return staged
+
+
+def words(*arguments):
+    """What a verb prints, however it is folded, and without a tree's lines."""
+    ran = run(*arguments)
+    return " ".join((ran.stdout + ran.stderr).translate(dict.fromkeys(map(ord, "│├└─"))).split())
+
+
+@pytest.mark.usefixtures("moved_back")
+@pytest.mark.parametrize("verb", [("status",), ("explain", "web"), ("doctor",)], ids=" ".join)
+def test_status_explain_and_doctor_say_what_it_did_why_and_what_to_type(verb):
+    said = words(*verb)
+
+    assert GUARDED in said
+    assert RANG in said
+    assert f"ami-reactor unquarantine {NEW}; then ami-reactor resume web" in said
+
+
+def test_of_a_template_that_stays_they_say_so(stage_with):
+    staged = stage_with(guarded_world())
+    end_refresh(reason=CAPACITY)
+    staged.delivery.deliver(refresh_failed())
+
+    said = words("explain", "web")
+
+    assert f"the guard holds it on {NEW}: instance refresh" in said
+    assert "fix: ami-reactor resume web" in said
+
+
+@pytest.mark.usefixtures("moved_back")
+def test_history_says_who_moved_it_back_and_on_which_evidence():
+    newest, *_ = run("history", "web", "--json").lines
+
+    assert newest["version"] == 3
+    assert "moved back by the guard 20" in str(newest)
+    assert "EC2 Auto Scaling Instance Refresh Failed" in str(newest)
+    assert RANG in str(newest)
+
+
+def test_what_it_says_to_type_brings_the_template_forward(moved_back):
+    """The next backup is kept; then a person trusts the image again and resumes."""
+    moved_back.delivery.deliver(backup_completed(NEW))
+    assert default_image() == OLD
+
+    assert run("unquarantine", NEW, "--yes", "--clear-marks").status in (0, 2)
+    run("unquarantine", NEW, "--yes")
+    assert QUARANTINE not in tags_of(NEW)
+    assert run("resume", "web", "--yes").status == 0
+
+    assert HOLD not in tags_of()
+
+
+def test_a_failed_refresh_of_which_no_event_came_is_shown(stage_with):
+    group = a_group(instances={"i-0aaaaaaaaaaaaaaa1": "1"})
+    stage_with(guarded_world(AutoScalingGroups=[group]))
+    end_refresh(reason=CAPACITY, began="2099-01-01T00:00:00Z")
+
+    for verb in (("status",), ("explain", "web"), ("doctor",)):
+        said = words(*verb)
+        assert "the last instance refresh of web failed: We currently do not" in said
+        assert "start-instance-refresh --auto-scaling-group-name web" in said
+
+
+def test_a_refresh_that_failed_before_the_promotion_is_old_news(stage_with):
+    group = a_group(instances={"i-0aaaaaaaaaaaaaaa1": "1"})
+    stage_with(guarded_world(AutoScalingGroups=[group]))
+    end_refresh(began="2026-06-15T13:00:00Z")
+
+    assert "the last instance refresh" not in words("status")
+
+
+def test_doctor_says_that_what_templates_ask_for_is_not_deployed():
+    template = json.loads(json.dumps(transformed()))
+    del template["Parameters"]["Guard"]
+    template["Conditions"]["HasGuard"] = {"Fn::Equals": ["no", "yes"]}
+    with stage(read_world(json.dumps(guarded_world()), "world"), template=template):
+        said = words("doctor")
+
+    assert f"tagged {ON_TROUBLE}, and the stack has no guard: web" in said
+    assert "fix: deploy the stack with Guard=true" in said
+
+
+def test_doctor_knows_the_guard_that_is_there(stage_with):
+    stage_with(guarded_world())
+
+    lines = {line["name"]: line for line in run("doctor", "--json").lines}
+
+    assert (lines["guard"]["state"], lines["guard"]["what"]) == ("ok", "the guard looks after web")
+    for name in ("rules", "function", "failures", "permissions"):
+        assert lines[name]["state"] == "ok", lines[name]
+
+
+# -- follow ----------------------------------------------------------------------------------------
+
+
+def test_follow_writes_what_the_guard_is_to_do(account_with):
+    account_with(a_world())
+
+    ran = run("follow", "web", "--image-name", "AwsBackup_*", "--on-trouble", "go-back", "--yes")
+
+    assert ran.status in (0, 1)  # there is no stack that reconciles it
+    assert tags_of()[ON_TROUBLE] == "go-back"
+
+
+def test_follow_takes_no_other_word(account_with):
+    account_with(a_world())
+
+    ran = run("follow", "web", "--image-name", "x*", "--on-trouble", "rollback", "--yes")
+
+    assert ran.status == 2
+    assert f"{ON_TROUBLE}: must be one of: hold, go-back" in ran.stderr
+    assert ON_TROUBLE not in tags_of()
+
+
+# -- the dead-letter queue -------------------------------------------------------------------------
+
+
+def test_dlq_judges_the_guards_events_and_sends_them_to_the_guard(stage_with):
+    staged = stage_with(guarded_world())
+    end_refresh()
+    Queue(staged).put(throttled(refresh_failed()))
+
+    listed = words("dlq", "list")
+    redriven = run("dlq", "redrive", "--all", "--yes", "--wait", "0")
+
+    assert f"web would be moved back to {OLD} by the guard (refresh-alarm)" in listed
+    assert redriven.status == 0
+    assert staged.dead_letters() == []
+    assert default_image() == OLD
+    assert template_of()["LatestVersionNumber"] == 3
+
+
+def test_dlq_says_that_what_the_guard_did_already_is_obsolete(moved_back):
+    Queue(moved_back).put(throttled(refresh_failed()))
+
+    [line] = run("dlq", "list", "--json").lines
+
+    assert line["verdict"] == "obsolete"
+    assert "held" in line["why"]
+
+
+# -- the story on the stage ------------------------------------------------------------------------
+
+
+def test_a_bad_image_is_left_and_the_next_good_one_is_taken_once_a_person_resumes(stage_with):
+    """On the stage from the promotion on: what the issue wants to see, in one test."""
+    newer = an_image(NEWER, 2, State="pending")
+    staged = stage_with(
+        guarded_world(
+            an_image(OLD),
+            an_image(NEW, 1),
+            newer,
+            templates=[
+                {
+                    "LaunchTemplateId": TEMPLATE,
+                    "LaunchTemplateName": "web",
+                    "DefaultVersionNumber": 1,
+                    "Tags": [{"Key": k, "Value": v} for k, v in GO_BACK.items()],
+                }
+            ],
+            versions=[guarded_world()["LaunchTemplateVersions"][0]],
+        )
+    )
+    staged.delivery.deliver(backup_completed(NEW))
+    assert default_image() == NEW
+    end_refresh(began="2099-01-01T00:00:00Z")
+
+    staged.delivery.deliver(refresh_failed())
+    assert (default_image(), QUARANTINE in tags_of(NEW), HOLD in tags_of()) == (OLD, True, True)
+    staged.delivery.deliver(refresh_failed())
+    assert template_of()["LatestVersionNumber"] == 3
+    held = staged.delivery.deliver(reconcile()).outcome["templates"]
+    assert [(one["outcome"], one["reason"]) for one in held] == [("kept", "held")]
