@@ -1,6 +1,7 @@
 """`ami-reactor replay`: captured events through rules, delivery and the real handler, offline."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -95,10 +96,15 @@ def _with_story(events: list[Path], world: Path | None) -> tuple[list[Path], Pat
     if world is not None or len(events) > 1:
         return events, world
     folder = events[0] if events else _DEMO
-    if not folder.exists() and len(folder.parts) == 1:
+    if not _is_there(folder) and len(folder.parts) == 1:
         folder = _STORIES / folder
     inside = folder / "events", folder / "world.json"
-    return ([inside[0]], inside[1]) if all(path.exists() for path in inside) else (events, world)
+    return ([inside[0]], inside[1]) if all(map(_is_there, inside)) else (events, world)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether it exists; a name that is too long, for which Path.exists() raises, does not."""
+    return os.access(path, os.F_OK)
 
 
 def _moment(until: str | None) -> datetime | None:
