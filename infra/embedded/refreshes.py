@@ -80,9 +80,7 @@ class Refreshes:
                 ("cancel_instance_refresh", self._cancel),
             ):
                 answer = _method(does)
-                applied.enter_context(
-                    mock.patch.object(AutoScalingResponse, name, answer, create=True)
-                )
+                applied.enter_context(mock.patch.object(AutoScalingResponse, name, answer))
             launch = _failing(self.faults)
             applied.enter_context(mock.patch.object(FakeAutoScalingGroup, _LAUNCH, launch))
             yield

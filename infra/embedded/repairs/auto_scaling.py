@@ -181,7 +181,17 @@ def describe_instance_refreshes(self: AutoScalingResponse) -> ActionResult:
     return ActionResult({"InstanceRefreshes": refreshes.get(name, [])})
 
 
+def on_a_stage_alone(_: AutoScalingResponse) -> ActionResult:
+    """What takes time: `infra/embedded/refreshes.py` puts it in the place of this.
+
+    moto keeps the names of an API's operations when the first is called.
+    """
+    raise NotImplementedError
+
+
 REPAIRS: "tuple[Repair, ...]" = (
+    (AutoScalingResponse, "start_instance_refresh", on_a_stage_alone),
+    (AutoScalingResponse, "cancel_instance_refresh", on_a_stage_alone),
     (AutoScalingResponse, "describe_instance_refreshes", describe_instance_refreshes),
     (AutoScalingResponse, "describe_scaling_activities", describe_scaling_activities),
     (FakeAutoScalingGroup, "set_desired_capacity", set_desired_capacity),

@@ -214,7 +214,6 @@ _TEMPLATES = (
 )
 
 _EVENTBRIDGE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/"
-_NO_TAG_EVENTS = "the embedded AWS sends no event when a tag changes"
 _NO_STREAMS = "the embedded AWS knows policies of the account, not those of a log group"
 _NO_METRICS = "the embedded AWS counts no metrics of rules"
 
@@ -289,7 +288,6 @@ _EVENTS = (
         source="https://docs.aws.amazon.com/tag-editor/latest/userguide/tag-monitor.html",
         rests=("infra/template.yaml TemplateTagged", "models/events.py"),
         otherwise="An opt-in, or the end of a hold, waits for the next image or reconcile.",
-        only_aws=_NO_TAG_EVENTS,
     ),
     Fact(
         id="tags-at-creation-sent",
@@ -298,7 +296,6 @@ _EVENTS = (
         source="https://docs.aws.amazon.com/tag-editor/latest/userguide/tag-monitor.html",
         rests=("infra/template.yaml TemplateTagged",),
         otherwise="A template that is created with its opt-in waits for the next image.",
-        only_aws=_NO_TAG_EVENTS,
     ),
     Fact(
         id="deletion-sends-none",
@@ -307,7 +304,6 @@ _EVENTS = (
         source="no text",
         rests=("handlers/reaction.py NO_FOLLOWER",),
         otherwise="Nothing: an event about a template that is gone is ignored as no-follower.",
-        only_aws=_NO_TAG_EVENTS,
     ),
     Fact(
         id="policy-on-log-group",
