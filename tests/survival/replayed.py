@@ -6,6 +6,7 @@ threads, and each run is reproducible. Equal answers lead to the same place, whi
 """
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -96,11 +97,14 @@ class Reaction:
 
         clock = Clock(self._now, lambda: _SECONDS_LEFT, _no_wait)
         try:
-            return Ended(react(self._event, Ec2(Client(ask), PLACE), Bus(_no_bus), clock))
+            return Ended(self._react(ask, clock))
         except _Asks as asks:
             return asks.request
         except Exception as error:  # noqa: BLE001 that is what the search is to find
             return Ended(None, f"{type(error).__name__}: {error}")
+
+    def _react(self, ask: Callable[..., Any], clock: Clock) -> Outcome:
+        return react(self._event, Ec2(Client(ask), PLACE), Bus(_no_bus), clock)
 
 
 def _no_wait(_seconds: float) -> None:

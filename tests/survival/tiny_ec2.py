@@ -151,15 +151,23 @@ def _template_of(shape: Shape, world: Shape) -> Template:
 # -- requests --------------------------------------------------------------------------------------
 
 
-def perform(world: World, operation: str, asked: Shape) -> tuple[World, Shape]:
+def perform(
+    world: World, operation: str, asked: Shape, role: "Role | None" = None
+) -> tuple[World, Shape]:
     """The world afterwards, and the answer.
+
+    Args:
+        world: As it is.
+        operation: Such as `create_tags`.
+        asked: Its parameters.
+        role: What IAM lets the caller write; None: the reactor's.
 
     Raises:
         Refused: The world stays as it is.
     """
     if operation in _READS:
         return world, _READS[operation](world, asked)
-    return _WRITES[operation](world, asked)
+    return _WRITES[operation](world, asked, role or REACTOR)
 
 
 def is_read(operation: str) -> bool:
@@ -194,7 +202,9 @@ def _describe_launch_template_versions(world: World, asked: Shape) -> Shape:
     if "LaunchTemplateId" in asked:
         template = world.template(asked["LaunchTemplateId"])
         lowest = int(asked.get("MinVersion", 1))
-        found = [_shown(template, v) for v in template.versions if v.number >= lowest]
+        highest = int(asked.get("MaxVersion", template.latest))
+        within = (v for v in template.versions if lowest <= v.number <= highest)
+        found = [_shown(template, v) for v in within]
     elif asked["Versions"] == ["$Default"]:
         found = [_shown(template, template.in_force) for template in world.templates]
     else:
@@ -227,8 +237,10 @@ def _describe_images(world: World, asked: Shape) -> Shape:
     return {"Images": _passing(shown, asked)}
 
 
-def _create_launch_template_version(world: World, asked: Shape) -> tuple[World, Shape]:
-    template = _writable(world, asked["LaunchTemplateId"])
+def _create_launch_template_version(
+    world: World, asked: Shape, role: "Role"
+) -> tuple[World, Shape]:
+    template = _writable(world, asked["LaunchTemplateId"], role)
     wish = text({key: value for key, value in asked.items() if key != "ClientToken"})
     for token, wished, number in world.tokens:
         if token == asked["ClientToken"]:
@@ -238,7 +250,7 @@ def _create_launch_template_version(world: World, asked: Shape) -> tuple[World, 
     source = template.version(int(asked["SourceVersion"]))
     data = {**_without_snapshots(parsed(source.data)), **asked["LaunchTemplateData"]}
     said = asked.get("VersionDescription", "")
-    made = {"maker": "reactor", "source": source.number, "description": said}
+    made = {"maker": role.name, "source": source.number, "description": said}
     template = template.plus(data, world.now, **made)
     tokens = (*world.tokens, (asked["ClientToken"], wish, template.latest))
     world = world.with_template(template)._replace(tokens=tokens)
@@ -262,25 +274,48 @@ def _without_snapshots(data: Shape) -> Shape:
     return data
 
 
-def _modify_launch_template(world: World, asked: Shape) -> tuple[World, Shape]:
-    template = _writable(world, asked["LaunchTemplateId"])
+def _modify_launch_template(world: World, asked: Shape, role: "Role") -> tuple[World, Shape]:
+    template = _writable(world, asked["LaunchTemplateId"], role)
     version = template.version(int(asked["DefaultVersion"]))
     template = template._replace(default=version.number)
     return world.with_template(template), {"LaunchTemplate": _shown_template(template)}
 
 
-def _create_tags(world: World, asked: Shape) -> tuple[World, Shape]:
-    for template_id in asked["Resources"]:
-        template = _writable(world, template_id)
-        tags = {tag["Key"]: tag["Value"] for tag in asked["Tags"]}
+def _create_tags(world: World, asked: Shape, role: "Role") -> tuple[World, Shape]:
+    tags = {tag["Key"]: tag["Value"] for tag in asked["Tags"]}
+    for resource in asked["Resources"]:
+        if (image := world.image(resource)) and role.may_tag_images:
+            others = [tag for tag in image.get("Tags", []) if tag["Key"] not in tags]
+            world = world.with_image({**image, "Tags": [*others, *asked["Tags"]]})
+            continue
+        template = _writable(world, resource, role, tuple(tags))
         world = world.with_template(template.tagged(**tags))
     return world, {}
 
 
-def _writable(world: World, template_id: str) -> Template:
-    """The role's condition in IAM: opted in with `on`, and no hold."""
+class Role(NamedTuple):
+    """What IAM lets a function write.
+
+    Attributes:
+        may: Whether it may write to a template; with the keys, if it writes tags.
+    """
+
+    name: str
+    may: Callable[[Template, tuple[str, ...]], bool]
+    may_tag_images: bool = False
+
+
+def _is_on_and_not_held(template: Template, _keys: tuple[str, ...]) -> bool:
+    return template.tag("ami-reactor") == "on" and template.tag(HOLD) is None
+
+
+REACTOR = Role("reactor", _is_on_and_not_held)
+
+
+def _writable(world: World, template_id: str, role: Role, keys: tuple[str, ...] = ()) -> Template:
+    """The role's conditions in IAM."""
     template = world.template(template_id)
-    if template.tag("ami-reactor") != "on" or template.tag(HOLD) is not None:
+    if not role.may(template, keys):
         raise Refused("UnauthorizedOperation")
     return template
 
@@ -290,7 +325,7 @@ _READS: dict[str, Callable[[World, Shape], Shape]] = {
     "describe_launch_template_versions": _describe_launch_template_versions,
     "describe_images": _describe_images,
 }
-_WRITES: dict[str, Callable[[World, Shape], tuple[World, Shape]]] = {
+_WRITES: dict[str, Callable[[World, Shape, Role], tuple[World, Shape]]] = {
     "create_launch_template_version": _create_launch_template_version,
     "modify_launch_template": _modify_launch_template,
     "create_tags": _create_tags,
