@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
+CHAINS = {path.stem: path for path in sorted((TEMPLATE.parent / "chains").glob("*.yaml"))}
+"""The templates of the stacks that act on a promotion, by name."""
 ARCHIVE = Path("dist") / "ami-reactor.zip"
 """What package writes: in the current folder; in a checkout, where the template looks for it."""
 

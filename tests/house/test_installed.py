@@ -251,6 +251,7 @@ def test_all_data_of_the_tree_is_in_the_wheel(wheel):
     data = [
         *(ROOT / "infra" / "stories").rglob("*.json"),
         ROOT / "infra" / "template.yaml",
+        *(ROOT / "infra" / "chains").glob("*.yaml"),
         ROOT / "handlers" / "requirements.txt",
     ]
 

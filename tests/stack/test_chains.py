@@ -10,7 +10,9 @@ import pytest
 from botocore.client import BaseClient
 from moto import mock_aws
 from moto.events.models import EventPattern
+from typer.testing import CliRunner
 
+from infra.cli import app
 from tests.stack.roles import Role, damaged, damages, questions
 from tests.support.builders import ACCOUNT, NEW, OTHER_TEMPLATE, REGION, TEMPLATE, template_arn
 from tests.support.cloudformation import read_template, resources_of
@@ -49,6 +51,23 @@ def chain(name: str, **more: str) -> dict[str, dict[str, Any]]:
 
 def test_each_chain_is_tested():
     assert {path.stem for path in CHAINS} == set(GIVEN)
+
+
+@pytest.mark.parametrize("path", CHAINS, ids=lambda path: path.stem)
+def test_a_chain_is_printed_wherever_the_program_is_installed(path):
+    printed = CliRunner().invoke(app, ["template", path.stem])
+
+    assert (printed.exit_code, printed.stdout) == (0, path.read_text())
+
+
+def test_a_chain_that_is_not_there_is_refused_with_those_that_are():
+    printed = CliRunner().invoke(app, ["template", "drain"])
+
+    assert printed.exit_code == 2
+    names = "node-group, notify, parameter, refresh"
+    assert " ".join(printed.stderr.split()) == (
+        f"ami-reactor: template: CHAIN must be {names}, or left out for the stack itself"
+    )
 
 
 # -- the rules -------------------------------------------------------------------------------------

@@ -11,6 +11,14 @@ from infra.deploy.template import ARCHIVE
 
 
 def template(
+    chain: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CHAIN]",
+            help="A stack that acts on a promotion: refresh, node-group, parameter or notify.",
+            show_default=False,
+        ),
+    ] = None,
     to: Annotated[
         Path | None,
         typer.Option(
@@ -31,11 +39,12 @@ def template(
 ) -> None:
     """Print the stack's CloudFormation template; its CodeUri names the archive.
 
-    Deploy it with the AWS CLI, the SAM CLI or Terraform.
+    Deploy it with the AWS CLI, the SAM CLI or Terraform. With a CHAIN it prints the template of
+    a stack that acts on a promotion, for example starts an instance refresh.
 
     Example: ami-reactor template --to dist/template.yaml
     """
     with importing():
         from infra.cli.template import run_template
 
-    run_template(to=to, archive=archive, force=force)
+    run_template(chain=chain, to=to, archive=archive, force=force)
