@@ -46,7 +46,17 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+LONGEST = (
+    "tests/house/test_installed.py",
+    "tests/survival/",
+    "tests/infra/deploy/",
+    "tests/cases/",
+)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest modules first: started last, one of them alone keeps one core busy."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
     if not config.getoption("--long"):
         for item in items:
             if item.get_closest_marker("long"):

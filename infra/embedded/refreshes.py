@@ -18,17 +18,15 @@ from datetime import timedelta
 from typing import Any
 from unittest import mock
 
-from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
 from moto.autoscaling.models import FakeAutoScalingGroup, InstanceState
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.cloudwatch.models import cloudwatch_backends
-from moto.core.responses import ActionResult
-from moto.moto_api._internal import mock_random
 
 from infra.embedded.clock import StageClock
 from infra.embedded.emitted import Emitter
 from infra.embedded.faults import Faults
 from infra.embedded.repairs.auto_scaling import record_activity
+from infra.embedded.repairs.instance_refreshes import answered, begin, cancel
 from models.auto_scaling import ENDED
 
 FAULTS = {
@@ -51,18 +49,6 @@ _TOLD = {
 _STARTED = "EC2 Auto Scaling Instance Refresh Started"
 
 
-class InstanceRefreshInProgress(AutoscalingClientError):
-    """One at a time in a group."""
-
-    code = "InstanceRefreshInProgress"
-
-
-class ActiveInstanceRefreshNotFound(AutoscalingClientError):
-    """There is none to cancel."""
-
-    code = "ActiveInstanceRefreshNotFound"
-
-
 @dataclass(frozen=True)
 class Refreshes:
     """The instance refreshes of one account and Region."""
@@ -79,44 +65,23 @@ class Refreshes:
                 ("start_instance_refresh", self._start),
                 ("cancel_instance_refresh", self._cancel),
             ):
-                answer = _method(does)
+                answer = answered(does)
                 applied.enter_context(mock.patch.object(AutoScalingResponse, name, answer))
             launch = _failing(self.faults)
             applied.enter_context(mock.patch.object(FakeAutoScalingGroup, _LAUNCH, launch))
             yield
 
-    def _start(self, response: AutoScalingResponse) -> dict[str, str]:
-        params = response._get_params()
-        group = _group(response, params["AutoScalingGroupName"])
-        before = _of(response, group)
-        if any(refresh["Status"] not in ENDED for refresh in before):
-            message = "An Instance Refresh is already in progress and blocks the execution"
-            raise InstanceRefreshInProgress(f"{message} of this Instance Refresh.")
-        preferences = params.get("Preferences") or {}
-        if preferences.get("AutoRollback") and not params.get("DesiredConfiguration"):
-            raise ValidationError("AutoRollback requires a desired configuration.")
-        refresh: dict[str, Any] = {
-            "InstanceRefreshId": str(mock_random.uuid4()),
-            "AutoScalingGroupName": group.name,
-            "Status": "InProgress",
-            "StartTime": self.clock.now(),
-            "PercentageComplete": 0,
-            "InstancesToUpdate": len(group.instance_states),
-            "Preferences": preferences,
-        }
-        before.insert(0, refresh)
+    def _start(self, response: AutoScalingResponse) -> dict[str, Any]:
+        group, refresh = begin(response)
         self._tell(group, refresh, _STARTED)
-        due = self.clock.after(_TAKES + timedelta(seconds=int(preferences.get("BakeTime") or 0)))
-        self.clock.at(due, lambda: self._end(group, refresh))
-        return {"InstanceRefreshId": refresh["InstanceRefreshId"]}
+        bake = timedelta(seconds=int(refresh["Preferences"].get("BakeTime") or 0))
+        self.clock.at(self.clock.after(_TAKES + bake), lambda: self._end(group, refresh))
+        return refresh
 
-    def _cancel(self, response: AutoScalingResponse) -> dict[str, str]:
-        group = _group(response, response._get_params()["AutoScalingGroupName"])
-        for refresh in _of(response, group):
-            if refresh["Status"] not in ENDED:
-                self._close(group, refresh, "Cancelled", "Cancelled by a user.")
-                return {"InstanceRefreshId": refresh["InstanceRefreshId"]}
-        raise ActiveInstanceRefreshNotFound("No in progress or pending Instance Refresh found.")
+    def _cancel(self, response: AutoScalingResponse) -> dict[str, Any]:
+        group, refresh = cancel(response)
+        self._tell(group, refresh, _TOLD["Cancelled"])
+        return refresh
 
     def _end(self, group: FakeAutoScalingGroup, refresh: dict[str, Any]) -> None:
         if refresh["Status"] in ENDED:
@@ -186,27 +151,6 @@ def _failing(faults: Faults) -> Callable[..., None]:
             launch(group, count, tags)
 
     return do
-
-
-def _method(does: Callable[[AutoScalingResponse], Any]) -> Callable[[AutoScalingResponse], Any]:
-    def answer(response: AutoScalingResponse) -> ActionResult:
-        return ActionResult(does(response))
-
-    return answer
-
-
-def _group(response: AutoScalingResponse, name: str) -> FakeAutoScalingGroup:
-    found: FakeAutoScalingGroup | None = response.autoscaling_backend.autoscaling_groups.get(name)
-    if found is None:
-        raise ValidationError(f"AutoScalingGroup name not found - no such group: {name}")
-    return found
-
-
-def _of(response: AutoScalingResponse, group: FakeAutoScalingGroup) -> list[dict[str, Any]]:
-    """The group's refreshes, the newest first."""
-    of_all = vars(response.autoscaling_backend).setdefault("instance_refreshes", {})
-    refreshes: list[dict[str, Any]] = of_all.setdefault(group.name, [])
-    return refreshes
 
 
 def _is_old(group: FakeAutoScalingGroup, state: InstanceState, refresh: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Auto Scaling: what a group launches, which version an instance came from, and refreshes."""
+"""Auto Scaling: what a group launches, and which version an instance came from."""
 
 import json
 from datetime import UTC
@@ -174,25 +174,7 @@ def launched_from(self: InstanceState) -> dict[str, Any] | None:
     }
 
 
-def describe_instance_refreshes(self: AutoScalingResponse) -> ActionResult:
-    """Those of a group, the newest first; `infra/embedded/refreshes.py` runs them."""
-    refreshes = vars(self.autoscaling_backend).get("instance_refreshes", {})
-    name = self._get_param("AutoScalingGroupName")
-    return ActionResult({"InstanceRefreshes": refreshes.get(name, [])})
-
-
-def on_a_stage_alone(_: AutoScalingResponse) -> ActionResult:
-    """What takes time: `infra/embedded/refreshes.py` puts it in the place of this.
-
-    moto keeps the names of an API's operations when the first is called.
-    """
-    raise NotImplementedError
-
-
 REPAIRS: "tuple[Repair, ...]" = (
-    (AutoScalingResponse, "start_instance_refresh", on_a_stage_alone),
-    (AutoScalingResponse, "cancel_instance_refresh", on_a_stage_alone),
-    (AutoScalingResponse, "describe_instance_refreshes", describe_instance_refreshes),
     (AutoScalingResponse, "describe_scaling_activities", describe_scaling_activities),
     (FakeAutoScalingGroup, "set_desired_capacity", set_desired_capacity),
     (FakeAutoScalingGroup, "replace_autoscaling_group_instances", launch),

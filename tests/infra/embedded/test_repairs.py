@@ -1005,6 +1005,31 @@ def _(aws: Aws) -> Any:
     return answered["InstanceRefreshes"]
 
 
+@difference(
+    "an instance refresh is started, one at a time in a group",
+    "AutoScalingResponse.start_instance_refresh",
+    aws="InstanceRefreshInProgress",
+    moto="NotImplementedError",
+)
+def _(aws: Aws) -> Any:
+    aws.there_are(OLD)
+    aws.group(aws.template(ImageId=OLD))
+    for _ in range(2):
+        aws.auto_scaling.start_instance_refresh(AutoScalingGroupName="web")
+
+
+@difference(
+    "an instance refresh is cancelled, if one is in progress",
+    "AutoScalingResponse.cancel_instance_refresh",
+    aws="ActiveInstanceRefreshNotFound",
+    moto="NotImplementedError",
+)
+def _(aws: Aws) -> Any:
+    aws.there_are(OLD)
+    aws.group(aws.template(ImageId=OLD))
+    aws.auto_scaling.cancel_instance_refresh(AutoScalingGroupName="web")
+
+
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:*"}
 
 
