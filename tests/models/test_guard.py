@@ -7,17 +7,19 @@ import pytest
 
 from models.auto_scaling import Activity, Refresh, Specification
 from models.decision import Reason
-from models.errors import EventRejected
+from models.errors import AwsRefused, AwsUnavailable, EventRejected
 from models.events import Ignored
 from models.guard import (
     GUARD,
     GoBack,
     GuardHold,
+    GuardIgnored,
     GuardReason,
     Hold,
     Stay,
     Weight,
     announced_before,
+    guard_unforeseen,
     held,
     judge,
     moved_back,
@@ -209,8 +211,9 @@ def test_any_other_failed_launch_is_no_evidence(message):
     assert launched(message).weight is Weight.NONE
 
 
-def test_a_launch_that_did_not_fail_is_no_evidence():
-    assert launched(THE_IMAGES[0], code="Cancelled").weight is Weight.NONE
+@pytest.mark.parametrize("code", ["Cancelled", "Successful", "InProgress"])
+def test_a_launch_that_did_not_fail_is_no_evidence(code):
+    assert launched(THE_IMAGES[0], code=code).weight is Weight.NONE
 
 
 # -- the ladder ------------------------------------------------------------------------------------
@@ -457,6 +460,33 @@ def test_an_outcome_says_from_where_to_where():
     assert (back.from_version, back.to_version) == (2, 3)
     assert (stays.outcome, stays.from_image, stays.to_image) == ("held", NEW, NEW)
     assert [one.outcome for one in (nothing, wrong)] == ["refused", "refused"]
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "reason"),
+    [
+        (AwsRefused("no", unauthorized=True), "unknown", "not-readable"),
+        (AwsRefused("no"), "failed", "aws-refused"),
+        (AwsUnavailable("later"), "failed", "aws-unavailable"),
+    ],
+)
+def test_what_an_operator_may_not_read_says_nothing_of_what_the_guard_would_do(
+    error, outcome, reason
+):
+    planned = guard_unforeseen(a_guarded(), error)
+
+    assert (planned.outcome, planned.reason) == (outcome, reason)
+
+
+def test_why_an_event_is_ignored_is_said_in_words():
+    assert {reason: reason.in_words for reason in GuardIgnored} == {
+        "no-evidence": "nothing in it tells of a bad image",
+        "failure-not-found": "Auto Scaling does not show that refresh or launch any more",
+    }
+
+
+def test_what_is_not_held_was_not_done_before():
+    assert not asked(a_guarded(FOLLOWS_INSTANCE), refreshed()).repeats
 
 
 def test_an_outcome_is_read_as_the_function_that_logged_it_meant_it():

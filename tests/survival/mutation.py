@@ -32,8 +32,10 @@ MODULES = (
     "models/ripening.py",
     "models/image.py",
     "handlers/promotion.py",
+    "models/guard.py",
 )
 PURE_TESTS = (
+    "tests/models/test_guard.py",
     "tests/models/test_decision.py",
     "tests/models/test_ripening.py",
     "tests/survival/test_mutants.py",
@@ -42,6 +44,7 @@ TESTS = (
     "tests/handlers/test_reaction.py",
     "tests/survival/test_found.py",
     "tests/survival/test_adversary.py",
+    "tests/handlers/test_guarding.py",
     "tests/survival/test_interleavings.py",
 )
 _QUICK = (
