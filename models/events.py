@@ -8,10 +8,10 @@ https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-tag.html
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, FailFast, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.alias_generators import to_camel, to_pascal
@@ -241,20 +241,29 @@ def parse_event(raw: object) -> Event:
         EventRejected: The payload is not one of our events, or not a valid one. The message names
             the fields at fault and never repeats their values.
     """
+    return parsed(_EVENT, DETAIL_TYPES, raw)
+
+
+_E = TypeVar("_E")
+
+
+def parsed(adapter: TypeAdapter[_E], detail_types: Collection[str], raw: object) -> _E:
+    """The event of one of those kinds; raises as `parse_event` does."""
     if not isinstance(raw, Mapping):
         raise EventRejected("event: must be a JSON object")
     try:
-        return _EVENT.validate_python(raw)
+        return adapter.validate_python(raw)
     except ValidationError as error:
-        faults = [_fault(fault) for fault in error.errors(include_url=False, include_input=False)]
+        found = error.errors(include_url=False, include_input=False)
+        faults = [_fault(fault, detail_types) for fault in found]
         more = [f"and {len(faults) - _FAULTS} more"] if len(faults) > _FAULTS else []
         raise EventRejected("; ".join([*faults[:_FAULTS], *more])) from None
 
 
-def _fault(fault: Any) -> str:
+def _fault(fault: Any, detail_types: Collection[str]) -> str:
     if fault["type"].startswith("union_tag"):  # pydantic's message would repeat the value
-        return f"detail-type: must be one of: {', '.join(DETAIL_TYPES)}"
-    field = ".".join(str(part) for part in fault["loc"] if part not in DETAIL_TYPES)
+        return f"detail-type: must be one of: {', '.join(detail_types)}"
+    field = ".".join(str(part) for part in fault["loc"] if part not in detail_types)
     message = in_plain_words(fault)
     return f"{field}: {message}" if field else message
 

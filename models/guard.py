@@ -20,7 +20,7 @@ from models.failure_text import THE_ROLE, YOURS, error_text
 from models.guard_events import GUARD_DETAIL_TYPES
 from models.image import Image
 from models.launch_template import Template, Version
-from models.outcome import NOT_READABLE, Outcome, TemplateOutcome, reason_of
+from models.outcome import NOT_READABLE, Outcome, TemplateOutcome, reason_of, unmoved
 from models.tags import ON_TROUBLE, OPT_IN_TAG, QUARANTINE_TAG, read_stamp
 from models.version_description import read_promotion, read_rollback
 
@@ -449,16 +449,4 @@ def _record(
     message: str,
     **differs: Any,
 ) -> GuardedTemplate:
-    image_id = template.default.image_id if template.versions else None
-    unmoved = {
-        "launch_template_id": template.launch_template_id,
-        "launch_template_name": template.launch_template_name,
-        "outcome": outcome,
-        "reason": reason,
-        "message": message,
-        "from_image": image_id,
-        "to_image": image_id,
-        "from_version": template.default_version_number,
-        "to_version": template.default_version_number,
-    }
-    return GuardedTemplate.model_validate(unmoved | differs)
+    return GuardedTemplate.model_validate(unmoved(template, outcome, reason, message) | differs)

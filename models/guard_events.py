@@ -10,13 +10,11 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 from pydantic.alias_generators import to_camel, to_pascal
 
 from models.base import Value
-from models.errors import EventRejected
-from models.events import Envelope, Ignored
-from models.faults import in_plain_words
+from models.events import Envelope, Ignored, parsed
 
 REFRESH_FAILED = "EC2 Auto Scaling Instance Refresh Failed"
 ROLLED_BACK = "EC2 Auto Scaling Instance Refresh Rollback Succeeded"
@@ -24,7 +22,6 @@ LAUNCH_FAILED = "EC2 Instance Launch Unsuccessful"
 SCANNED = "Scan Job State Change"
 
 _IMAGE = re.compile(r"arn:[^:]*:ec2:[^:]*:[^:]*:image/(ami-[0-9a-f]{8,17})")
-_FAULTS = 5
 
 
 class _Refresh(Value, defer_build=True, alias_generator=to_pascal):
@@ -131,22 +128,7 @@ def parse_guard_event(raw: object) -> GuardEvent:
         EventRejected: The payload is none, or not a valid one. The message names the fields at
             fault and never repeats their values.
     """
-    if not isinstance(raw, Mapping):
-        raise EventRejected("event: must be a JSON object")
-    try:
-        return _EVENT.validate_python(raw)
-    except ValidationError as error:
-        faults = [_fault(fault) for fault in error.errors(include_url=False, include_input=False)]
-        more = [f"and {len(faults) - _FAULTS} more"] if len(faults) > _FAULTS else []
-        raise EventRejected("; ".join([*faults[:_FAULTS], *more])) from None
-
-
-def _fault(fault: Any) -> str:
-    if fault["type"].startswith("union_tag"):  # pydantic's message would repeat the value
-        return f"detail-type: must be one of: {', '.join(GUARD_DETAIL_TYPES)}"
-    field = ".".join(str(part) for part in fault["loc"] if part not in GUARD_DETAIL_TYPES)
-    message = in_plain_words(fault)
-    return f"{field}: {message}" if field else message
+    return parsed(_EVENT, GUARD_DETAIL_TYPES, raw)
 
 
 def is_for_the_guard(raw: Mapping[str, Any]) -> bool:

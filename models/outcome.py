@@ -208,8 +208,13 @@ def _record(
     message: str,
     **differs: Any,
 ) -> TemplateOutcome:
+    return TemplateOutcome.model_validate(unmoved(template, outcome, reason, message) | differs)
+
+
+def unmoved(template: Template, outcome: str, reason: str, message: str) -> dict[str, Any]:
+    """The fields of a template's outcome, if it stays where it is."""
     image_id = template.default.image_id if template.versions else None
-    unmoved = {
+    return {
         "launch_template_id": template.launch_template_id,
         "launch_template_name": template.launch_template_name,
         "outcome": outcome,
@@ -220,4 +225,3 @@ def _record(
         "from_version": template.default_version_number,
         "to_version": template.default_version_number,
     }
-    return TemplateOutcome.model_validate(unmoved | differs)

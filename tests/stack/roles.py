@@ -1,5 +1,7 @@
 """The stack's roles as the tests put them to an IAM engine: damaged, and one request each."""
 
+import json
+import subprocess
 from copy import deepcopy
 from typing import NamedTuple
 
@@ -70,3 +72,20 @@ def questions(role):
     """What to ask of it, and the right answers."""
     cases = [a_case(*case) for case in role.may + role.may_not]
     return cases, [True] * len(role.may) + [False] * len(role.may_not)
+
+
+def linted(tools, linter, policy, folder):
+    """What a linter of IAM policies says of one: its exit status and its output."""
+    file = folder / "policy.json"
+    file.write_text(json.dumps(policy))
+    options = {
+        "parliament": ["--include-community-auditors"],
+        "cloudsplaining": ["scan-policy-file", "--input-file", str(file)],
+    }
+    return subprocess.run(
+        [str(tools / "venv" / "bin" / linter), *options[linter]],
+        input=file.read_text(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -15,7 +15,7 @@ from infra.embedded.stack import transformed
 from infra.embedded.stage import stage
 from infra.embedded.world.seed import read_world
 from infra.operate.iam import Asked, decide
-from tests.stack.roles import a_case, damaged, damages, listed, statements_of
+from tests.stack.roles import a_case, damaged, damages, linted, listed, statements_of
 from tests.support.builders import (
     ACCOUNT,
     FOLLOWS_INSTANCE,
@@ -467,20 +467,7 @@ def test_lambda_alone_may_take_the_role():
 
 @pytest.mark.parametrize("linter", ["parliament", "cloudsplaining"])
 def test_the_linters_find_nothing_in_the_role(tools, policy, linter, tmp_path):
-    file = tmp_path / "policy.json"
-    file.write_text(json.dumps(policy))
-    options = {
-        "parliament": ["--include-community-auditors"],
-        "cloudsplaining": ["scan-policy-file", "--input-file", str(file)],
-    }
-
-    done = subprocess.run(
-        [str(tools / "venv" / "bin" / linter), *options[linter]],
-        input=file.read_text(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = linted(tools, linter, policy, tmp_path)
 
     assert done.returncode == 0
     assert done.stdout.strip() in ("", "There were no results found.")

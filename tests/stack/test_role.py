@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from copy import deepcopy
 
 import pytest
@@ -11,7 +10,7 @@ from botocore import xform_name
 from handlers import reactor
 from infra.embedded.stage import stage
 from infra.embedded.world.seed import read_world
-from tests.stack.roles import a_case, damaged, damages, listed, statements_of
+from tests.stack.roles import a_case, damaged, damages, linted, listed, statements_of
 from tests.support.builders import (
     ACCOUNT,
     HELD,
@@ -403,20 +402,7 @@ def test_a_role_of_the_readmes_scp_is_no_longer_than_a_role_may_be():
 
 @pytest.mark.parametrize("linter", ["parliament", "cloudsplaining"])
 def test_the_linters_find_nothing_in_the_role(tools, policy, linter, tmp_path):
-    file = tmp_path / "policy.json"
-    file.write_text(json.dumps(policy))
-    options = {
-        "parliament": ["--include-community-auditors"],
-        "cloudsplaining": ["scan-policy-file", "--input-file", str(file)],
-    }
-
-    done = subprocess.run(
-        [str(tools / "venv" / "bin" / linter), *options[linter]],
-        input=file.read_text(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = linted(tools, linter, policy, tmp_path)
 
     assert done.returncode == 0
     assert done.stdout.strip() in ("", "There were no results found.")
