@@ -38,7 +38,7 @@ from handlers import guard, reactor
 from infra.embedded.clock import StageClock
 from infra.embedded.faults import Faults
 from infra.embedded.policies import lets_eventbridge
-from infra.embedded.timers import Timers, definition_of
+from infra.embedded.state_machines import StateMachines, definition_of
 from models.base import Place, aws_date
 from models.errors import EventRejected
 from models.outcome import rejected
@@ -138,13 +138,13 @@ class Delivery:
     place: Place
     faults: Faults
     clock: StageClock
-    _timers: Timers = field(init=False)
+    _machines: StateMachines = field(init=False)
     _waiting: deque[Callable[[], None]] = field(default_factory=deque)
     _is_running: Lock = field(default_factory=Lock)
     _watchers: list[list[Delivered]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._timers = Timers(self.clock)
+        self._machines = StateMachines(self.place, self.clock)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -240,7 +240,7 @@ class Delivery:
                 case "lambda":
                     self._to_function(rule, target, event, receipt)
                 case "states":
-                    self._to_timer(rule, target, event, receipt)
+                    self._to_machine(rule, target, event, receipt)
                 case "sqs" if queue := self._queue(target["Arn"]):
                     self._message(queue, event, {})
                 case "logs":
@@ -257,7 +257,7 @@ class Delivery:
         else:
             self._run(Invocation(function, event, receipt, str(uuid.uuid4())))
 
-    def _to_timer(
+    def _to_machine(
         self, rule: Rule, target: dict[str, Any], event: dict[str, Any], receipt: Receipt
     ) -> None:
         definition = definition_of(target["Arn"], self.place)
@@ -266,8 +266,7 @@ class Delivery:
             self._dead_letter_of_rule(rule, target, event, failure, receipt)
             self._settled(event, receipt)
         else:
-            put = events_backends[self.place.account][self.place.region].put_events
-            self._timers.start(definition, event, put)
+            self._machines.start(target["Arn"], definition, event)
 
     def _target(self, rule: Rule, arn: str) -> LambdaFunction:
         name = arn.rpartition(":")[2]

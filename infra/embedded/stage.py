@@ -14,8 +14,8 @@ from infra.embedded.delivery import Delivered, Delivery
 from infra.embedded.emitted import Emitter
 from infra.embedded.faults import Faults
 from infra.embedded.refreshes import Refreshes
+from infra.embedded.schedules import schedules_run
 from infra.embedded.stack import Stack, deploy, transformed
-from infra.embedded.timers import schedules_run
 from infra.embedded.world.seed import World, world_now
 from models.base import Place
 

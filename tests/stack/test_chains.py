@@ -2,10 +2,9 @@
 
 import json
 import re
-import time
+from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
 from botocore.client import BaseClient
 from moto import mock_aws
@@ -13,9 +12,21 @@ from moto.events.models import EventPattern
 from typer.testing import CliRunner
 
 from infra.cli import app
+from infra.embedded.clock import StageClock
+from infra.embedded.state_machines import StateMachines
+from models.base import Place
 from tests.stack.roles import Role, damaged, damages, questions
-from tests.support.builders import ACCOUNT, NEW, OTHER_TEMPLATE, REGION, TEMPLATE, template_arn
+from tests.support.builders import (
+    ACCOUNT,
+    NEW,
+    NOON,
+    OTHER_TEMPLATE,
+    REGION,
+    TEMPLATE,
+    template_arn,
+)
 from tests.support.cloudformation import read_template, resources_of
+from tests.support.interpreter import execute, interpreting
 from tests.support.paths import ROOT
 
 CHAINS = sorted((ROOT / "infra" / "chains").glob("*.yaml"))
@@ -309,11 +320,6 @@ PREFERENCES = {"SkipMatching": True, "MinHealthyPercentage": 90, "BakeTime": 0}
 @pytest.fixture
 def asked(monkeypatch):
     """The requests that moto does not know, in order; what it answers them comes out of a list."""
-    pytest.importorskip("antlr4")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "embedded")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     requests: list[tuple[str, dict[str, Any]]] = []
     answers: list[str] = []
     call = BaseClient._make_api_call
@@ -331,57 +337,62 @@ def asked(monkeypatch):
     return requests, answers
 
 
-def run(definition, image=NEW):
-    """Run it beside a launch template; how it ended, and the value of /golden/web."""
-    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
-        session = boto3.Session(region_name=REGION)
-        ec2, machines = session.client("ec2"), session.client("stepfunctions")
-        template = ec2.create_launch_template(
-            LaunchTemplateName="web", LaunchTemplateData={"ImageId": "ami-00000000000000000"}
-        )["LaunchTemplate"]["LaunchTemplateId"]
-        ec2.create_launch_template_version(
-            LaunchTemplateId=template, LaunchTemplateData={"ImageId": image}
-        )
-        ec2.modify_launch_template(LaunchTemplateId=template, DefaultVersion="2")
-        machine = machines.create_state_machine(
-            name="chain",
-            definition=definition.replace(TEMPLATE, template),
-            roleArn=f"{ROLE}/chain",
-        )["stateMachineArn"]
-        forged = {"launch_template_id": template, "to_image": "ami-0bad", "to_version": 1}
-        event = json.dumps({"detail": forged})
-        execution = machines.start_execution(stateMachineArn=machine, input=event)
-        until = time.monotonic() + 20
-        while (
-            status := machines.describe_execution(executionArn=execution["executionArn"])["status"]
-        ) == "RUNNING" and time.monotonic() < until:
-            time.sleep(0.02)
-        values = [
-            parameter["Value"]
-            for parameter in session.client("ssm").get_parameters(Names=["/golden/web"])[
-                "Parameters"
-            ]
-        ]
-    return status, values
+@pytest.fixture
+def run(monkeypatch):
+    """Run a definition beside a launch template; how it ended, and the value of /golden/web."""
+
+    def runs(definition, image=NEW):
+        with interpreting(monkeypatch) as session:
+            ec2 = session.client("ec2")
+            template = ec2.create_launch_template(
+                LaunchTemplateName="web", LaunchTemplateData={"ImageId": "ami-00000000000000000"}
+            )["LaunchTemplate"]["LaunchTemplateId"]
+            ec2.create_launch_template_version(
+                LaunchTemplateId=template, LaunchTemplateData={"ImageId": image}
+            )
+            ec2.modify_launch_template(LaunchTemplateId=template, DefaultVersion="2")
+            forged = {"launch_template_id": template, "to_image": "ami-0bad", "to_version": 1}
+            status = execute(session, definition.replace(TEMPLATE, template), {"detail": forged})
+            read = session.client("ssm").get_parameters(Names=["/golden/web"])["Parameters"]
+        return status, [parameter["Value"] for parameter in read]
+
+    return runs
+
+
+def walk(definition):
+    """Run it as the stage does; how long it took there."""
+    clock = StageClock(stands=True)
+    clock.move_to(NOON)
+    with mock_aws():
+        machines = StateMachines(Place(account=ACCOUNT, region=REGION), clock)
+        machines.start(MACHINE, json.loads(definition), {"detail": {}})
+        while clock.run_next():
+            pass
+    return clock.now() - NOON
 
 
 def definition_of(name, machine, **more):
     return chain(name, **more)[machine]["Properties"]["DefinitionString"]
 
 
-def test_a_refresh_of_each_group_is_started(asked):
+def test_a_refresh_of_each_group_is_started_and_on_the_stage_too(asked, run):
     requests, _ = asked
-
-    status, _ = run(definition_of("refresh", "Refresh", AlarmNames=""))
-
-    assert status == "SUCCEEDED"
-    assert sorted(requests, key=str) == [
+    definition = definition_of("refresh", "Refresh", AlarmNames="")
+    should = [
         ("StartInstanceRefresh", {"AutoScalingGroupName": name, "Preferences": PREFERENCES})
-        for name in ("api", "web")
+        for name in ("web", "api")
     ]
 
+    status, _ = run(definition)
+    assert status == "SUCCEEDED"
+    assert sorted(requests, key=str, reverse=True) == should
 
-def test_a_refresh_is_asked_for_with_what_the_stack_is_given(asked):
+    requests.clear()
+    walk(definition)
+    assert requests == should
+
+
+def test_a_refresh_is_asked_for_with_what_the_stack_is_given(asked, run):
     requests, _ = asked
     given = {"CheckpointPercentages": "10,100", "AutoScalingGroupNames": "web"}
 
@@ -395,13 +406,18 @@ def test_a_refresh_is_asked_for_with_what_the_stack_is_given(asked):
     }
 
 
-def test_a_refresh_waits_for_one_that_is_in_progress_for_a_day(asked):
+def test_a_refresh_waits_for_one_that_is_in_progress_for_a_day(asked, run):
     requests, answers = asked
     answers[:] = ["InstanceRefreshInProgress"] * 2
     definition = definition_of("refresh", "Refresh", AutoScalingGroupNames="web")
     [state] = json.loads(definition)["States"]["EachGroup"]["ItemProcessor"]["States"].values()
     wait = state["Retry"][0]
     assert wait["IntervalSeconds"] * wait["MaxAttempts"] == 24 * 60 * 60
+    assert walk(definition) == timedelta(minutes=10)
+    assert len(requests) == 3
+
+    requests.clear()
+    answers[:] = ["InstanceRefreshInProgress"] * 2
     # moto names an error as botocore does, and would wait for the five minutes
     quick = definition.replace('"IntervalSeconds": 300', '"IntervalSeconds": 1').replace(
         "AutoScaling.InstanceRefreshInProgressException",
@@ -414,7 +430,7 @@ def test_a_refresh_waits_for_one_that_is_in_progress_for_a_day(asked):
     assert len(requests) == 3
 
 
-def test_a_node_group_is_moved_to_the_default_version_whatever_the_event_says(asked):
+def test_a_node_group_is_moved_to_the_default_version_whatever_the_event_says(asked, run):
     requests, _ = asked
 
     status, _ = run(definition_of("node-group", "Update"))
@@ -428,8 +444,7 @@ def test_a_node_group_is_moved_to_the_default_version_whatever_the_event_says(as
     assert parameters["LaunchTemplate"]["Version"].strip("[]") == "2"
 
 
-@pytest.mark.usefixtures("asked")
-def test_a_parameter_gets_the_image_of_the_default_version_whatever_the_event_says():
+def test_a_parameter_gets_the_image_of_the_default_version_whatever_the_event_says(run):
     status, values = run(definition_of("parameter", "Update"))
 
     assert (status, values) == ("SUCCEEDED", [NEW])

@@ -1,16 +1,15 @@
-"""The stack's timer and one-time schedules: on the stage's clock, and in moto's interpreter."""
+"""State machines and one-time schedules: on the stage's clock, and in moto's interpreter."""
 
 import json
 import time
 from datetime import UTC, datetime, timedelta
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from infra.embedded.clock import StageClock
 from infra.embedded.stack import transformed
-from infra.embedded.timers import Timers
+from infra.embedded.state_machines import StateMachines
+from models.base import Place
 from tests.support.builders import (
     ACCOUNT,
     FOLLOWS_INSTANCE,
@@ -23,8 +22,10 @@ from tests.support.builders import (
     an_event,
 )
 from tests.support.cloudformation import resources_of
-from tests.support.fleets import default_image, run, tags_of
+from tests.support.fleets import a_group, default_image, run, tags_of
+from tests.support.interpreter import execute, interpreting
 
+HERE = Place(account=ACCOUNT, region=REGION)
 HOLD = "ami-reactor-state:hold"
 SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=36)
 
@@ -111,7 +112,102 @@ def test_a_state_of_another_kind_is_refused_and_not_skipped():
     definition = {"StartAt": "A", "States": {"A": {"Type": "Choice"}}}
 
     with pytest.raises(NotImplementedError, match="does not run the state A"):
-        Timers(StageClock()).start(definition, {"detail": {}}, list)
+        StateMachines(HERE, StageClock()).start("machine", definition, {"detail": {}})
+
+
+# -- a task that AWS refuses -----------------------------------------------------------------------
+
+IN_PROGRESS = "AutoScaling.InstanceRefreshInProgressException"
+SDK = "arn:aws:states:::aws-sdk"
+
+
+def rolling(*groups, resource=f"{SDK}:autoscaling:startInstanceRefresh", **retrier):
+    """A machine like that of infra/chains/refresh.yaml."""
+    task = {
+        "Type": "Task",
+        "Resource": resource,
+        "Parameters": {"AutoScalingGroupName.$": "$", "Preferences": {"BakeTime": 0}},
+        "Retry": [{"ErrorEquals": [IN_PROGRESS]} | retrier],
+        "End": True,
+    }
+    each = {"StartAt": "Roll", "States": {"Roll": task}}
+    return {
+        "StartAt": "Groups",
+        "States": {
+            "Groups": {"Type": "Pass", "Result": list(groups), "Next": "Each"},
+            "Each": {"Type": "Map", "ItemProcessor": each, "End": True},
+        },
+    }
+
+
+class Rolled:
+    """Two groups, web and api; a refresh of web takes an hour more."""
+
+    def __init__(self, staged):
+        self.staged, self.scaling = staged, staged.session.client("autoscaling")
+        self.machines = StateMachines(HERE, staged.clock)
+        self.began = staged.clock.now()
+        slow = {"BakeTime": 55 * 60}
+        self.scaling.start_instance_refresh(AutoScalingGroupName="web", Preferences=slow)
+
+    def start(self, *groups, **how):
+        self.machines.start("machine", rolling(*groups, **how), {"detail": {}})
+
+    def started(self, name):
+        """After how many minutes each refresh was started."""
+        found = self.scaling.describe_instance_refreshes(AutoScalingGroupName=name)
+        moments = [one["StartTime"] for one in found["InstanceRefreshes"]]
+        return [round((moment - self.began).total_seconds() / 60) for moment in reversed(moments)]
+
+
+@pytest.fixture
+def rolled(stage_with):
+    return Rolled(stage_with(a_world(AutoScalingGroups=[a_group(), a_group("api")])))
+
+
+@pytest.mark.parametrize(
+    ("retrier", "after"),
+    [
+        ({"IntervalSeconds": 300, "BackoffRate": 1, "MaxAttempts": 288}, [0, 60]),
+        ({"IntervalSeconds": 60, "MaxAttempts": 9}, [0, 63]),  # 1 + 2 + 4 + 8 + 16 + 32
+        ({"IntervalSeconds": 60, "MaxAttempts": 5}, [0]),
+        ({"ErrorEquals": ["Ec2.InstanceRefreshInProgressException"]}, [0]),
+        ({"ErrorEquals": ["States.ALL"], "IntervalSeconds": 3600}, [0, 60]),
+    ],
+)
+def test_what_aws_refuses_is_tried_again_as_the_state_says(rolled, retrier, after):
+    rolled.start("web", **retrier)
+
+    rolled.staged.advance(timedelta(hours=3))
+
+    assert rolled.started("web") == after
+
+
+def test_an_item_does_not_wait_for_another(rolled):
+    rolled.start("web", "api", IntervalSeconds=3600)
+    assert rolled.started("api") == [0]
+
+    rolled.staged.advance(timedelta(hours=1))
+
+    assert (rolled.started("web"), rolled.started("api")) == ([0, 60], [0])
+
+
+def test_an_execution_that_failed_is_over_and_another_one_starts(rolled):
+    rolled.start("nowhere", "web", MaxAttempts=0)
+
+    rolled.staged.advance(timedelta(hours=1))
+    rolled.start("web")
+
+    assert rolled.started("web") == [0, 60]
+
+
+@pytest.mark.parametrize("service", ["eks:updateNodegroupVersion", "ssm:putParameter"])
+def test_a_service_that_the_stage_has_not_is_refused(rolled, service):
+    with pytest.raises(NotImplementedError, match=f"does not run the task {SDK}:{service}"):
+        rolled.start("web", resource=f"{SDK}:{service}")
+
+
+# -- one-time schedules ----------------------------------------------------------------------------
 
 
 def test_a_hold_ends_at_its_time_and_so_does_its_schedule(stage_with):
@@ -170,37 +266,21 @@ def the_definition():
     return resources_of(transformed())["Timer"]["Properties"]["DefinitionString"]
 
 
-def interpreted(given):
-    """Run it there; how the execution ended, and the events that it put."""
-    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
-        session = boto3.Session(region_name=REGION)
-        queue = session.client("sqs").create_queue(QueueName="all")["QueueUrl"]
-        events = session.client("events")
-        events.put_rule(Name="all", EventPattern=json.dumps({"source": ["ami-reactor"]}))
-        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:all"
-        events.put_targets(Rule="all", Targets=[{"Id": "all", "Arn": arn}])
-        machines = session.client("stepfunctions")
-        role = f"arn:aws:iam::{ACCOUNT}:role/timer"
-        machine = machines.create_state_machine(
-            name="timer", definition=the_definition(), roleArn=role
-        )["stateMachineArn"]
-        execution = machines.start_execution(stateMachineArn=machine, input=json.dumps(given))
-        until = time.monotonic() + 20
-        while (
-            status := machines.describe_execution(executionArn=execution["executionArn"])["status"]
-        ) == "RUNNING" and time.monotonic() < until:
-            time.sleep(0.02)
-        messages = session.client("sqs").receive_message(QueueUrl=queue).get("Messages", [])
-    return status, [json.loads(message["Body"]) for message in messages]
-
-
 @pytest.fixture
 def interpreter(monkeypatch):
-    pytest.importorskip("antlr4")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "embedded")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
+    """Run the timer there; how the execution ended, and the events that it put."""
+
+    def interpreted(given):
+        with interpreting(monkeypatch) as session:
+            queue = session.client("sqs").create_queue(QueueName="all")["QueueUrl"]
+            events = session.client("events")
+            events.put_rule(Name="all", EventPattern=json.dumps({"source": ["ami-reactor"]}))
+            arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:all"
+            events.put_targets(Rule="all", Targets=[{"Id": "all", "Arn": arn}])
+            status = execute(session, the_definition(), given)
+            messages = session.client("sqs").receive_message(QueueUrl=queue).get("Messages", [])
+        return status, [json.loads(message["Body"]) for message in messages]
+
     return interpreted
 
 

@@ -1,0 +1,190 @@
+"""State machines on the stage's clock: stands for Step Functions.
+
+A definition is walked as it is deployed, with the kinds of state that the stack's timer and
+`infra/chains/refresh.yaml` have; any other is refused. moto has an interpreter of the whole
+language, but it waits in real time, in a thread for each execution.
+`tests/infra/embedded/test_state_machines.py` runs the same definitions in both.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import ClientError, ParamValidationError
+from moto.stepfunctions.models import stepfunctions_backends
+
+from infra.embedded.clock import StageClock
+from infra.embedded.services import SERVICES
+from infra.embedded.session import new_session
+from models.base import Place
+
+_PUT_EVENTS = ":states:::events:putEvents"
+_SDK = ":states:::aws-sdk:"
+_ONCE = Config(retries={"total_max_attempts": 1})  # how often it is tried, the state says
+
+State = dict[str, Any]
+Walk = Iterator[datetime]
+"""Yields each moment for which it waits, and goes on when that has come."""
+
+
+class Failed(Exception):
+    """The execution fails, as on AWS."""
+
+
+def definition_of(machine_arn: str, place: Place) -> State | None:
+    """A state machine's definition; None: there is no such machine."""
+    machines = stepfunctions_backends[place.account][place.region].state_machines
+    found = [machine.definition for machine in machines if machine.arn == machine_arn]
+    definition: State | None = json.loads(found[0]) if found else None
+    return definition
+
+
+@dataclass
+class StateMachines:
+    """The state machines of one account and Region, and the executions that wait.
+
+    One whose input tells the same as that of another that waits is not started: AWS would start it,
+    and the second would find nothing left to do.
+    """
+
+    place: Place
+    clock: StageClock
+    _waiting: set[str] = field(default_factory=set)
+
+    def start(self, machine_arn: str, definition: State, event: dict[str, Any]) -> None:
+        """Run a state machine with one event as its input.
+
+        An execution that fails ends, as on AWS: the input has not what a path names, no time is
+        there, or a call fails more often than it is tried again.
+
+        Raises:
+            NotImplementedError: It has a state of another kind, or calls a service that the
+                embedded AWS does not have.
+        """
+        key = f"{machine_arn} {json.dumps(event['detail'], sort_keys=True)}"
+        if key in self._waiting:
+            return
+        self._waiting.add(key)
+        walk = self._walk(definition, event)
+
+        def go_on() -> None:
+            with suppress(Failed, ParamValidationError, KeyError, TypeError, ValueError):
+                if moment := next(walk, None):
+                    self.clock.at(moment, go_on)
+                    return
+            self._waiting.discard(key)
+
+        go_on()
+
+    def _walk(self, definition: State, given: Any) -> Walk:
+        """From the first state to the one that ends."""
+        following: str | None = definition["StartAt"]
+        while following:
+            name, state = following, definition["States"][following]
+            following = state.get("Next")
+            match state:
+                case {"Type": "Pass", "Result": given}:
+                    pass
+                case {"Type": "Wait", "TimestampPath": path}:
+                    yield datetime.fromisoformat(_at(path, given)).astimezone(UTC)
+                case {"Type": "Map", "ItemProcessor": each, "End": True}:
+                    yield from _side_by_side([self._walk(each, item) for item in given])
+                case {"Type": "Task", "End": True}:
+                    yield from self._task(state, given)
+                case _:
+                    raise NotImplementedError(f"the embedded AWS does not run the state {name}")
+
+    def _task(self, state: State, given: Any) -> Walk:
+        """Call AWS; if it refuses, again after a wait, as often as the state says."""
+        service, operation = _call_of(state["Resource"])
+        session: Any = new_session(self.place.region)  # its type lists all services of AWS
+        client = session.client(service, config=_ONCE)
+        parameters = _filled(state["Parameters"], given)
+        tried: Counter[int] = Counter()
+        while True:
+            try:
+                getattr(client, operation)(**parameters)
+            except ClientError as error:
+                names = _names_of(service, error.response["Error"]["Code"])
+                yield self.clock.after(_pause(state.get("Retry", []), names, tried))
+            else:
+                return
+
+
+def _side_by_side(walks: list[Walk]) -> Walk:
+    """Each goes on when its own moment comes."""
+    due = {walk: next(walk, None) for walk in walks}
+    while waiting := {walk: moment for walk, moment in due.items() if moment}:
+        first = min(waiting, key=waiting.__getitem__)
+        yield waiting[first]
+        due[first] = next(first, None)
+
+
+# -- the calls of a task ---------------------------------------------------------------------------
+
+
+def _call_of(resource: str) -> tuple[str, str]:
+    """The service and the method of its client: of `…:aws-sdk:ec2:deleteTags`, ec2, delete_tags.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/supported-services-awssdk.html
+    """
+    service, operation = resource.split(":")[-2:]
+    is_known = resource.endswith(_PUT_EVENTS) or (_SDK in resource and service in SERVICES)
+    if not is_known:
+        raise NotImplementedError(f"the embedded AWS does not run the task {resource}")
+    return service, xform_name(operation)
+
+
+def _filled(parameters: Any, given: Any) -> Any:
+    """Parameters with what their paths name: of `{"id.$": "$.detail.id"}`, the id.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-inputpath-params.html
+    """
+    if isinstance(parameters, list):
+        return [_filled(one, given) for one in parameters]
+    if not isinstance(parameters, dict):
+        return parameters
+    filled = {
+        key.removesuffix(".$"): _at(one, given) if key.endswith(".$") else _filled(one, given)
+        for key, one in parameters.items()
+    }
+    if isinstance(filled.get("Detail"), dict):  # of an event, which PutEvents takes as text
+        filled["Detail"] = json.dumps(filled["Detail"])
+    return filled
+
+
+def _at(path: str, given: Any) -> Any:
+    for key in path.split(".")[1:]:  # the first is $, all of it
+        given = given[key]
+    return given
+
+
+def _names_of(service: str, code: str) -> set[str]:
+    """What a retrier may call an error: `AutoScaling.InstanceRefreshInProgressException`.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    """
+    own = f"{service}.{code.removesuffix('Exception')}Exception"
+    return {own.lower(), "states.taskfailed", "states.all"}
+
+
+def _pause(retriers: list[State], names: set[str], tried: Counter[int]) -> timedelta:
+    """How long the first retrier that names the error waits.
+
+    Raises:
+        Failed: None does, or it has tried often enough.
+    """
+    for number, retrier in enumerate(retriers):
+        if names & {name.lower() for name in retrier["ErrorEquals"]}:
+            if tried[number] >= retrier.get("MaxAttempts", 3):
+                break
+            factor = retrier.get("BackoffRate", 2.0) ** tried[number]
+            tried[number] += 1
+            return timedelta(seconds=retrier.get("IntervalSeconds", 1) * factor)
+    raise Failed
