@@ -66,6 +66,7 @@ class Refresh(Value, alias_generator=to_pascal):
     status: str
     status_reason: str = ""
     start_time: Timestamp | None = None
+    end_time: Timestamp | None = None
     alarms: tuple[str, ...] = Field(
         default=(), validation_alias=AliasPath("Preferences", "AlarmSpecification", "Alarms")
     )
@@ -114,8 +115,8 @@ class Group(Value, alias_generator=to_pascal):
     Attributes:
         size: How many instances it has.
         warm_pool_size: How many wait in its warm pool; None if AWS does not say.
-        refresh: The instance refresh in flight; to be read apart, group by group.
-        failed_refresh: The last one, if it failed; to be read apart too.
+        last_refresh: Its last instance refresh; to be read apart, group by group.
+        was_asked: Whether AWS was asked for that; it keeps those of six weeks.
         deleted: The numbers that it names and that were deleted; to be read apart.
     """
 
@@ -125,13 +126,25 @@ class Group(Value, alias_generator=to_pascal):
     size: int = 0
     warm_pool_configuration: WarmPool | None = None
     warm_pool_size: int | None = None
-    refresh: Refresh | None = None
-    failed_refresh: Refresh | None = None
+    last_refresh: Refresh | None = None
+    was_asked: bool = False
     deleted: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, described: dict[str, Any]) -> "Group":
         return cls.model_validate(described | {"size": len(described.get("Instances", []))})
+
+    @property
+    def refresh(self) -> Refresh | None:
+        """The instance refresh in flight."""
+        last = self.last_refresh
+        return last if last and last.is_in_flight else None
+
+    @property
+    def failed_refresh(self) -> Refresh | None:
+        """The last instance refresh, if it failed."""
+        last = self.last_refresh
+        return last if last and last.status in FAILED else None
 
     @property
     def specifications(self) -> Iterator[Specification]:

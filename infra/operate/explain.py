@@ -22,7 +22,7 @@ from infra.operate.fleet import Fleet, TemplateStatus, read_fleet
 from infra.operate.groups import UsesDefault, findings, verdict
 from infra.operate.guarded import by_the_guard, failed_refreshes
 from infra.operate.history import Log, made_default, read_log, unlogged
-from infra.operate.instances import GROUP_TAG, TEMPLATE_TAG, count_running
+from infra.operate.instances import GROUP_TAG, TEMPLATE_TAG, VERSION_TAG, count_running
 from infra.operate.paging import Gaps, Progress
 from infra.operate.versions import VersionInfo, read_versions
 from models.auto_scaling import Group
@@ -44,7 +44,6 @@ Level = Literal["", "ok", "warn", "fail"]
 """How good a statement is; empty for plain facts."""
 
 _IMAGES_SHOWN = 20
-_VERSION_TAG = "aws:ec2launchtemplate:version"
 _LOGGED_WITHIN = timedelta(days=1)
 """An outcome is logged shortly after its version was made, unless the version existed before."""
 
@@ -359,7 +358,7 @@ def _instance(
 ) -> Node:
     """What an instance runs, and what would be launched in its place."""
     nodes = [Node(f"launched on {aws_date(instance['LaunchTime'])}")]
-    if (number := tags.get(_VERSION_TAG)) is not None:
+    if (number := tags.get(VERSION_TAG)) is not None:
         nodes.append(Node(f"from version {printable(number)} of {printable(tags[TEMPLATE_TAG])}"))
     if (group := tags.get(GROUP_TAG)) is not None:
         nodes.append(Node(f"by the group {printable(group)}"))

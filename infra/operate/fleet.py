@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from handlers.clock import Clock
@@ -12,7 +12,7 @@ from handlers.observation import observe
 from handlers.reaction import plan
 from infra.operate.account import Account
 from infra.operate.groups import Finding, findings
-from infra.operate.instances import mark_deleted, read_groups, read_running
+from infra.operate.instances import Instance, mark_deleted, read_groups, read_running
 from infra.operate.paging import Gaps, Progress
 from infra.operate.read_ahead import ReadAhead
 from models.auto_scaling import Group
@@ -46,20 +46,27 @@ class TemplateStatus:
     Attributes:
         template: With its versions from the default on, if they could be read.
         next: What the reactor would do at the next event.
-        running: Image id to the number of instances that run it now.
+        instances: Those that run now.
         images: All that were read for it, by id.
         candidates: What it may be moved to, newest first, whatever a hold or the high-water mark
             says.
         skipped: Why the other images that its tags select are no candidates.
+        is_observed: Whether the images that its tags select were read.
     """
 
     template: Template
     next: TemplateOutcome
     groups: tuple[Group, ...]
-    running: Counter[str]
+    instances: tuple[Instance, ...]
     images: dict[str, Image] = field(default_factory=dict)
     candidates: tuple[Image, ...] = ()
     skipped: dict[str, Skipped] = field(default_factory=dict)
+    is_observed: bool = False
+
+    @cached_property
+    def running(self) -> Counter[str]:
+        """Image id to the number of instances that run it now."""
+        return Counter(instance.image_id for instance in self.instances)
 
     @property
     def image_id(self) -> str | None:
@@ -183,9 +190,11 @@ def read_fleet(
     groups = read_groups(account, wanted, gaps, progress, asked=asked)
     groups = gaps.read(partial(mark_deleted, account, wanted, groups, asked), groups)
     progress("instances")
-    running: dict[str, Counter[str]] = gaps.read(lambda: read_running(account, wanted, groups), {})
+    running: dict[str, list[Instance]] = gaps.read(
+        lambda: read_running(account, wanted, groups), {}
+    )
     clock = clock_now()
-    named = {image_id for counts in running.values() for image_id in counts}
+    named = {instance.image_id for listed in running.values() for instance in listed}
     gaps.read(lambda: ahead.images(named), None)
     outcomes = foreseen(ahead, clock)
     unknown = (one.message for one in outcomes.values() if one.outcome == "unknown")
@@ -195,7 +204,7 @@ def read_fleet(
             template,
             next=outcomes[template.launch_template_id],
             groups=tuple(groups[template.launch_template_id]),
-            running=running.get(template.launch_template_id, Counter()),
+            instances=tuple(running.get(template.launch_template_id, ())),
         )
         for template in sorted(wanted, key=lambda template: template.launch_template_name)
     ]
@@ -242,5 +251,9 @@ def _with_images(ahead: ReadAhead, status: TemplateStatus, clock: Clock) -> Temp
     candidates, skipped = sift(selectors, current, seen.images.values(), clock.now, seen.proofs)
     candidates.sort(key=lambda image: image.order, reverse=True)
     return replace(
-        status, images=seen.images | images, candidates=tuple(candidates), skipped=skipped
+        status,
+        images=seen.images | images,
+        candidates=tuple(candidates),
+        skipped=skipped,
+        is_observed=True,
     )

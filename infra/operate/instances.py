@@ -1,22 +1,37 @@
 """Which groups launch from a template, and what their instances run."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from handlers.aws_errors import translated
 from handlers.paging import batches, each
 from infra.operate.account import Account
 from infra.operate.paging import Gaps, Progress
 from infra.operate.versions import read_versions
-from models.auto_scaling import FAILED, Group, Refresh, Specification
+from models.auto_scaling import Group, Refresh, Specification
 from models.aws_limits import FILTER_VALUES, GROUPS_AT_ONCE, INSTANCES_AT_ONCE
 from models.launch_template import Template
 from models.tags import tags_of
 
 GROUP_TAG = "aws:autoscaling:groupName"
 TEMPLATE_TAG = "aws:ec2launchtemplate:id"
+VERSION_TAG = "aws:ec2launchtemplate:version"
 """What AWS itself writes on an instance that a group, or a launch template, launched."""
+
+
+class Instance(NamedTuple):
+    """An instance that runs, or is about to.
+
+    Attributes:
+        version: Of the launch template that launched it; empty if AWS does not say.
+        group: The Auto Scaling group that launched it; empty if none did.
+    """
+
+    instance_id: str
+    image_id: str
+    version: str = ""
+    group: str = ""
 
 
 _Groups = tuple[dict[str, list[Group]], dict[str, int]]
@@ -50,9 +65,10 @@ def read_groups(
     if asked is not None and len(names) > asked:  # of fewer, every one: nothing is guessed
         likely = [name for name in names if signs[name]]
         names, gaps.unasked = likely[:asked], len(likely[asked:])
-    refreshes: dict[str, Refresh] = gaps.read(lambda: _last_refreshes(account, names, progress), {})
+    nothing_read: dict[str, Refresh | None] = {}
+    refreshes = gaps.read(lambda: _last_refreshes(account, names, progress), nothing_read)
     with_refresh = {
-        template_id: [_with_refresh(group, refreshes.get(group.name)) for group in groups]
+        template_id: [_with_refresh(group, refreshes) for group in groups]
         for template_id, groups in found.items()
     }
     return defaultdict(list, with_refresh)
@@ -143,43 +159,50 @@ def _resolved(specification: Specification, templates: dict[str, Template]) -> t
     return template.launch_template_id, numbers.get(specification.version, specification.version)
 
 
-def _with_refresh(group: Group, last: Refresh | None) -> Group:
-    """The group with its last refresh, if that is in flight or failed."""
-    in_flight = last if last and last.is_in_flight else None
-    failed = last if last and last.status in FAILED else None
-    return group.model_copy(update={"refresh": in_flight, "failed_refresh": failed})
+def _with_refresh(group: Group, refreshes: dict[str, Refresh | None]) -> Group:
+    last, was_asked = refreshes.get(group.name), group.name in refreshes
+    return group.model_copy(update={"last_refresh": last, "was_asked": was_asked})
 
 
-def _last_refreshes(account: Account, names: list[str], progress: Progress) -> dict[str, Refresh]:
+def _last_refreshes(
+    account: Account, names: list[str], progress: Progress
+) -> dict[str, Refresh | None]:
     """By group name. AWS answers for one group at a time."""
     client = account.client("autoscaling")
-    last: dict[str, Refresh] = {}
+    last: dict[str, Refresh | None] = {}
     for number, name in enumerate(names, start=1):
         progress(f"instance refreshes, group {number} of {len(names)}")
         with translated("reading instance refreshes", service="autoscaling"):
             answer = client.describe_instance_refreshes(AutoScalingGroupName=name, MaxRecords=1)
-            for described in answer["InstanceRefreshes"]:
-                last[name] = Refresh.model_validate(described)
+            found = [Refresh.model_validate(described) for described in answer["InstanceRefreshes"]]
+            last[name] = next(iter(found), None)
     return last
 
 
 def read_running(
     account: Account, templates: Iterable[Template], groups: dict[str, list[Group]]
-) -> dict[str, Counter[str]]:
-    """By template id, how many instances run which image.
-
-    Counted are those of its groups, and all others that were launched from it.
-    """
+) -> dict[str, list[Instance]]:
+    """By template id, the instances of its groups, and all others that were launched from it."""
     launched = {template.launch_template_id for template in templates}
     grouped = {group.name: id_ for id_, listed in groups.items() for group in listed}
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    found: dict[str, list[Instance]] = defaultdict(list)
     for instance, tags in _instances(account, GROUP_TAG, grouped):
         own = tags.get(TEMPLATE_TAG, "")
-        counts[own if own in launched else grouped[tags[GROUP_TAG]]][instance["ImageId"]] += 1
+        template_id = own if own in launched else grouped[tags[GROUP_TAG]]
+        found[template_id].append(_instance(instance, tags, template_id))
     for instance, tags in _instances(account, TEMPLATE_TAG, launched):
         if tags.get(GROUP_TAG) not in grouped:
-            counts[tags[TEMPLATE_TAG]][instance["ImageId"]] += 1
-    return counts
+            template_id = tags[TEMPLATE_TAG]
+            found[template_id].append(_instance(instance, tags, template_id))
+    return found
+
+
+def _instance(described: dict[str, Any], tags: dict[str, str], template_id: str) -> Instance:
+    """Its version only if that is one of this template's."""
+    is_its_own = tags.get(TEMPLATE_TAG) == template_id
+    version = tags.get(VERSION_TAG, "") if is_its_own else ""
+    group = tags.get(GROUP_TAG, "")
+    return Instance(described["InstanceId"], described["ImageId"], version, group)
 
 
 def _instances(

@@ -146,7 +146,7 @@ def test_a_pinned_mixed_instances_policy_does_not_use_the_default():
 def test_a_refresh_with_a_version_of_its_own_will_pin_the_group():
     refresh = a_refresh(LaunchTemplate=OWN | {"Version": "1"})
 
-    uses, what, fix = found_in(a_group(Refresh=refresh))
+    uses, what, fix = found_in(a_group(LastRefresh=refresh))
 
     assert (uses, what) == (
         UsesDefault.NO,
@@ -158,7 +158,7 @@ def test_a_refresh_with_a_version_of_its_own_will_pin_the_group():
 def test_a_refresh_may_move_a_group_to_another_template():
     policy = {"LaunchTemplate": {"LaunchTemplateSpecification": OTHERS}}
 
-    uses, what, _ = found_in(a_group(Refresh=a_refresh(MixedInstancesPolicy=policy)))
+    uses, what, _ = found_in(a_group(LastRefresh=a_refresh(MixedInstancesPolicy=policy)))
 
     assert uses is UsesDefault.NO
     assert what == "an instance refresh in flight will move it to the template api"
@@ -173,7 +173,7 @@ def test_a_refresh_may_move_a_group_to_another_template():
     ],
 )
 def test_other_refreshes_do_no_harm(refresh):
-    assert found_in(a_group(Refresh=refresh))[0] is UsesDefault.YES
+    assert found_in(a_group(LastRefresh=refresh))[0] is UsesDefault.YES
 
 
 def test_a_name_with_control_characters_is_escaped():
