@@ -387,6 +387,12 @@ def read_outcome(recorded: object) -> Outcome:
     return (GuardOutcome if is_guards else Outcome).model_validate(recorded)
 
 
+def why_of(outcome: Outcome) -> str:
+    """Why either function looked at no template; empty if there is nothing to say."""
+    ignored = outcome.reason if isinstance(outcome.reason, Ignored | GuardIgnored) else None
+    return outcome.error or (ignored.in_words if ignored else "")
+
+
 def stayed(template: Template, stay: Stay) -> GuardedTemplate:
     """The outcome for a template that nothing was written to."""
     is_refused = stay.reason is Reason.MISCONFIGURED

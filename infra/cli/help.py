@@ -89,7 +89,7 @@ def _print_help(console: Console, command: TyperCommand | TyperGroup, ctx: Any) 
     console.print(Padding(Group(*paragraphs), (0, 1, 1, 1)))
     params = command.get_params(ctx)
     for title, kind in (("Arguments", TyperArgument), ("Options", TyperOption)):
-        if of_kind := [param for param in params if isinstance(param, kind)]:
+        if of_kind := [one for one in params if isinstance(one, kind) and not one.hidden]:
             console.print(_panel(title, _table_of_params(of_kind, ctx)))
 
 

@@ -50,9 +50,12 @@ JsonPlan = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Apply without asking.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]
 Wait = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0, help="How long to watch the function at work.")
+    float,
+    typer.Option(
+        metavar="SECONDS", min=0, help="How long to watch the function at work; 0: not at all."
+    ),
 ]
-WAIT = 180.0  # seconds; Lambda's own second try comes after one minute, its third after two more
+WAIT = 210.0  # seconds; Lambda's own second try comes after one minute, its third after two more
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists already.")]
 To = Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder to write into.")]
 KeepAccount = Annotated[

@@ -18,7 +18,7 @@ from rich.text import Text
 from infra.operate.paging import Progress
 from models.base import printable
 from models.launch_template import Template
-from models.outcome import TemplateOutcome
+from models.outcome import Outcome, TemplateOutcome
 
 T = TypeVar("T")
 
@@ -154,6 +154,15 @@ def outcome_table(outcomes: Iterable[TemplateOutcome]) -> Table:
             outcome_word(outcome.outcome, planned=outcome.planned),
             Text.assemble(name, moved, "  ", why),
         )
+    return table
+
+
+def result_table(outcome: Outcome, why: str) -> Table:
+    """A line for each template of the event; if there is none, the event's result and why."""
+    if outcome.templates:
+        return outcome_table(outcome.templates)
+    table = word_table()
+    table.add_row(outcome_word(outcome.result), reason_text(outcome.reason, why))
     return table
 
 

@@ -11,23 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from infra.cli.expected import Expected, print_problems
 from infra.cli.files import world_from
 from infra.cli.importing import importing
-from infra.cli.render import (
-    err,
-    out,
-    outcome_table,
-    outcome_word,
-    outside,
-    reason_text,
-    stop,
-    tracked,
-    word_table,
-)
+from infra.cli.render import err, out, outside, result_table, stop, tracked
 from infra.deploy.pinned import differing
 from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_file
 from infra.replay.event_reader import STDIN, BadInput, Captured, read_events
@@ -192,17 +181,8 @@ def _print_table(result: "Replayed") -> "Replayed":
     about = " · ".join(filter(None, (result.outcome.detail_type, result.outcome.image_id)))
     title = f"{result.source}:" if result.at else _title(result.source)
     out.print(Text.assemble((title, "bold"), f"  {about}" if about else ""))
-    out.print(Padding(_outcomes(result), (0, 0, 1, 2)))
+    out.print(Padding(result_table(result.outcome, result.why), (0, 0, 1, 2)))
     return result
-
-
-def _outcomes(line: "Replayed") -> Table:
-    outcome = line.outcome
-    if outcome.templates:
-        return outcome_table(outcome.templates)
-    table = word_table()
-    table.add_row(outcome_word(outcome.result), reason_text(outcome.reason, line.why))
-    return table
 
 
 def _title(source: str) -> str:

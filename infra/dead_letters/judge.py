@@ -1,6 +1,6 @@
 """The messages of a queue, each judged by what the reactor would do about it now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from handlers.clock import Clock
 from handlers.guarding import plan_guard
 from handlers.observation import ABSENCE_IS_BELIEVED_AFTER
 from handlers.reaction import plan
-from infra.dead_letters.queue import Message, Reading
+from infra.dead_letters.queue import Message
 from infra.dead_letters.verdict import Judged, judge
 from infra.dead_letters.verdicts import Verdict
 from infra.operate.account import Account
@@ -35,7 +35,7 @@ class Judge:
     auto_scaling: AutoScaling
     clock: Clock
 
-    def messages(self, reading: Reading) -> Iterator[tuple[Message, Judged]]:
+    def messages(self, reading: Iterable[list[Message]]) -> Iterator[tuple[Message, Judged]]:
         """Every message of the queue, as SQS gives it and as it was judged."""
         for messages in reading:
             dead_letters = [read_dead_letter(message) for message in messages]

@@ -33,6 +33,11 @@ def without_handle(message: Message) -> Message:
     return printed
 
 
+def sent_at(message: Message) -> int:
+    """When it came into the queue, in milliseconds since 1970; 0 if SQS does not say."""
+    return int(message.get("Attributes", {}).get("SentTimestamp", 0))
+
+
 def _base64(value: bytes) -> str:
     """A binary attribute, as the AWS CLI prints it."""
     return base64.b64encode(value).decode()
@@ -79,7 +84,7 @@ class Reading:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._reset_visibility()
+        self.reset_visibility()
 
     def __iter__(self) -> Iterator[list[Message]]:
         """As many at a time as SQS gives."""
@@ -146,7 +151,8 @@ class Reading:
                 self.delete(message["MessageId"])
         return [message for message in messages if message["MessageId"] not in seen]
 
-    def _reset_visibility(self) -> None:
+    def reset_visibility(self) -> None:
+        """Let other consumers have what was received and not deleted."""
         messages, self._in_flight = list(self._in_flight.values()), {}
         for batch in batches(messages, MESSAGES_AT_ONCE):
             self.not_reset += len(self._change_visibility(batch, 0))

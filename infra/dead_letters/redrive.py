@@ -46,8 +46,8 @@ class Redriver:
             may still be in the queue.
         guard: Names the guard's function, which takes the guard's events; None: one function takes
             all.
-        accepted: The ids of the invocations that Lambda accepted. A new message with one of them
-            has failed again.
+        accepted: The invocations that Lambda accepted, by their ids: of which message. A new
+            message with such an id has failed again.
     """
 
     account: Account
@@ -55,7 +55,7 @@ class Redriver:
     reading: Reading
     per_second: float
     in_doubt: str | None = None
-    accepted: set[str] = field(default_factory=set)
+    accepted: dict[str, str] = field(default_factory=dict)
     guard: Callable[[], str] | None = None
     _not_before: float = 0
 
@@ -80,7 +80,7 @@ class Redriver:
                 "its visibility timeout is over, and another consumer may have it: redrive it again"
             )
         self.in_doubt = message_id
-        failure = self._invoke(event) or self._delete(message_id)
+        failure = self._invoke(message_id, event) or self._delete(message_id)
         self.in_doubt = None  # an interruption before this line leaves it set
         return failure
 
@@ -94,7 +94,7 @@ class Redriver:
             return RedriveFailure(why, is_accepted=True)
         return None
 
-    def _invoke(self, event: dict[str, Any]) -> RedriveFailure | None:
+    def _invoke(self, message_id: str, event: dict[str, Any]) -> RedriveFailure | None:
         try:
             answer = self.client.invoke(
                 FunctionName=self._function_for(event),
@@ -107,7 +107,7 @@ class Redriver:
             return RedriveFailure(f"no answer, so it may have been accepted: {error_line(error)}")
         if answer["StatusCode"] != ACCEPTED:
             return RedriveFailure(f"Lambda answered {answer['StatusCode']} instead of {ACCEPTED}")
-        self.accepted.add(answer["ResponseMetadata"]["RequestId"])
+        self.accepted[answer["ResponseMetadata"]["RequestId"]] = message_id
         return None
 
     def _function_for(self, event: dict[str, Any]) -> str:

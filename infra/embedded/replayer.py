@@ -17,7 +17,7 @@ from infra.embedded.world.tag_change import write_tags
 from infra.replay.event_reader import Captured
 from models.base import date_or_none
 from models.events import Ignored
-from models.guard import GuardIgnored, read_outcome
+from models.guard import read_outcome, why_of
 from models.outcome import Outcome, Result, rejected, undelivered, unmatched
 from models.wrappings import AN_EVENT_HAS, fault_of
 
@@ -61,11 +61,7 @@ class Replayed:
     @property
     def why(self) -> str:
         """Why no template was looked at; empty if there is nothing to say."""
-        if self.outcome.error:
-            return self.outcome.error
-        if isinstance(self.outcome.reason, Ignored | GuardIgnored):
-            return self.outcome.reason.in_words
-        return self._why_unmatched or ""
+        return why_of(self.outcome) or self._why_unmatched or ""
 
     @property
     def _why_unmatched(self) -> str | None:

@@ -15,10 +15,15 @@ from models.outcome import Outcome
 
 
 class Logged(Value):
-    """An outcome, and when it was logged."""
+    """An outcome, and when it was logged.
+
+    Attributes:
+        request_id: Lambda's id of the invocation, the same for all its attempts.
+    """
 
     at: datetime
     outcome: SerializeAsAny[Outcome]
+    request_id: str | None = None
 
 
 def log_group_of(stack: str) -> str:
@@ -47,9 +52,9 @@ def read_outcomes(
         startTime=int(since.timestamp() * 1000),
         filterPattern=f'"{about}"',
     ):
-        outcome = _outcome(line["message"])
-        if outcome:
-            yield Logged(at=datetime.fromtimestamp(line["timestamp"] / 1000, UTC), outcome=outcome)
+        logged = _logged(line["message"], datetime.fromtimestamp(line["timestamp"] / 1000, UTC))
+        if logged:
+            yield logged
 
 
 def log_begins(account: Account, log_group: str, now: datetime) -> datetime:
@@ -68,10 +73,14 @@ def log_begins(account: Account, log_group: str, now: datetime) -> datetime:
     raise AwsRefused(f"there is no log group {log_group}")
 
 
-def _outcome(message: str) -> Outcome | None:
-    """The outcome in a line of the log; other lines are none."""
+def _logged(message: str, at: datetime) -> Logged | None:
+    """The outcome in a line of the log; other lines are none.
+
+    `function_request_id` is what Powertools calls Lambda's id.
+    """
     try:
         line = pydantic_core.from_json(message)
-        return read_outcome(line["outcome"])
+        outcome, request_id = read_outcome(line["outcome"]), line.get("function_request_id")
+        return Logged(at=at, outcome=outcome, request_id=request_id)
     except (ValueError, ValidationError, KeyError, TypeError):
         return None

@@ -100,8 +100,9 @@ class Queue:
 
 
 def run(*arguments: str, input: str | None = None) -> Result:  # noqa: A002 as CliRunner has it
-    """`ami-reactor dlq VERB`, in this process, with short polls."""
-    return finish("dlq", *arguments, "--wait", "0", input=input)
+    """`ami-reactor dlq VERB`, in this process, with short polls; the function is not watched."""
+    unwatched = ("--wait", "0") if "redrive" in arguments and "--wait" not in arguments else ()
+    return finish("dlq", *arguments, "--poll", "0", *unwatched, input=input)
 
 
 def finish(*arguments: str, **how: Any) -> Result:

@@ -24,12 +24,12 @@ def run_drop(
     to: Path | None,
     yes: bool,
     queue_url: str | None,
-    wait: int,
+    poll: int,
     profile: str | None,
     region: str | None,
     stack: str,
 ) -> None:
-    with open_queue(QueueOptions(profile, region, stack, queue_url, wait)) as queue:
+    with open_queue(QueueOptions(profile, region, stack, queue_url, poll)) as queue:
         messages: list[Message] = []
         groups = MessageGroups()
         for message, judged in queue.messages(ids):

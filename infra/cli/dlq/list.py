@@ -20,12 +20,12 @@ def run_list(
     each: bool,
     as_json: bool,
     queue_url: str | None,
-    wait: int,
+    poll: int,
     profile: str | None,
     region: str | None,
     stack: str,
 ) -> None:
-    with open_queue(QueueOptions(profile, region, stack, queue_url, wait)) as queue:
+    with open_queue(QueueOptions(profile, region, stack, queue_url, poll)) as queue:
         messages = (judged for _, judged in queue.messages(prints=as_json or each))
         if as_json:
             for judged in messages:

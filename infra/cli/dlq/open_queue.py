@@ -10,7 +10,7 @@ from infra.cli.account import account_of
 from infra.cli.dlq.options import QueueOptions
 from infra.cli.render import counted, err, outside, tracked
 from infra.dead_letters.judge import judge_of
-from infra.dead_letters.queue import VISIBILITY_SECONDS, Message, Reading
+from infra.dead_letters.queue import VISIBILITY_SECONDS, Message, Reading, sent_at
 from infra.dead_letters.verdict import Judged
 from infra.operate.account import Account
 from infra.operate.find import whole_id
@@ -59,6 +59,15 @@ class OpenQueue:
             line = f"{message_id}: not in the queue, or in flight to another consumer"
             err.print(outside(line), soft_wrap=True)
 
+    def latest(self) -> Iterator[tuple[Message, Judged]]:
+        """The message that came into the queue last, if there is any; the others are not judged."""
+        messages = (message for batch in self.reading for message in batch)
+        read = tracked(messages, "reading", self.depth.visible, prints=False)
+        if newest := max(read, key=sent_at, default=None):
+            yield from judge_of(self.account, self.now).messages([[newest]])
+        else:
+            err.print(f"{self.account}: no message can be received", highlight=False)
+
     def _found(self, ids: Collection[str], *, prints: bool) -> Iterator[tuple[Message, Judged]]:
         """Those whose id is one of the ids or begins so; all, without any."""
         messages = judge_of(self.account, self.now).messages(self.reading)
@@ -95,7 +104,7 @@ def open_queue(options: QueueOptions) -> Iterator[OpenQueue]:
             account, options.stack, "DeadLetterQueueUrl", "--queue-url"
         )
         depth = read_depth(account.client("sqs"), url)
-        reading = Reading(account, url, options.wait)
+        reading = Reading(account, url, options.poll)
         queue = OpenQueue(account, options, reading, depth, datetime.now(UTC))
         try:
             with reading:

@@ -15,7 +15,7 @@ QueueUrl = Annotated[
         metavar="URL", help="The queue; by default the stack's output tells.", show_default=False
     ),
 ]
-Wait = Annotated[
+Poll = Annotated[
     int,
     typer.Option(
         metavar="SECONDS",
@@ -24,7 +24,18 @@ Wait = Annotated[
         help="How long a poll waits for messages; three empty ones end the reading.",
     ),
 ]
-WAIT = 1  # second
+POLL = 1  # second
+
+
+def _renamed(context: typer.Context, seconds: str | None) -> None:
+    """Elsewhere `--wait` says how long the function is watched, and these verbs watch nothing."""
+    if seconds is not None and not context.resilient_parsing:  # a shell's completion
+        from infra.cli.render import stop
+
+        stop(f"{context.info_name}: --wait is now --poll: how long a poll waits for messages")
+
+
+OldWait = Annotated[str | None, typer.Option("--wait", hidden=True, callback=_renamed)]
 Ids = Annotated[
     list[str] | None,
     typer.Argument(
@@ -45,7 +56,7 @@ class QueueOptions:
     region: str | None
     stack: str
     queue_url: str | None
-    wait: int
+    poll: int
 
     def __str__(self) -> str:
         """The same options for the next command, with a space before each."""

@@ -9,6 +9,7 @@ import typer
 from infra.cli.dlq.open_queue import OpenQueue, open_queue
 from infra.cli.dlq.options import QueueOptions
 from infra.cli.dlq.table import table_of
+from infra.cli.dlq.watching import watch_and_show
 from infra.cli.render import counted, err, out, outside, stop
 from infra.dead_letters.causes import MessageGroups
 from infra.dead_letters.redrive import Redriver
@@ -41,7 +42,8 @@ def run_redrive(
     rate: float,
     function: str | None,
     queue_url: str | None,
-    wait: int,
+    wait: float,
+    poll: int,
     profile: str | None,
     region: str | None,
     stack: str,
@@ -51,7 +53,7 @@ def run_redrive(
     if verdict and not everything:
         stop("redrive: --verdict needs --all: a message id is redriven whatever its verdict")
     wanted = set(verdict or [Verdict.REPLAYABLE]) if everything else set(Verdict)
-    with open_queue(QueueOptions(profile, region, stack, queue_url, wait)) as queue:
+    with open_queue(QueueOptions(profile, region, stack, queue_url, poll)) as queue:
         err.print(str(queue.account), highlight=False)
         if not yes:
             _dry_run(queue, ids or [], wanted)
@@ -69,7 +71,9 @@ def run_redrive(
         out.print(str(tally), highlight=False)
         unseen = queue.missing or (everything and queue.depth.in_flight)
         is_left = tally.left or tally.not_deleted or tally.is_interrupted or unseen
-        raise typer.Exit(1 if is_left else 0)
+        is_watched = redriver.accepted and wait and not tally.is_interrupted
+        all_done = watch_and_show(queue, redriver.accepted, wait) if is_watched else True
+        raise typer.Exit(0 if all_done and not is_left else 1)
 
 
 def _dry_run(queue: OpenQueue, ids: list[str], wanted: set[Verdict]) -> None:
@@ -101,8 +105,10 @@ def _redrive(
     for message, judged in queue.messages(ids, prints=True):
         message_id, event = message["MessageId"], judged.dead_letter.event
         reason = _reason_to_leave(judged, wanted)
-        if judged.dead_letter.failure.request_id in redriver.accepted:
+        if before := redriver.accepted.pop(judged.dead_letter.failure.request_id or "", None):
             reason = "failed again"
+            line = f"{before}: failed again, and is back as {message_id}: {judged.cause}"
+            err.print(outside(line), soft_wrap=True)
         if reason or event is None:
             tally.left[str(reason)] += 1
         elif failure := redriver.redrive(message_id, event):

@@ -23,14 +23,14 @@ def run_save(
     everything: bool,
     keep_account: bool,
     queue_url: str | None,
-    wait: int,
+    poll: int,
     profile: str | None,
     region: str | None,
     stack: str,
 ) -> None:
     if bool(ids) == everything:
         stop("save: pass either message ids or --all")
-    options = QueueOptions(profile, region, stack, queue_url, wait)
+    options = QueueOptions(profile, region, stack, queue_url, poll)
     with event_files(to, "message") as files, open_queue(options) as queue:
         anonymous = Anonymous(queue.account.place.account)
         for message, judged in queue.messages(ids or []):

@@ -9,7 +9,7 @@ from rich.text import Text
 from infra.cli.dlq.open_queue import OpenQueue, open_queue
 from infra.cli.dlq.options import QueueOptions
 from infra.cli.dlq.table import STYLES
-from infra.cli.render import ago, counted, out, outside
+from infra.cli.render import ago, counted, out, outside, stop
 from infra.dead_letters.queue import Message
 from infra.dead_letters.verdict import Judged
 from infra.dead_letters.verdicts import Verdict
@@ -29,18 +29,21 @@ _NEXT = {
 
 def run_show(
     *,
-    message_id: str,
+    message_id: str | None,
+    latest: bool,
     queue_url: str | None,
-    wait: int,
+    poll: int,
     profile: str | None,
     region: str | None,
     stack: str,
 ) -> None:
-    with open_queue(QueueOptions(profile, region, stack, queue_url, wait)) as queue:
-        for message, judged in list(queue.messages([message_id])):
+    if bool(message_id) == latest:
+        stop("show: pass either a message id or --latest")
+    with open_queue(QueueOptions(profile, region, stack, queue_url, poll)) as queue:
+        found = list(queue.messages([message_id]) if message_id else queue.latest())
+        for message, judged in found:
             _show(queue, message, judged)
-        if queue.missing:
-            raise typer.Exit(1)
+        raise typer.Exit(0 if found else 1)
 
 
 def _show(queue: OpenQueue, message: Message, judged: Judged) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.completion import offer_messages
-from infra.cli.dlq.options import WAIT, QueueUrl, Wait
+from infra.cli.dlq.options import POLL, OldWait, Poll, QueueUrl
 from infra.cli.importing import importing
 from infra.cli.options import STACK, Profile, Region, Stack, Yes
 
@@ -28,7 +28,8 @@ def dlq_drop(
     ] = None,
     yes: Yes = False,
     queue_url: QueueUrl = None,
-    wait: Wait = WAIT,
+    poll: Poll = POLL,
+    _wait: OldWait = None,
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
@@ -49,7 +50,7 @@ def dlq_drop(
         to=to,
         yes=yes,
         queue_url=queue_url,
-        wait=wait,
+        poll=poll,
         profile=profile,
         region=region,
         stack=stack,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.dlq.options import WAIT, QueueUrl, Wait
+from infra.cli.dlq.options import POLL, OldWait, Poll, QueueUrl
 from infra.cli.importing import importing
 from infra.cli.options import STACK, AsJson, Profile, Region, Stack
 
@@ -15,7 +15,8 @@ def dlq_list(
     ] = False,
     as_json: AsJson = False,
     queue_url: QueueUrl = None,
-    wait: Wait = WAIT,
+    poll: Poll = POLL,
+    _wait: OldWait = None,
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
@@ -38,7 +39,7 @@ def dlq_list(
         each=each,
         as_json=as_json,
         queue_url=queue_url,
-        wait=wait,
+        poll=poll,
         profile=profile,
         region=region,
         stack=stack,

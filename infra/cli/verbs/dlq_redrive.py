@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.dlq.options import WAIT, All, Ids, QueueUrl, Wait
+from infra.cli.dlq.options import POLL, All, Ids, Poll, QueueUrl
 from infra.cli.importing import importing
-from infra.cli.options import STACK, Profile, Region, Stack, Yes
+from infra.cli.options import STACK, WAIT, Profile, Region, Stack, Wait, Yes
 from infra.dead_letters.verdicts import Verdict
 
 _RATE = 10.0  # a second
@@ -34,6 +34,7 @@ def dlq_redrive(
     ] = None,
     queue_url: QueueUrl = None,
     wait: Wait = WAIT,
+    poll: Poll = POLL,
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
@@ -41,11 +42,12 @@ def dlq_redrive(
     """Invoke the function again with the events of messages, and delete those that it got.
 
     Without --yes, only shows which. A message is deleted once Lambda has accepted its event (202),
-    and never before: whatever fails leaves it in the queue, and it may be redriven again.
+    and never before: whatever fails leaves it in the queue, and it may be redriven again. Then
+    watches until the function is done with each event, and shows what became of it.
 
     Example: ami-reactor dlq redrive --all --yes
 
-    Exit status: 1 if any of the messages is left in the queue.
+    Exit status: 1 if any of the messages is left in the queue, failed again or is not done in time.
     """
     with importing():
         from infra.cli.dlq.redrive import run_redrive
@@ -59,6 +61,7 @@ def dlq_redrive(
         function=function,
         queue_url=queue_url,
         wait=wait,
+        poll=poll,
         profile=profile,
         region=region,
         stack=stack,

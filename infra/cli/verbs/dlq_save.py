@@ -1,6 +1,6 @@
 """The parameters and the help of `ami-reactor dlq save`."""
 
-from infra.cli.dlq.options import WAIT, All, Ids, QueueUrl, Wait
+from infra.cli.dlq.options import POLL, All, Ids, OldWait, Poll, QueueUrl
 from infra.cli.importing import importing
 from infra.cli.options import STACK, KeepAccount, Profile, Region, Stack, To
 
@@ -11,7 +11,8 @@ def dlq_save(
     everything: All = False,
     keep_account: KeepAccount = False,
     queue_url: QueueUrl = None,
-    wait: Wait = WAIT,
+    poll: Poll = POLL,
+    _wait: OldWait = None,
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
@@ -34,7 +35,7 @@ def dlq_save(
         everything=everything,
         keep_account=keep_account,
         queue_url=queue_url,
-        wait=wait,
+        poll=poll,
         profile=profile,
         region=region,
         stack=stack,

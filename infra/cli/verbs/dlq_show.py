@@ -5,20 +5,27 @@ from typing import Annotated
 import typer
 
 from infra.cli.completion import offer_messages
-from infra.cli.dlq.options import WAIT, QueueUrl, Wait
+from infra.cli.dlq.options import POLL, OldWait, Poll, QueueUrl
 from infra.cli.importing import importing
 from infra.cli.options import STACK, Profile, Region, Stack
 
 
 def dlq_show(
     message_id: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="ID", help="Its message id, or how that begins.", autocompletion=offer_messages
+            metavar="ID",
+            help="Its message id, or how that begins.",
+            autocompletion=offer_messages,
+            show_default=False,
         ),
-    ],
+    ] = None,
+    latest: Annotated[
+        bool, typer.Option("--latest", help="The message that came into the queue last.")
+    ] = False,
     queue_url: QueueUrl = None,
-    wait: Wait = WAIT,
+    poll: Poll = POLL,
+    _wait: OldWait = None,
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
@@ -34,8 +41,9 @@ def dlq_show(
 
     run_show(
         message_id=message_id,
+        latest=latest,
         queue_url=queue_url,
-        wait=wait,
+        poll=poll,
         profile=profile,
         region=region,
         stack=stack,

@@ -168,7 +168,7 @@ finally:
 """
 
 
-@pytest.mark.parametrize("verb", [["status"], ["dlq", "list", "--wait", "0"]], ids=" ".join)
+@pytest.mark.parametrize("verb", [["status"], ["dlq", "list", "--poll", "0"]], ids=" ".join)
 def test_an_operators_verb_imports_no_moto_and_no_web_server(aws, verb):
     done = subprocess.run(
         [sys.executable, "-c", MODULES, *verb],

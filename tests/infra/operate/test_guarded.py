@@ -174,7 +174,7 @@ def test_dlq_judges_the_guards_events_and_sends_them_to_the_guard(stage_with):
     Queue(staged).put(throttled(refresh_failed()))
 
     listed = words("dlq", "list")
-    redriven = run("dlq", "redrive", "--all", "--yes", "--wait", "0")
+    redriven = run("dlq", "redrive", "--all", "--yes", "--wait", "0", "--poll", "0")
 
     assert f"web would be moved back to {OLD} by the guard (refresh-alarm)" in listed
     assert redriven.status == 0

@@ -397,7 +397,9 @@ def test_a_rollback_survives_every_event(stage_with, how):
         staged.delivery.deliver(event)
     run("reconcile", "--yes")
     verdicts = [f"--verdict={verdict}" for verdict in ("replayable", "blocked", "obsolete")]
-    redriven = run("dlq", "redrive", "--all", *verdicts, "--yes", "--wait", "0", "--rate", "99")
+    redriven = run(
+        "dlq", "redrive", "--all", *verdicts, "--yes", "--wait=0", "--poll=0", "--rate=99"
+    )
 
     assert redriven.status == 0
     assert staged.dead_letters() == []

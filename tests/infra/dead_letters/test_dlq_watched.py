@@ -1,0 +1,266 @@
+"""`ami-reactor dlq redrive` watches until the function is done, and says what became of each event.
+
+And `dlq show --latest`, which is what it says to type.
+"""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+import pytest
+from moto.awslambda.models import LambdaFunction
+
+from infra.embedded.clock import StageClock
+from infra.embedded.stage import stage
+from infra.embedded.world.seed import read_world
+from tests.support.builders import (
+    FOLLOWS_INSTANCE,
+    HELD,
+    NEW,
+    a_template,
+    a_world,
+    backup_completed,
+)
+from tests.support.guarding import end_refresh, guarded_world, refresh_failed
+from tests.support.messages import Queue, a_message, run, throttled
+
+REDRIVE = ("redrive", "--all", "--yes", "--wait", "9")
+FAILS = ("CreateLaunchTemplateVersion", "ServiceUnavailable", 99)
+
+
+@pytest.fixture
+def staged(stage_with):
+    return stage_with(a_world())
+
+
+@pytest.fixture
+def queue(staged):
+    return Queue(staged)
+
+
+@pytest.fixture
+def never_run(monkeypatch):
+    """Lambda accepts, and no attempt comes: for the events with these ids."""
+    invoke = LambdaFunction.invoke
+
+    def for_events(*ids):
+        def accept(function, body, *how):
+            return "" if json.loads(body)["id"] in ids else invoke(function, body, *how)
+
+        monkeypatch.setattr(LambdaFunction, "invoke", accept)
+
+    return for_events
+
+
+def an_event(id_):
+    return throttled(backup_completed() | {"id": id_})
+
+
+# -- what it says ----------------------------------------------------------------------------------
+
+
+def test_what_moved_is_told(queue):
+    [message_id] = queue.put(throttled())
+
+    result = run(*REDRIVE)
+
+    assert result.exit_code == 0
+    assert "watching the function: 1 event\n" in result.stderr
+    told = result.stdout.partition("redriven 1 · left 0\n")[2]
+    assert told.startswith(f"{message_id}: done\n  promoted  web version 1 → 2  newer-image: {NEW}")
+    assert told.endswith("\ndone 1\n")
+
+
+def test_why_a_template_stays_is_told(stage_with):
+    queue = Queue(stage_with(a_world(templates=[a_template(tags=FOLLOWS_INSTANCE | HELD)])))
+    queue.put(throttled())
+
+    result = run(*REDRIVE, "--verdict", "blocked")
+
+    assert result.exit_code == 0
+    assert "kept      web  held: jane" in result.stdout
+
+
+def test_an_event_that_fails_again_is_told_with_what_to_type(queue, staged):
+    [message_id] = queue.put(throttled())
+    staged.faults.inject(*FAILS)
+
+    result = run("redrive", message_id, "--yes", "--wait", "9")
+
+    assert result.exit_code == 1
+    ends = [line.partition(": ")[2] for line in result.stdout.splitlines() if message_id in line]
+    assert ends[1:] == [
+        "failed; Lambda tries again",
+        "failed; Lambda tries again",
+        "failed again, and goes back to the queue",
+    ]
+    assert "failed    web  aws-unavailable: creating" in result.stdout
+    assert result.stdout.endswith("done 0 · failed again 1\n")
+    assert "failed again: ami-reactor dlq show --latest\n" in result.stderr
+    assert queue.depth() == (1, 0)
+    assert run("show", "--latest").stdout.splitlines()[0].endswith("(on-failure)")
+
+
+def test_an_attempt_that_fails_is_not_the_end(queue, staged):
+    queue.put(throttled())
+    staged.faults.inject("CreateLaunchTemplateVersion", "ServiceUnavailable", 4)
+
+    result = run(*REDRIVE)
+
+    assert result.exit_code == 0
+    assert result.stdout.index("Lambda tries again") < result.stdout.index(": done")
+    assert result.stdout.endswith("\ndone 1\n")
+
+
+def test_what_comes_back_while_the_queue_is_read_is_told_at_once(queue, staged):
+    """As if the function was paused: Lambda tries nothing, and the log tells nothing."""
+    [message_id] = queue.put(throttled())
+    function = staged.session.client("lambda")
+    function.put_function_concurrency(FunctionName="ami-reactor", ReservedConcurrentExecutions=0)
+
+    result = run(*REDRIVE)
+
+    assert result.exit_code == 1
+    assert f"{message_id}: failed again, and is back as " in result.stderr
+    assert "watching" not in result.stderr
+    assert result.stdout.endswith("redriven 1 · left 1 failed again\n")
+
+
+def test_the_guards_events_are_watched_too(stage_with):
+    queue = Queue(stage_with(guarded_world()))
+    end_refresh()
+    queue.put(throttled(refresh_failed()))
+
+    result = run(*REDRIVE)
+
+    assert result.exit_code == 0
+    assert "moved-back  web version 2 → 3" in result.stdout
+    assert result.stdout.endswith("\ndone 1\n")
+
+
+# -- how long, and which lines of the log ----------------------------------------------------------
+
+
+@pytest.fixture
+def at_real_times(monkeypatch):
+    """A stage whose clock moves on while a command sleeps: Lambda's attempts are minutes apart."""
+    clock = StageClock(stands=True)
+    clock.move_to(datetime.now(UTC))
+    with stage(read_world(json.dumps(a_world()), "world"), clock=clock) as staged:
+        slept, is_running = [], Lock()
+
+        def sleep(seconds):
+            if is_running.acquire(blocking=False):  # the command's, not the function's own
+                slept.append(seconds)
+                staged.advance(timedelta(seconds=seconds * 15))
+                is_running.release()
+
+        monkeypatch.setattr("time.sleep", sleep)
+        yield staged, slept
+
+
+def test_it_watches_until_lambdas_last_attempt(at_real_times):
+    staged, slept = at_real_times
+    Queue(staged).put(throttled())
+    staged.faults.inject(*FAILS)
+
+    result = run(*REDRIVE)
+
+    assert result.stdout.endswith("done 0 · failed again 1\n")
+    assert 180 <= sum(slept) * 15 < 250
+    assert run("show", "--latest").exit_code == 0
+
+
+def test_what_is_left_is_visible_while_it_watches(at_real_times, monkeypatch):
+    staged, _ = at_real_times
+    queue = Queue(staged)
+    queue.put(throttled(), a_message("not json {"))
+    staged.faults.inject("CreateLaunchTemplateVersion", "ServiceUnavailable", 4)
+    depths, moves_on = [], time.sleep
+    monkeypatch.setattr("time.sleep", lambda wait: depths.append(queue.depth()) or moves_on(wait))
+
+    run(*REDRIVE)
+
+    assert depths[-1] == (1, 0)
+
+
+def test_an_outcome_that_is_not_there_in_time_is_no_success(queue, never_run):
+    first, second = queue.put(an_event("one"), an_event("two"))
+    never_run("two")
+
+    result = run("redrive", "--all", "--yes", "--wait", "0.01")
+
+    assert result.exit_code == 1
+    assert f"{first}: done" in result.stdout
+    assert f"{second}: done" not in result.stdout
+    assert result.stdout.endswith("done 1 · not done in time 1\n")
+    assert f"not done within 0.01 s: {second}\nsee: ami-reactor doctor; ami-re" in result.stderr
+
+
+def test_the_outcome_of_an_earlier_delivery_of_the_event_is_not_taken(queue, staged, never_run):
+    staged.delivery.deliver(backup_completed() | {"id": "one"})
+    queue.put(an_event("one"))
+    never_run("one")
+
+    result = run("redrive", "--all", "--verdict", "obsolete", "--yes", "--wait", "0.01")
+
+    assert (result.exit_code, result.stdout[-27:]) == (1, "done 0 · not done in time 1\n"[-27:])
+
+
+def test_a_log_that_may_not_be_read_is_no_success(queue, staged):
+    queue.put(throttled())
+    staged.faults.inject("FilterLogEvents", "AccessDeniedException", 9)
+
+    result = run(*REDRIVE)
+
+    assert result.exit_code == 1
+    assert "not watched: " in result.stderr
+    assert "missing permission: logs:FilterLogEvents (your credentials)" in result.stderr
+    assert queue.depth() == (0, 0)
+
+
+def test_with_wait_0_it_does_not_watch(queue):
+    queue.put(throttled())
+
+    result = run("redrive", "--all", "--yes", "--wait", "0")
+
+    assert (result.exit_code, "watching" in result.stderr) == (0, False)
+
+
+# -- the options -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["list", "show", "save", "drop"])
+def test_wait_of_the_other_verbs_is_now_poll(verb):
+    result = run(verb, *(["x"] if verb in ("show", "drop") else []), "--wait", "0")
+
+    assert result.exit_code == 2
+    assert f"ami-reactor: {verb}: --wait is now --poll: " in result.stderr
+    assert "--wait" not in run(verb, "--help").stdout
+
+
+def test_the_latest_message_is_the_one_that_came_last(queue):
+    ids = queue.put(*[an_event(str(n)) for n in range(12)])
+    for message, minutes in zip(queue.of_moto, [*range(5), 99, *range(6)], strict=True):
+        message.sent_timestamp += minutes * 60_000
+
+    result = run("show", "--latest")
+
+    assert (result.exit_code, result.stdout.split()[0]) == (0, ids[5])
+    assert queue.depth() == (12, 0)
+
+
+def test_of_an_empty_queue_there_is_no_latest_message(staged):  # noqa: ARG001 it must be there
+    result = run("show", "--latest")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no message" in result.stderr
+
+
+@pytest.mark.parametrize("which", [[], ["one", "--latest"]])
+def test_show_takes_an_id_or_latest(which):
+    result = run("show", *which)
+
+    assert result.exit_code == 2
+    assert "show: pass either a message id or --latest" in result.stderr
