@@ -1,30 +1,24 @@
 """`ami-reactor history`: what a launch template was on, since when, and who moved it."""
 
-import io
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
-from rich._export_format import CONSOLE_SVG_FORMAT
-from rich.console import Console
 from rich.console import Group as Stacked
 from rich.table import Table
 from rich.text import Text
 
 from infra.cli.account import account_of
 from infra.cli.render import ago, err, out, outside, print_gaps, print_json, progress_line, stop
+from infra.cli.timeline import timeline_svg
 from infra.operate.find import find_template_or_group
 from infra.operate.history import HistoryEntry, read_history, read_log
 from infra.operate.paging import Gaps
+from infra.operate.timeline import Timeline, quarantine_of, timeline_of
 from infra.replay.atomic_write import PUBLIC, CannotWrite, check_can_write, write_file
-from models.base import aws_date, printable
+from models.base import aws_date
 from models.launch_template import Template
 from models.tags import HOLD_TAG, read_stamp
-
-_SVG_COLUMNS = 120
-# rich has it fetch fonts from elsewhere, and so tell that host who opens it
-_SVG = re.sub(r"@font-face\s*{{.*?}}|<!--.*?-->", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
 def run_history(
@@ -52,22 +46,23 @@ def run_history(
             log = read_log(account, stack, template, since, gaps)
             progress("versions")
             entries = read_history(account, template, last, log)
+        timeline = timeline_of(template, entries, log, datetime.now(UTC))
         if as_json:
             for entry in entries:
-                print_json(_as_json(entry))
+                print_json(_as_json(entry, timeline))
         else:
-            _show(out, template, entries)
+            _show(template, entries)
         if svg is not None:
-            _draw(svg, template, entries, force=force)
+            _draw(svg, timeline, force=force)
         print_gaps(gaps)
         raise typer.Exit(1 if gaps else 0)
 
 
-def _show(console: Console, template: Template, entries: list[HistoryEntry]) -> None:
+def _show(template: Template, entries: list[HistoryEntry]) -> None:
     held = template.tags.get(HOLD_TAG)
     name = outside(template.launch_template_name, "bold")
     state = Text.assemble(", held: ", (str(read_stamp(held)), "yellow")) if held else Text("")
-    console.print(Text.assemble(name, state))
+    out.print(Text.assemble(name, state))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
     table.add_column("Version", justify="right", min_width=7)
     table.add_column("What new instances launched", min_width=31)
@@ -78,7 +73,7 @@ def _show(console: Console, template: Template, entries: list[HistoryEntry]) -> 
         number = f"{arrow}{entry.version.version_number}"
         style = "bold green" if entry.is_default else ""
         table.add_row(number, _image(entry, now), _how(entry), style=style)
-    console.print(table)
+    out.print(table)
 
 
 def _image(entry: HistoryEntry, now: datetime) -> Stacked:
@@ -95,20 +90,22 @@ def _how(entry: HistoryEntry) -> Stacked:
     return Stacked(Text(made), *map(outside, entry.how))
 
 
-def _draw(file: Path, template: Template, entries: list[HistoryEntry], *, force: bool) -> None:
-    console = Console(record=True, file=io.StringIO(), width=_SVG_COLUMNS)
-    _show(console, template, entries)
-    title = printable(f"ami-reactor history {template.launch_template_name}")
-    svg = console.export_svg(title=title, code_format=_SVG)
+def _draw(file: Path, timeline: Timeline, *, force: bool) -> None:
     try:
-        write_file(file, svg, mode=PUBLIC, force=force)
+        write_file(file, timeline_svg(timeline) + "\n", mode=PUBLIC, force=force)
     except CannotWrite as error:
         stop(str(error), status=1)
     err.print(outside(f"drawn: {file}"))
 
 
-def _as_json(entry: HistoryEntry) -> dict[str, object]:
-    version, image = entry.version, entry.image
+def _as_json(entry: HistoryEntry, timeline: Timeline) -> dict[str, object]:
+    version, image, quarantine = entry.version, entry.image, quarantine_of(entry)
+    stays = [stay for stay in timeline.stays if stay.version == version.version_number]
+    holds = [
+        hold
+        for hold in timeline.holds
+        if any(hold.overlaps(stay.since, stay.until) for stay in stays)
+    ]
     return {
         "version": version.version_number,
         "made": aws_date(version.create_time),
@@ -118,4 +115,7 @@ def _as_json(entry: HistoryEntry) -> dict[str, object]:
         "image_created": aws_date(image.creation_date) if image else None,
         "in_force": entry.is_default,
         "how": entry.how,
+        "quarantine": quarantine and quarantine.model_dump(mode="json"),
+        "stays": [stay.model_dump(mode="json") for stay in stays],
+        "holds": [hold.model_dump(mode="json") for hold in holds],
     }

@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import pairwise
 
 from infra.operate.account import Account
@@ -11,17 +12,24 @@ from infra.operate.outcome_log import Logged, log_begins, log_group_of, read_out
 from infra.operate.paging import Gaps
 from infra.operate.versions import VersionInfo, read_versions
 from models.base import Value, printable
+from models.guard import GuardedTemplate
 from models.image import Image, amis
 from models.launch_template import Template
 from models.outcome import TemplateOutcome
 
 
-class Promotion(Value):
-    """One outcome in which the function made a version the default."""
+class LoggedOutcome(Value):
+    """What the function, or the guard, logged of one template."""
 
     at: datetime
     event: str
     outcome: TemplateOutcome
+
+    @property
+    def is_move(self) -> bool:
+        """It made a version the default; also if it failed after that."""
+        outcome = self.outcome
+        return outcome.outcome == "promoted" or outcome.to_version != outcome.from_version
 
 
 class HistoryEntry(Value):
@@ -44,14 +52,19 @@ class Log:
     """What the function's log tells of one template.
 
     Attributes:
-        moves: Each time that the function made a version the default, oldest first.
+        outcomes: Oldest first.
         begins: What was done before is not in it; None if that, or the log, could not be read.
     """
 
-    moves: tuple[Promotion, ...] = ()
+    outcomes: tuple[LoggedOutcome, ...] = ()
     begins: datetime | None = None
 
-    def moves_to(self, version: VersionInfo) -> list[Promotion]:
+    @cached_property
+    def moves(self) -> list[LoggedOutcome]:
+        """Each time that the function made a version the default, oldest first."""
+        return [told for told in self.outcomes if told.is_move]
+
+    def moves_to(self, version: VersionInfo) -> list[LoggedOutcome]:
         return [move for move in self.moves if move.outcome.to_version == version.version_number]
 
     def reaches(self, version: VersionInfo) -> bool:
@@ -64,7 +77,7 @@ def read_log(account: Account, stack: str, template: Template, since: datetime, 
     group, about = log_group_of(stack), template.launch_template_id
 
     def read() -> Log:
-        return Log(promotions_of(template, read_outcomes(account, group, since, about)))
+        return Log(outcomes_of(template, read_outcomes(account, group, since, about)))
 
     log = gaps.read(read, None)
     if log is None:
@@ -73,10 +86,10 @@ def read_log(account: Account, stack: str, template: Template, since: datetime, 
     return replace(log, begins=begins)
 
 
-def promotions_of(template: Template, logged: Iterable[Logged]) -> tuple[Promotion, ...]:
-    """What the function did to that template, oldest first; also moves after which it failed."""
+def outcomes_of(template: Template, logged: Iterable[Logged]) -> tuple[LoggedOutcome, ...]:
+    """What was logged of that template, oldest first."""
     found = [
-        Promotion(
+        LoggedOutcome(
             at=one.at,
             event=f"{one.outcome.detail_type} {one.outcome.event_id}",
             outcome=outcome,
@@ -84,9 +97,8 @@ def promotions_of(template: Template, logged: Iterable[Logged]) -> tuple[Promoti
         for one in logged
         for outcome in one.outcome.templates
         if outcome.launch_template_id == template.launch_template_id
-        and (outcome.outcome == "promoted" or outcome.to_version != outcome.from_version)
     ]
-    return tuple(sorted(found, key=lambda promotion: promotion.at))
+    return tuple(sorted(found, key=lambda told: told.at))
 
 
 def read_history(account: Account, template: Template, last: int, log: Log) -> list[HistoryEntry]:
@@ -121,8 +133,8 @@ def _how(version: VersionInfo, template: Template, log: Log) -> Iterator[str]:
         yield from made_default(version, template, log)
 
 
-def _move(move: Promotion) -> str:
-    if move.outcome.outcome in ("promoted", "failed"):
+def _move(move: LoggedOutcome) -> str:
+    if not isinstance(move.outcome, GuardedTemplate):
         return f"promoted {_at(move.at)} by {move.event}"
     why = f"{move.outcome.reason}: {printable(move.outcome.message)}"
     return f"moved back by the guard {_at(move.at)} by {move.event}: {why}"
