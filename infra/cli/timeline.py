@@ -46,7 +46,7 @@ _RULES = (
     ("bar", "stroke", "#3d74b5", "#6ea8fe"),
     ("current", "fill", "#b5e3c1", "#17482a"),
     ("current", "stroke", "#1a7f37", "#3fb950"),
-    ("mark", "fill", "#1f2328", "#e6edf3"),
+    ("move", "fill", "#1f2328", "#e6edf3"),
     ("image", "fill", "#ffffff", "#0d1117"),
     ("image", "stroke", "#1f2328", "#e6edf3"),
     ("bad", "fill", "#a40e26", "#ff8b83"),
@@ -209,25 +209,25 @@ def _path(parent: Element, name: str, *points: tuple[float, float]) -> None:
 
 
 def _up(parent: Element, x: float, y: float) -> None:
-    _path(parent, "mark", (x - _MARK, y + _MARK), (x, y - _MARK), (x + _MARK, y + _MARK))
+    _path(parent, "move", (x - _MARK, y + _MARK), (x, y - _MARK), (x + _MARK, y + _MARK))
 
 
 def _down(parent: Element, x: float, y: float) -> None:
-    _path(parent, "mark", (x - _MARK, y - _MARK), (x, y + _MARK), (x + _MARK, y - _MARK))
+    _path(parent, "move", (x - _MARK, y - _MARK), (x, y + _MARK), (x + _MARK, y - _MARK))
 
 
 def _left(parent: Element, x: float, y: float) -> None:
-    _path(parent, "mark", (x + _MARK, y - _MARK), (x - _MARK, y), (x + _MARK, y + _MARK))
+    _path(parent, "move", (x + _MARK, y - _MARK), (x - _MARK, y), (x + _MARK, y + _MARK))
 
 
 def _diamond(parent: Element, x: float, y: float) -> None:
     r = _MARK + 1
-    _path(parent, "mark", (x - r, y), (x, y - r), (x + r, y), (x, y + r))
+    _path(parent, "move", (x - r, y), (x, y - r), (x + r, y), (x, y + r))
 
 
 def _square(parent: Element, x: float, y: float) -> None:
     r = _MARK - 1
-    _path(parent, "mark", (x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r))
+    _path(parent, "move", (x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r))
 
 
 def _circle(parent: Element, x: float, y: float) -> None:
