@@ -90,7 +90,7 @@ def run_status(
     as_json: bool,
 ) -> None:
     targets = targets_of("status", profile, role_arns, region)
-    fleets = Fleets(targets, names, filters.of, stack)
+    fleets = Fleets(targets, names, filters.of, stack, has_chains=True)
     exit_status = _show_once(fleets, filters, as_json=as_json)
     with suppress(KeyboardInterrupt):
         while every is not None:
@@ -120,7 +120,7 @@ def _show_once(
         for fleet, status in _shown(found):
             print_json(_as_json(fleet, status))
     else:
-        _show_table(found, filters)
+        _show_table(found, filters, is_detailed=bool(fleets.names))
     print_what_was_not_read(found)
     missing = print_missing_names(found)
     sys.stdout.flush()
@@ -134,7 +134,7 @@ def _shown(found: Iterable[_Found]) -> Iterator[tuple[Fleet, TemplateStatus]]:
                 yield one.fleet, status
 
 
-def _show_table(found: list[_Found], filters: Filters) -> None:
+def _show_table(found: list[_Found], filters: Filters, *, is_detailed: bool) -> None:
     shown = [(fleet.place, status) for fleet, status in _shown(found)]
     total = sum(one.total for one in found)
     if not any(one.known for one in found):
@@ -144,7 +144,7 @@ def _show_table(found: list[_Found], filters: Filters) -> None:
     if any(filters) or len(found) > 1:
         out.print(f"{len(shown)} of {counted(total, 'launch template')}", highlight=False)
     if shown:
-        show_statuses(shown, several=len(found) > 1)
+        show_statuses(shown, several=len(found) > 1, is_detailed=is_detailed)
 
 
 def _as_json(fleet: Fleet, status: TemplateStatus) -> dict[str, Any]:
@@ -184,5 +184,14 @@ def _as_json(fleet: Fleet, status: TemplateStatus) -> dict[str, Any]:
                 ],
             }
             for group, found in status.findings()
+        ],
+        "chains": [
+            {
+                "stack": chain.stack,
+                "kind": chain.kind,
+                "targets": list(chain.targets),
+                "status": chain.status,
+            }
+            for chain in status.chains
         ],
     }

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.cli.render import WOULD, ago, out, outside
+from infra.operate.chains import Chain
 from infra.operate.fleet import TemplateStatus
 from infra.operate.groups import UsesDefault, verdict
 from infra.operate.guarded import by_the_guard, failed_refreshes
@@ -46,21 +47,22 @@ class Problem(NamedTuple):
     is_fault: bool = True
 
 
-def show_statuses(shown: _Shown, *, several: bool) -> None:
+def show_statuses(shown: _Shown, *, several: bool, is_detailed: bool) -> None:
     """Print the table, then the problems of its templates, each with its fix.
 
     Args:
         shown: The templates, each with its account and Region.
         several: They may be of several accounts or Regions.
+        is_detailed: Also say below lines what follows a promotion; blocks say it anyway.
     """
     now = datetime.now(UTC)
     has_room = out.width >= _ROOM
     out.print((_lines if has_room else _blocks)(shown, now, several=several))
-    below = [
-        line
-        for place, status in shown
-        for line in _below(status, f"{place.account} {place.region} " if several else "", has_room)
-    ]
+    below: list[Text] = []
+    for place, status in shown:
+        where = f"{place.account} {place.region} " if several else ""
+        left_out = [*_left_out(status, is_detailed=is_detailed)] if has_room else []
+        below += _below(status, where, left_out)
     if below:
         out.print()
     for line in below:
@@ -137,7 +139,12 @@ def _who(status: TemplateStatus, where: list[Text]) -> Stacked:
     for group, found in status.findings():
         launches, style = _GROUPS[verdict(found)]
         lines.append(Text.assemble("ASG ", outside(group.name), ": ", (launches, style)))
-    return Stacked(*lines)
+    return Stacked(*lines, *map(_then, status.chains))
+
+
+def _then(chain: Chain) -> Text:
+    """What a chain does when the template was promoted or moved back."""
+    return outside(f"then: {chain}")
 
 
 def _launches(status: TemplateStatus, now: datetime) -> Stacked:
@@ -180,12 +187,11 @@ def _next(status: TemplateStatus, now: datetime) -> Stacked:
 # -- below the table -------------------------------------------------------------------------------
 
 
-def _below(status: TemplateStatus, where: str, has_room: bool) -> Iterator[Text]:
+def _below(status: TemplateStatus, where: str, left_out: list[Text]) -> Iterator[Text]:
     """What a line had no room for, then problems; one line each, and below it the fix."""
     name = status.template.launch_template_name
-    if has_room:
-        for line in _left_out(status):
-            yield Text.assemble(where, outside(name, "bold"), ": ", line)
+    for line in left_out:
+        yield Text.assemble(where, outside(name, "bold"), ": ", line)
     for problem in problems_of(status):
         about, what = outside(problem.about, problem.style), outside(problem.what)
         yield Text.assemble(where, about, ": ", what)
@@ -193,11 +199,13 @@ def _below(status: TemplateStatus, where: str, has_room: bool) -> Iterator[Text]
             yield Text(f"  fix: {problem.fix}")
 
 
-def _left_out(status: TemplateStatus) -> Iterator[Text]:
+def _left_out(status: TemplateStatus, *, is_detailed: bool) -> Iterator[Text]:
     if status.template.hold:
         yield outside(f"held: {status.template.hold}")
     for waiting in status.waiting[:_WAITING_SHOWN]:
         yield outside(f"{waiting.image.image_id} {waiting}", "cyan")
+    if is_detailed:
+        yield from map(_then, status.chains)
 
 
 def problems_of(status: TemplateStatus) -> Iterator[Problem]:
@@ -213,6 +221,9 @@ def problems_of(status: TemplateStatus) -> Iterator[Problem]:
     if status.next.outcome in ("refused", "failed"):
         yield Problem(name, "bold red", status.next.message)
     yield from _of_the_guard(status)
+    for chain in status.chains:
+        if chain.is_failed:
+            yield Problem(name, "bold red", chain.state, chain.events)
     held = status.template.hold
     if held and (trouble := trouble_with(held, datetime.now(UTC))):
         fix = f"ami-reactor resume {quote(printable(name))}"

@@ -6,6 +6,7 @@ from functools import partial
 
 from infra.operate import backups
 from infra.operate.account import Account
+from infra.operate.chain_checks import ChainExaminer
 from infra.operate.check import Check, State, examined, fail, ok, warn
 from infra.operate.deployment import Deployment
 from infra.operate.fleet import Fleet, TemplateStatus, read_fleet, several
@@ -46,8 +47,8 @@ def examine_stack(account: Account, stack: str) -> Iterator[Check]:
 
 
 def examine_templates(account: Account, progress: Progress) -> Iterator[Check]:
-    """Every followed template and its groups, and the backups that their images come from."""
-    fleets: list[Fleet] = []  # read once, for two checks
+    """Every followed template and its groups, what follows them, and where images come from."""
+    fleets: list[Fleet] = []  # read once, for three checks
 
     def fleet_is_ok() -> Iterator[Check]:
         fleets.append(read_fleet(account, progress))
@@ -55,6 +56,7 @@ def examine_templates(account: Account, progress: Progress) -> Iterator[Check]:
 
     yield from examined(fleet_is_ok, "templates", "the templates")
     for fleet in fleets:
+        yield from examined(ChainExaminer(account, fleet).examine, "chains", "the chains")
         check = partial(_backups_last, account, fleet)
         yield from examined(check, "backups", "the backups of golden instances")
 

@@ -18,7 +18,7 @@ from infra.operate.find import (
     find_template_or_group,
     whole_image_id,
 )
-from infra.operate.fleet import Fleet, TemplateStatus, read_fleet
+from infra.operate.fleet import Fleet, TemplateStatus, read_fleet, with_chains
 from infra.operate.groups import UsesDefault, findings, verdict
 from infra.operate.guarded import by_the_guard, failed_refreshes
 from infra.operate.history import Log, made_default, read_log, unlogged
@@ -162,6 +162,9 @@ class Explainer:
 
     def _fleet(self, templates: list[Template] | None) -> Fleet:
         fleet = read_fleet(self.account, self.progress, templates)
+        if templates:
+            self.progress("stacks")
+            fleet = with_chains(self.account, fleet)
         self.gaps.extend(fleet.gaps)
         return fleet
 
@@ -198,6 +201,7 @@ def _template(
             _selected(status),
             *(_group(group, status) for group in status.groups),
             *_failed_refreshes(status),
+            *(Node(f"then: {chain}", "fail" if chain.is_failed else "") for chain in status.chains),
             Node(why, level),
         ),
     )

@@ -11,6 +11,7 @@ from handlers.clock import Clock
 from handlers.observation import observe
 from handlers.reaction import plan
 from infra.operate.account import Account
+from infra.operate.chains import Chain, read_chains
 from infra.operate.groups import Finding, findings
 from infra.operate.instances import Instance, mark_deleted, read_groups, read_running
 from infra.operate.paging import Gaps, Progress
@@ -52,6 +53,7 @@ class TemplateStatus:
             says.
         skipped: Why the other images that its tags select are no candidates.
         is_observed: Whether the images that its tags select were read.
+        chains: What follows a promotion; to be read apart.
     """
 
     template: Template
@@ -62,6 +64,7 @@ class TemplateStatus:
     candidates: tuple[Image, ...] = ()
     skipped: dict[str, Skipped] = field(default_factory=dict)
     is_observed: bool = False
+    chains: tuple[Chain, ...] = ()
 
     @cached_property
     def running(self) -> Counter[str]:
@@ -210,6 +213,17 @@ def read_fleet(
     ]
     read = tuple(_with_images(ahead, status, clock) for status in statuses)
     return Fleet(account.place, read, tuple(gaps), tuple(_notes(gaps)))
+
+
+def with_chains(account: Account, fleet: Fleet) -> Fleet:
+    """The same, with what follows a promotion of each; AWS is not asked if there is no template."""
+    gaps = Gaps(fleet.gaps)
+    chains: list[Chain] = gaps.read(lambda: read_chains(account), []) if fleet.statuses else []
+    statuses = (
+        replace(one, chains=tuple(chain for chain in chains if chain.follows(one.template)))
+        for one in fleet.statuses
+    )
+    return replace(fleet, statuses=tuple(statuses), gaps=tuple(gaps))
 
 
 def several(sources: list[str]) -> str:
