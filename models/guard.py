@@ -373,7 +373,11 @@ class GuardedTemplate(TemplateOutcome):
 
 
 class GuardOutcome(Outcome):
-    """One event of the guard's, with the reactor's fields and the group that the event names."""
+    """One event of the guard's, with the reactor's fields and one more.
+
+    Attributes:
+        group: The Auto Scaling group that the event names.
+    """
 
     reason: Ignored | GuardIgnored | Reason | None = None  # type: ignore[assignment]
     templates: tuple[GuardedTemplate, ...] = ()

@@ -44,6 +44,8 @@ class TemplateOutcome(Value):
     """What was decided for one template, and done; or would be.
 
     Attributes:
+        outcome: What became of it.
+        reason: Why, in one word: models/README.md explains each.
         planned: Nothing of it was done: `outcome`, `to_image` and `to_version` are what would be.
             In JSON, a deed has no such field.
         from_image: The current image before; None if it was not read or there is none.
@@ -82,8 +84,11 @@ class Outcome(Value):
 
     Attributes:
         event_id: None if the payload has none that can be believed.
+        detail_type: The event's; None if the payload has none that can be believed.
         image_id: The image that the event spoke of; not always the one that was chosen.
+        result: What became of the event.
         reason: Why an event was ignored, or failed before any template was looked at.
+        templates: What was decided for each launch template that the event concerns.
         error: One line for an engineer, if `result` is `rejected` or `failed`.
         replay_name: The replay of an archive that the event came from.
         handed_on: Templates for which time was too short; each got a `Reconcile Requested`.

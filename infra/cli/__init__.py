@@ -1,7 +1,8 @@
 """The command line: `ami-reactor VERB`.
 
 Results go to stdout, everything else to stderr. Exit status: 0 done, 1 something failed or was
-dead-lettered, 2 wrong usage or unreadable input, which is said before anything runs.
+dead-lettered, 2 wrong usage or unreadable input, which is said before anything runs; 130 after ^C,
+141 if the reader of a pipe has gone. With `--json`, both streams are JSON Lines.
 
 A verb is imported when it is asked for. To add one: a line in `verbs/__init__.py`, its parameters
 and its help in `verbs/NAME.py`, its work in `NAME.py`. An option is added in both modules.
@@ -10,14 +11,16 @@ and its help in `verbs/NAME.py`, its work in `NAME.py`. An option is added in bo
 import inspect
 import re
 import sys
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
 
 from infra.cli.debug import set_debug
 from infra.cli.help import Command, CommandGroup
+from infra.cli.json_mode import JsonMode, error_text, set_json_mode
 from infra.cli.plain import run_plainly
 from infra.cli.verbs import DLQ_VERBS, VERBS
 
@@ -27,12 +30,33 @@ class _App(typer.Typer):
         run_plainly(lambda: super(_App, self).__call__(*args, **kwargs))
 
 
+class _Root(CommandGroup):
+    """All verbs. With `--json`, a wrong argument is JSON too."""
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
+        set_json_mode(sys.argv[1:] if args is None else args)
+        if not JsonMode.is_on:
+            return super().main(args, *more, **extra)
+        try:
+            status = super().main(args, *more, **(extra | {"standalone_mode": False}))
+        except typer.Abort:
+            _end_in_json("interrupted", 1)
+        except typer.TyperException as error:
+            _end_in_json(error.format_message(), error.exit_code)
+        sys.exit(status)
+
+
+def _end_in_json(message: str, status: int) -> NoReturn:
+    sys.stderr.write(f"{error_text(message, status)}\n")
+    sys.exit(status)
+
+
 _OFF: dict[str, Any] = {"help": False, "install_completion": False, "show_completion": False}
 """Typer asks Pydantic what an option without a value is; of one that is False it knows itself."""
 
 app = _App(
     name="ami-reactor",
-    cls=CommandGroup,
+    cls=_Root,
     help="Moves EC2 launch templates to the newest AMI of a golden instance.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -89,6 +113,8 @@ class _Deferred(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> Any:
         assert self.callback
+        names = [extra["parent"].command_path, info_name]  # the first word is the program's
+        JsonMode.verb = " ".join(map(str, names)).partition(" ")[2]
         return self.callback().make_context(info_name, args, *more, **extra)
 
 

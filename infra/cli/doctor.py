@@ -34,7 +34,7 @@ def run_doctor(
         for check in _checks(account, stack):
             is_ok &= check.state in (State.OK, State.WARN)
             if as_json:
-                print_json(check.model_dump(mode="json"))
+                print_json(check)
             else:
                 _show(check)
         raise typer.Exit(0 if is_ok else 1)

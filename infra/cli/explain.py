@@ -25,7 +25,7 @@ def run_explain(
             nodes = list(Explainer(account, stack, gaps, progress).explain(what))
         for node in nodes:
             if as_json:
-                print_json(node.as_json())
+                print_json(node)
             else:
                 out.print(_tree(node))
         print_gaps(gaps)
@@ -33,11 +33,11 @@ def run_explain(
 
 
 def _tree(node: Node) -> Tree:
-    tree = Tree(outside(node.text, "bold"))
+    tree = Tree(outside(node.what, "bold"))
     _grow(tree, node)
     return tree
 
 
 def _grow(tree: Tree, node: Node) -> None:
-    for child in node.children:
-        _grow(tree.add(outside(child.text, _STYLES[child.level])), child)
+    for child in node.below:
+        _grow(tree.add(outside(child.what, _STYLES[child.mood])), child)

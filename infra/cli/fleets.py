@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from rich.text import Text
 
 from infra.cli.account import FAILURES, failure, show_calls
-from infra.cli.render import counted, err, outside, print_gaps, print_notes, stop
+from infra.cli.render import counted, outside, print_error, print_gaps, print_notes, stop
 from infra.operate.account import Account, account_in, open_session
 from infra.operate.find import did_you_mean
 from infra.operate.fleet import ASKED, Fleet, read_fleet, with_chains
@@ -221,5 +221,5 @@ def print_missing_names(found: Iterable[Found[T]]) -> int:
     for name in missing:
         like = did_you_mean(get_close_matches(name, known))
         line = f"{name}: no launch template that has the tag ami-reactor is called so{like}"
-        err.print(outside(line), soft_wrap=True)
+        print_error(line, 1)
     return 1 if missing else 0

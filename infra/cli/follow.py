@@ -21,7 +21,14 @@ from infra.cli.render import (
 from infra.cli.run_and_show import run_and_show
 from infra.operate.account import Account
 from infra.operate.fleet import TemplateStatus, read_fleet, several
-from infra.operate.follow import as_cloudformation, as_hcl, declared, suppose, write_tags
+from infra.operate.follow import (
+    FollowLine,
+    as_cloudformation,
+    as_hcl,
+    declared,
+    suppose,
+    write_tags,
+)
 from models.base import printable
 from models.launch_template import Template
 from models.ripening import canaries
@@ -81,7 +88,7 @@ def run_follow(
         if agreed_to_plan(account, f"Have {name} follow these?", yes=yes, as_json=as_json):
             write_tags(account, supposed, tags, old)
             if as_json:
-                print_json({"tags": tags, "remove": old} | _counts(status))
+                print_json(_line(status, tags, old))
             if status.next.outcome == "promoted":
                 is_ok = run_and_show(account, stack, [status.next], wait, as_json=as_json)
                 raise typer.Exit(0 if is_ok else 1)
@@ -118,18 +125,23 @@ def _stop_at(fault: Misconfigured) -> NoReturn:
     stop(f"follow: {message}")
 
 
-def _counts(status: TemplateStatus) -> dict[str, object]:
-    return {
-        "images": len(status.candidates) + len(status.skipped),
-        "candidates": len(status.candidates),
-        "source_instances": status.sources,
-        "next": status.next.model_dump(mode="json"),
-    }
+def _line(
+    status: TemplateStatus, tags: dict[str, str], old: list[str], *, planned: bool = False
+) -> FollowLine:
+    return FollowLine(
+        planned=planned,
+        tags=tags,
+        remove=tuple(old),
+        images=len(status.candidates) + len(status.skipped),
+        candidates=len(status.candidates),
+        source_instances=tuple(status.sources),
+        next=status.next,
+    )
 
 
 def _show(status: TemplateStatus, tags: dict[str, str], old: list[str], *, as_json: bool) -> None:
     if as_json:
-        print_json({"planned": True, "tags": tags, "remove": old} | _counts(status))
+        print_json(_line(status, tags, old, planned=True))
         return
     for key, value in tags.items():
         out.print(Text.assemble("  + ", outside(f"{key} = {value}", "green")))

@@ -14,9 +14,8 @@ from infra.cli.timeline import timeline_svg
 from infra.operate.find import find_template_or_group
 from infra.operate.history import HistoryEntry, read_history, read_log
 from infra.operate.paging import Gaps
-from infra.operate.timeline import Timeline, quarantine_of, timeline_of
+from infra.operate.timeline import Timeline, history_line, timeline_of
 from infra.replay.atomic_write import PUBLIC, CannotWrite, check_can_write, write_file
-from models.base import aws_date
 from models.launch_template import Template
 from models.tags import HOLD_TAG, read_stamp
 
@@ -49,7 +48,7 @@ def run_history(
         timeline = timeline_of(template, entries, log, datetime.now(UTC))
         if as_json:
             for entry in entries:
-                print_json(_as_json(entry, timeline))
+                print_json(history_line(entry, timeline))
         else:
             _show(template, entries)
         if svg is not None:
@@ -96,26 +95,3 @@ def _draw(file: Path, timeline: Timeline, *, force: bool) -> None:
     except CannotWrite as error:
         stop(str(error), status=1)
     err.print(outside(f"drawn: {file}"))
-
-
-def _as_json(entry: HistoryEntry, timeline: Timeline) -> dict[str, object]:
-    version, image, quarantine = entry.version, entry.image, quarantine_of(entry)
-    stays = [stay for stay in timeline.stays if stay.version == version.version_number]
-    holds = [
-        hold
-        for hold in timeline.holds
-        if any(hold.overlaps(stay.since, stay.until) for stay in stays)
-    ]
-    return {
-        "version": version.version_number,
-        "made": aws_date(version.create_time),
-        "created_by": version.created_by,
-        "description": version.version_description,
-        "image_id": version.image_id,
-        "image_created": aws_date(image.creation_date) if image else None,
-        "in_force": entry.is_default,
-        "how": entry.how,
-        "quarantine": quarantine and quarantine.model_dump(mode="json"),
-        "stays": [stay.model_dump(mode="json") for stay in stays],
-        "holds": [hold.model_dump(mode="json") for hold in holds],
-    }

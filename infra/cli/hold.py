@@ -11,6 +11,7 @@ from infra.cli.run_and_show import run_and_show
 from infra.operate.account import Account
 from infra.operate.find import find_template
 from infra.operate.hold import (
+    HoldLine,
     cancel_end,
     end_hold,
     hold_template,
@@ -106,11 +107,11 @@ def _show(template: Template, value: str | None, *, as_json: bool) -> None:
     held = read_stamp(value) if value is not None else None
     if as_json:
         print_json(
-            {
-                "launch_template_id": template.launch_template_id,
-                "launch_template_name": template.launch_template_name,
-                "hold": held and held.model_dump(mode="json"),
-            }
+            HoldLine(
+                launch_template_id=template.launch_template_id,
+                launch_template_name=template.launch_template_name,
+                hold=held,
+            )
         )
         return
     name = outside(template.launch_template_name, "bold")

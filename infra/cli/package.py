@@ -1,7 +1,6 @@
 """`ami-reactor package`: the archive that the stack deploys."""
 
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 
@@ -10,9 +9,59 @@ from infra.deploy.archive import Archive, make_archive
 from infra.deploy.requirements import BadTarget, PackagingFailed, target_named
 from infra.deploy.template import ARCHIVE
 from infra.replay.atomic_write import CannotWrite, check_can_write
+from models.base import Value
 
 _LARGEST = 10
 _MIB = 1 << 20
+
+
+class ArchivePart(Value):
+    """A part of the archive: one of our rooms, or an installed package.
+
+    Attributes:
+        part: Its name.
+        bytes: Its size in the archive.
+        unpacked_bytes: Its size in Lambda.
+    """
+
+    part: str
+    bytes: int
+    unpacked_bytes: int
+
+
+class PackageLine(Value):
+    """The archive, as `package --json` prints it; a public interface.
+
+    Attributes:
+        path: The file that was written.
+        target: The Python and the architecture that it runs on.
+        bytes: The archive's size.
+        unpacked_bytes: Its size in Lambda.
+        code_sha256: Its hash, as Lambda prints it (CodeSha256).
+        is_compiled: It holds compiled code; without, a cold start takes twice as long.
+        parts: What is in it, the largest first.
+    """
+
+    path: str
+    target: str
+    bytes: int
+    unpacked_bytes: int
+    code_sha256: str
+    is_compiled: bool
+    parts: tuple[ArchivePart, ...]
+
+
+def _line(archive: Archive) -> PackageLine:
+    parts = archive.parts.items()
+    return PackageLine(
+        path=str(archive.path),
+        target=archive.target.name,
+        bytes=archive.size,
+        unpacked_bytes=archive.unpacked,
+        code_sha256=archive.sha256,
+        is_compiled=archive.compiled_by is not None,
+        parts=tuple(ArchivePart(part=part, bytes=z, unpacked_bytes=u) for part, (z, u) in parts),
+    )
 
 
 def run_package(
@@ -38,7 +87,7 @@ def run_package(
     except PackagingFailed as error:
         stop(f"package: {error}", status=1)
     if as_json:
-        print_json(_as_json(archive))
+        print_json(_line(archive))
     else:
         _show(archive)
     if archive.compiled_by is None:
@@ -48,21 +97,6 @@ def run_package(
             f" example with `uv python install {wanted.python}`, and run package again.",
             style="yellow",
         )
-
-
-def _as_json(archive: Archive) -> dict[str, Any]:
-    return {
-        "path": str(archive.path),
-        "target": archive.target.name,
-        "bytes": archive.size,
-        "unpacked_bytes": archive.unpacked,
-        "code_sha256": archive.sha256,
-        "is_compiled": archive.compiled_by is not None,
-        "parts": [
-            {"part": part, "bytes": zipped, "unpacked_bytes": unpacked}
-            for part, (zipped, unpacked) in archive.parts.items()
-        ],
-    }
 
 
 def _show(archive: Archive) -> None:

@@ -8,16 +8,19 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from infra.cli.json_mode import error_text, set_json_mode
+
 _INSTEAD = {"→": ">", "└": "`", "├": "|", "│": "|", "─": "-", "━": "-", "·": "-", "…": "."}
 """One character for one, so that columns stay where they are."""
 
-_CLOSED = 141  # 128 + SIGPIPE: a shell's exit status of a program whose reader has gone
+CLOSED = 141  # 128 + SIGPIPE: a shell's exit status of a program whose reader has gone
 _OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def run_plainly(program: Callable[[], Any]) -> NoReturn:
     """Run the program, and end with one line instead of a traceback."""
     _prepare_streams()
+    set_json_mode(sys.argv[1:])
     _refuse_odd_arguments()
     stdout = sys.stdout
     try:
@@ -27,10 +30,10 @@ def run_plainly(program: Callable[[], Any]) -> NoReturn:
         except SystemExit as end:
             status = end.code
         # typer replaces the stream when the reader has gone
-        status = status if sys.stdout is stdout else _CLOSED
+        status = status if sys.stdout is stdout else CLOSED
         sys.stdout.flush()
     except BrokenPipeError:
-        status = _CLOSED
+        status = CLOSED
     except KeyboardInterrupt:
         status = 130
     except OSError as error:
@@ -71,7 +74,7 @@ def _is_control(char: str) -> bool:
 
 def _print_error(line: str, status: int) -> int:
     try:
-        sys.stderr.write(f"ami-reactor: {line}\n")
+        sys.stderr.write(f"{error_text(line, status)}\n")
         sys.stderr.flush()
     except OSError:
         pass  # stderr is closed
@@ -81,9 +84,10 @@ def _print_error(line: str, status: int) -> int:
 def _end(status: Any) -> NoReturn:
     """End the program; output that cannot be written is not tried again."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, 1)  # Python flushes once more, and would print an error if that failed
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            # Python flushes once more, and if that failed the exit status would be 120
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
     sys.exit(status)

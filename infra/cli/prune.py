@@ -6,9 +6,8 @@ from rich.text import Text
 from infra.cli.account import account_of, agreed_to_plan
 from infra.cli.render import counted, out, outside, print_json, progress_line, stop
 from infra.operate.account import Account
-from infra.operate.prune import Pruning, plan_prunings
+from infra.operate.prune import PruneLine, Pruning, plan_prunings
 from infra.operate.writes import delete_versions
-from models.launch_template import Template
 
 
 def run_prune(
@@ -46,24 +45,24 @@ def _carry_out(account: Account, pruning: Pruning, *, yes: bool, as_json: bool) 
         delete_versions(account, pruning.template, pruning.delete) if yes else ([], {})
     )
     if as_json:
-        planned = {} if yes else {"planned": True}
-        print_json(_as_json(pruning.template, pruning, deleted, failed) | planned)
+        print_json(_line(pruning, deleted, failed, planned=not yes))
     else:
         _show(pruning, yes=yes, deleted=len(deleted), failed=failed)
     return not failed
 
 
-def _as_json(
-    template: Template, pruning: Pruning, deleted: list[int], failed: dict[int, str]
-) -> dict[str, object]:
-    return {
-        "launch_template_id": template.launch_template_id,
-        "launch_template_name": template.launch_template_name,
-        "to_delete": pruning.delete,
-        "kept": pruning.kept,
-        "deleted": deleted,
-        "failed": failed,
-    }
+def _line(
+    pruning: Pruning, deleted: list[int], failed: dict[int, str], *, planned: bool
+) -> PruneLine:
+    return PruneLine(
+        launch_template_id=pruning.template.launch_template_id,
+        launch_template_name=pruning.template.launch_template_name,
+        to_delete=pruning.delete,
+        kept=pruning.kept,
+        deleted=tuple(deleted),
+        failed=failed,
+        planned=planned,
+    )
 
 
 def _show(pruning: Pruning, *, yes: bool, deleted: int, failed: dict[int, str]) -> None:

@@ -7,6 +7,8 @@ from infra.cli.render import err, names_of, out, outside, print_json
 from infra.operate.hold import stamp_now
 from infra.operate.quarantine import (
     Concerned,
+    QuarantineLine,
+    UnquarantineLine,
     clear_marks,
     concerned,
     find_image,
@@ -54,13 +56,8 @@ def _show_concerned(image: str, others: Concerned) -> None:
 def _show_quarantined(image: str, value: str, others: Concerned, *, as_json: bool) -> None:
     stamp = read_stamp(value)
     if as_json:
-        print_json(
-            {
-                "image_id": image,
-                "quarantine": stamp.model_dump(mode="json"),
-                "current_image_of": [one.launch_template_name for one in others.current_of],
-            }
-        )
+        names = tuple(one.launch_template_name for one in others.current_of)
+        print_json(QuarantineLine(image_id=image, quarantine=stamp, current_image_of=names))
         return
     out.print(outside(f"{image} is quarantined: {stamp}"), soft_wrap=True)
 
@@ -95,8 +92,9 @@ def run_unquarantine(
 
 def _show_lifted(image: str, cleared: list[Template], *, was: str | None, as_json: bool) -> None:
     if as_json:
-        names = [template.launch_template_name for template in cleared]
-        print_json({"image_id": image, "was_quarantined": was is not None, "cleared": names})
+        names = tuple(template.launch_template_name for template in cleared)
+        was_it = was is not None
+        print_json(UnquarantineLine(image_id=image, was_quarantined=was_it, cleared=names))
         return
     out.print(f"{image} is {'no longer' if was is not None else 'not'} quarantined")
     for template in cleared:

@@ -1,7 +1,9 @@
 """What all verbs print: outside text, JSON Lines, outcomes, progress, and an error in one line."""
 
+import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,31 +11,80 @@ from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 
 import typer
-from rich.console import Console, ConsoleDimensions
+from rich.console import Console, ConsoleDimensions, NewLine
+from rich.control import Control
 from rich.progress import Progress as ProgressBar
 from rich.style import StyleType
 from rich.table import Table
 from rich.text import Text
 
+from infra.cli.json_mode import JsonMode, error_text
+from infra.cli.plain import CLOSED
+from infra.cli.stderr_lines import GapLine, NoteLine
 from infra.operate.paging import Progress
-from models.base import printable
+from models.base import Value, printable
 from models.launch_template import Template
 from models.outcome import Outcome, TemplateOutcome
 
 T = TypeVar("T")
 
 
+_UNBOUNDED = 100_000  # columns: nothing is longer
+_PADDING = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
+
+
 class _Console(Console):
-    """Rich's, as wide as COLUMNS says at the moment of printing, not only at its making."""
+    """Rich's; but what no person watches is not folded, and no line of it ends in blanks.
+
+    COLUMNS, as it is at the moment of printing, folds at that width, in a pipe too.
+    """
 
     @property  # type: ignore[misc]
     def size(self) -> ConsoleDimensions:
         size, columns = super().size, os.environ.get("COLUMNS", "")
-        return ConsoleDimensions(int(columns), size.height) if columns.isdigit() else size
+        if columns.isdigit():
+            return ConsoleDimensions(int(columns), size.height)
+        return size if self.is_watched else ConsoleDimensions(_UNBOUNDED, size.height)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether it is a terminal; colour may be forced on a pipe."""
+        return self.file.isatty()
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        if self.stderr and JsonMode.is_on and _is_said(objects):
+            self.print_line(_json_text(NoteLine(note=_plain(*objects, **how))))
+        elif self.is_watched:
+            super().print(*objects, **how)
+        else:
+            with self.capture() as captured:
+                super().print(*objects, **how)
+            self.file.write(_PADDING.sub(r"\1", captured.get()))
+            self.file.flush()
+
+    def print_line(self, line: str) -> None:
+        """Print a line as it is, above a bar that is there."""
+        super().print(Text(line), soft_wrap=True)
+
+    def on_broken_pipe(self) -> None:
+        """Its reader has gone."""
+        raise SystemExit(CLOSED)
+
+
+def _is_said(objects: tuple[Any, ...]) -> bool:
+    """Whether words are printed: not what a bar on a terminal, or an empty line, consists of."""
+    return bool(objects) and not isinstance(objects[0], Control | NewLine)
+
+
+def _plain(*objects: Any, **how: Any) -> str:
+    console = Console(file=io.StringIO(), width=_UNBOUNDED, color_system=None)
+    with console.capture() as captured:
+        console.print(*objects, **how)
+    return _PADDING.sub("", captured.get()).strip("\n")
 
 
 out = _Console(soft_wrap=False)
-err = Console(stderr=True)
+err = _Console(stderr=True)
 
 NONE_FOLLOWS = "No launch template has the tag ami-reactor. Start: ami-reactor follow --help"
 
@@ -79,14 +130,22 @@ def names_of(templates: Iterable[Template]) -> str:
     return ", ".join(sorted(template.launch_template_name for template in templates))
 
 
-def print_json(line: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
+def print_json(line: Value) -> None:
+    """Print the model of one line; `ami-reactor schema` describes each that a verb prints."""
+    sys.stdout.write(_json_text(line) + "\n")
+
+
+def _json_text(line: Value) -> str:
+    return json.dumps(line.model_dump(mode="json"))
 
 
 def print_gaps(gaps: Iterable[str]) -> None:
     """Name on stderr what could not be read."""
     for gap in gaps:
-        err.print(outside(f"not read: {gap}", "yellow"), soft_wrap=True)
+        if JsonMode.is_on:
+            err.print_line(_json_text(GapLine(not_read=gap)))
+        else:
+            err.print(outside(f"not read: {gap}", "yellow"), soft_wrap=True)
 
 
 def print_notes(notes: Iterable[str]) -> None:
@@ -169,12 +228,17 @@ def result_table(outcome: Outcome, why: str) -> Table:
 def show_outcomes(outcomes: Iterable[TemplateOutcome], *, as_json: bool) -> None:
     for outcome in outcomes:
         if as_json:
-            print_json(outcome.model_dump(mode="json"))
+            print_json(outcome)
         else:
             out.print(outcome_table([outcome]))
 
 
+def print_error(message: str, status: int) -> None:
+    """Say on stderr why the command will end with that exit status."""
+    err.print_line(error_text(printable(message), status))
+
+
 def stop(message: str, status: int = 2) -> NoReturn:
     """End the command with one line on stderr."""
-    err.print(f"ami-reactor: {printable(message)}", markup=False, highlight=False, soft_wrap=True)
+    print_error(message, status)
     raise typer.Exit(status)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 from rich.padding import Padding
@@ -16,13 +16,13 @@ from rich.text import Text
 from infra.cli.expected import Expected, print_problems
 from infra.cli.files import world_from
 from infra.cli.importing import importing
-from infra.cli.render import err, out, outside, result_table, stop, tracked
+from infra.cli.render import err, out, outside, print_json, result_table, stop, tracked
 from infra.deploy.pinned import differing
 from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_file
 from infra.replay.event_reader import STDIN, BadInput, Captured, read_events
 from infra.replay.expectations import BadExpectations
 from infra.replay.junit import Case, write_junit
-from models.base import date_or_none, printable
+from models.base import Value, date_or_none, printable
 
 if TYPE_CHECKING:
     from infra.embedded.replayer import Replayed
@@ -168,12 +168,12 @@ def _with_progress(captured: list[Captured]) -> Iterator[Captured]:
 
 
 def _print_json(result: "Replayed") -> "Replayed":
-    _print_line(result.as_json())
+    _print_line(result.line)
     return result
 
 
-def _print_line(line: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
+def _print_line(line: Value) -> None:
+    print_json(line)
     sys.stdout.flush()
 
 
@@ -181,7 +181,7 @@ def _print_table(result: "Replayed") -> "Replayed":
     about = " · ".join(filter(None, (result.outcome.detail_type, result.outcome.image_id)))
     title = f"{result.source}:" if result.at else _title(result.source)
     out.print(Text.assemble((title, "bold"), f"  {about}" if about else ""))
-    out.print(Padding(result_table(result.outcome, result.why), (0, 0, 1, 2)))
+    out.print(Padding(result_table(result.outcome, result.why), (0, 0, 1, 2), expand=False))
     return result
 
 

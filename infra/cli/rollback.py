@@ -20,7 +20,7 @@ from infra.cli.render import (
 )
 from infra.operate.groups import cancel_refresh, start_refresh
 from infra.operate.hold import stamp_now
-from infra.operate.rollback import Plan, Rollback, plan_rollbacks, run_rollbacks
+from infra.operate.rollback import Plan, Rollback, plan_rollbacks, rollback_line, run_rollbacks
 from models.auto_scaling import Group
 from models.image import Image
 from models.launch_template import Template
@@ -116,17 +116,7 @@ def _warn_of_refreshes(groups: Iterable[Group]) -> None:
 def _show_done(done: Rollback, number: int, *, as_json: bool) -> None:
     template = done.template
     if as_json:
-        print_json(
-            {
-                "launch_template_id": template.launch_template_id,
-                "launch_template_name": template.launch_template_name,
-                "from_version": template.default_version_number,
-                "from_image": template.default.image_id,
-                "to_version": number,
-                "to_image": done.image.image_id,
-                "copy_of_version": done.target.version_number,
-            }
-        )
+        print_json(rollback_line(done, number))
         return
     name = outside(template.launch_template_name, "bold")
     out.print(Text.assemble(name, f" launches {done.image.image_id} again: version {number}"))

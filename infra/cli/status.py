@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import typer
 
@@ -28,11 +28,7 @@ from infra.cli.render import (
 )
 from infra.cli.status_table import problems_of, show_statuses
 from infra.operate.fleet import Fleet, TemplateStatus
-from infra.operate.groups import verdict
-from infra.operate.hold import trouble_with
-from models.base import aws_date
-from models.decision import SECONDS
-from models.tags import HOLD_TAG, read_stamp
+from infra.operate.status_line import status_line
 
 
 class Filters(NamedTuple):
@@ -118,7 +114,7 @@ def _show_once(
         print_head(one, console.print, is_alone=len(found) == 1 and not as_json)
     if as_json:
         for fleet, status in _shown(found):
-            print_json(_as_json(fleet, status))
+            print_json(status_line(fleet.place, status, datetime.now(UTC)))
     else:
         _show_table(found, filters, is_detailed=bool(fleets.names))
     print_what_was_not_read(found)
@@ -145,53 +141,3 @@ def _show_table(found: list[_Found], filters: Filters, *, is_detailed: bool) -> 
         out.print(f"{len(shown)} of {counted(total, 'launch template')}", highlight=False)
     if shown:
         show_statuses(shown, several=len(found) > 1, is_detailed=is_detailed)
-
-
-def _as_json(fleet: Fleet, status: TemplateStatus) -> dict[str, Any]:
-    template, image = status.template, status.image
-    newest = status.candidates[0] if status.candidates else None
-    held = template.tags.get(HOLD_TAG)
-    return {
-        "account": fleet.place.account,
-        "region": fleet.place.region,
-        "launch_template_id": template.launch_template_id,
-        "launch_template_name": template.launch_template_name,
-        "default_version": template.default_version_number,
-        "latest_version": template.latest_version_number,
-        "image_id": status.image_id,
-        "image_created": aws_date(image.creation_date) if image else None,
-        "newest_candidate": newest.image_id if newest else None,
-        "instances": dict(status.running),
-        "hold": read_stamp(held).model_dump(mode="json") if held is not None else None,
-        "hold_trouble": held and trouble_with(read_stamp(held), datetime.now(UTC)),
-        "next": status.next.model_dump(mode="json"),
-        "waiting": [
-            {
-                "image_id": one.image.image_id,
-                "reason": one.skip,
-                "message": str(one),
-                "until": f"{one.until:{SECONDS}}" if one.until else None,
-            }
-            for one in status.waiting
-        ],
-        "groups": [
-            {
-                "name": group.name,
-                "instances": group.size,
-                "follows": verdict(found),
-                "findings": [
-                    {"follows": one.uses_default, "what": one.what, "fix": one.fix} for one in found
-                ],
-            }
-            for group, found in status.findings()
-        ],
-        "chains": [
-            {
-                "stack": chain.stack,
-                "kind": chain.kind,
-                "targets": list(chain.targets),
-                "status": chain.status,
-            }
-            for chain in status.chains
-        ],
-    }

@@ -5,7 +5,7 @@ from rich.text import Text
 from infra.cli.account import account_of, agreed_to_plan
 from infra.cli.render import err, out, outside, print_json
 from infra.operate.find import find_template
-from infra.operate.follow import own_tags, stop_following
+from infra.operate.follow import UnfollowLine, own_tags, stop_following
 from models.base import printable
 from models.launch_template import Template
 from models.tags import STATE_PREFIX
@@ -26,24 +26,25 @@ def run_unfollow(
             return
         stop_following(account, found)
         if as_json:
-            print_json(_as_json(found, tags))
+            print_json(_line(found, tags))
         else:
             out.print(Text.assemble(outside(name, "bold"), " follows nothing"))
 
 
-def _as_json(template: Template, tags: list[str]) -> dict[str, object]:
-    return {
-        "launch_template_id": template.launch_template_id,
-        "launch_template_name": template.launch_template_name,
-        "remove": tags,
-        "stay": sorted(key for key in template.tags if key.startswith(STATE_PREFIX)),
-    }
+def _line(template: Template, tags: list[str], *, planned: bool = False) -> UnfollowLine:
+    return UnfollowLine(
+        planned=planned,
+        launch_template_id=template.launch_template_id,
+        launch_template_name=template.launch_template_name,
+        remove=tuple(tags),
+        stay=tuple(sorted(key for key in template.tags if key.startswith(STATE_PREFIX))),
+    )
 
 
 def _show(template: Template, tags: list[str], *, as_json: bool) -> None:
     """What goes, with its value, so that it can be written again; and what stays."""
     if as_json:
-        print_json({"planned": True} | _as_json(template, tags))
+        print_json(_line(template, tags, planned=True))
         return
     for key in tags:
         out.print(Text.assemble("  - ", outside(f"{key} = {template.tags[key]}", "red")))

@@ -21,14 +21,14 @@ from infra.cli.render import counted, err, out, outside, print_gaps, print_json,
 from infra.operate.account import Account
 from infra.operate.paging import Gaps
 from infra.operate.verify.bench import Bench
-from infra.operate.verify.fact import Finding, Stage, Verdict
+from infra.operate.verify.fact import Finding, Stage, Verdict, finding_line
 from infra.operate.verify.facts import FACTS
 from infra.operate.verify.parts import PARTS, kinds_of
 from infra.operate.verify.permissions import actions, policy
 from infra.operate.verify.report import Redacted, names_of
 from infra.operate.verify.running import is_embedded, run
 from infra.operate.verify.table import table
-from infra.operate.verify.things import KINDS, TAG, find, new_run, remove
+from infra.operate.verify.things import KINDS, TAG, RemovedLine, find, new_run, remove
 from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_file
 from models.base import printable
 
@@ -84,7 +84,7 @@ def _print_facts(*, as_json: bool) -> None:
         sys.stdout.write(table(FACTS.values()))
         return
     for fact in FACTS.values():
-        print_json(fact.model_dump(mode="json"))
+        print_json(fact)
 
 
 def _check_report(path: Path, *, force: bool) -> None:
@@ -177,7 +177,7 @@ def _show_left(left: dict[str, str]) -> None:
 
 def _show(finding: Finding, *, as_json: bool) -> None:
     if as_json:
-        print_json(finding.as_json())
+        print_json(finding_line(finding))
         return
     word, style = _VERDICTS[finding.verdict]
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -219,7 +219,9 @@ def _write_report(
         "region": account.place.region,
         "date": datetime.now(UTC).date().isoformat(),
         "embedded": is_embedded(account),
-        "findings": [redacted.copy_of(finding.as_json()) for finding in findings],
+        "findings": [
+            redacted.copy_of(finding_line(finding).model_dump(mode="json")) for finding in findings
+        ],
     }
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     try:
@@ -246,7 +248,7 @@ def _clean(account: Account, *, yes: bool, as_json: bool) -> int:
     left = remove(account, things)
     for thing in things:
         if as_json:
-            print_json({**thing.model_dump(), "removed": thing not in left})
+            print_json(RemovedLine(**thing.model_dump(), removed=thing not in left))
         elif thing in left:
             err.print(outside(f"left: {thing}: {left[thing]}", "bold red"), soft_wrap=True)
         else:

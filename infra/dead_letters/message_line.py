@@ -13,9 +13,17 @@ class MessageLine(Value):
     """One message of the dead-letter queue, and what would become of its event now.
 
     Attributes:
+        message_id: SQS's id of it.
+        shape: Who sent it to the queue, and so in what the event is wrapped.
+        verdict: What would become of its event now.
         cause: Why it is in the queue, without what differs from one message to the next.
         error_code: EventBridge's code, the type of the function's error, or an HTTP status.
+        error_message: What belongs to it, if there is more.
+        event_id: The event's id; None if no event could be read.
+        detail_type: The event's, as its id.
+        image_id: The image that the event speaks of.
         sent: When it came into the queue.
+        age_seconds: How long ago that was.
         attempts: How often the function was invoked, or delivery to it was tried.
         receive_count: How often it was received, this time included.
         wrapped_in: What the event is wrapped in beside what the shape says, the outermost first.

@@ -15,9 +15,9 @@ from infra.embedded.delivery import Delivered, Receipt
 from infra.embedded.stage import Stage
 from infra.embedded.world.tag_change import write_tags
 from infra.replay.event_reader import Captured
-from models.base import date_or_none
+from models.base import Value, date_or_none
 from models.events import Ignored
-from models.guard import read_outcome, why_of
+from models.guard import GuardOutcome, read_outcome, why_of
 from models.outcome import Outcome, Result, rejected, undelivered, unmatched
 from models.wrappings import AN_EVENT_HAS, fault_of
 
@@ -25,8 +25,8 @@ _REST = timedelta(days=31)
 """How long after the last event what is due is still delivered; one that recurs has no end."""
 
 
-class OutcomeLine(Outcome):
-    """An outcome as `replay --json` prints it. The function's log has no more than an outcome.
+class _Delivered(Value):
+    """What delivery adds to an outcome.
 
     Attributes:
         attempts: How often the function was invoked with the event.
@@ -37,6 +37,14 @@ class OutcomeLine(Outcome):
     attempts: int = 0
     dead_lettered: bool = False
     at: str | None = Field(default=None, exclude_if=operator.not_)
+
+
+class OutcomeLine(_Delivered, Outcome):
+    """An outcome as `replay --json` prints it. The function's log has no more than an outcome."""
+
+
+class GuardOutcomeLine(_Delivered, GuardOutcome):
+    """The same of the guard, whose outcomes and reasons have words of their own."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +83,20 @@ class Replayed:
             return f"no rule selects it: the world is of account {self.account}, the event is not"
         return "no rule selects it"
 
-    def as_json(self) -> dict[str, Any]:
-        own: dict[str, Any] = {
+    @property
+    def line(self) -> OutcomeLine | GuardOutcomeLine:
+        """As `replay --json` prints it."""
+        shape = GuardOutcomeLine if isinstance(self.outcome, GuardOutcome) else OutcomeLine
+        own = {
+            "error": self.outcome.error or self.receipt.error or self._why_unmatched,
             "attempts": self.receipt.attempts,
             "dead_lettered": self.receipt.is_dead_lettered,
-            **({"at": in_seconds(self.at)} if self.at else {}),
+            "at": in_seconds(self.at) if self.at else None,
         }
-        why = self.outcome.error or self.receipt.error or self._why_unmatched
-        # as the function's own outcome: the guard's has other words
-        return self.outcome.model_dump(mode="json") | {"error": why} | own
+        return shape.model_validate(self.outcome.model_dump() | own)
+
+    def as_json(self) -> dict[str, Any]:
+        return self.line.model_dump(mode="json")
 
 
 def in_seconds(moment: datetime) -> str:

@@ -18,6 +18,17 @@ from infra.embedded.clock import StageClock
 from infra.embedded.fault_requests import fault_of
 from infra.embedded.replayer import Replayed, caused, in_seconds, replayed_now, rest
 from infra.embedded.stage import Stage, stage
+from infra.embedded.stream_answers import (
+    AdvanceAnswer,
+    Answer,
+    AnyOutcomeLine,
+    FaultsAnswer,
+    PendingFault,
+    RefusedAnswer,
+    ReplayAnswer,
+    TemplateAnswer,
+    WorldAnswer,
+)
 from infra.embedded.world.file import World, read_world
 from infra.replay.atomic_write import content_to_read, file_error
 from infra.replay.event_reader import STDIN, BadInput, Captured, events_in, read_events
@@ -31,7 +42,7 @@ COMMAND = "reactor"
 """The key that a command has, and every answer that is no outcome."""
 
 _UNITS = dict.fromkeys(("days", "hours", "minutes", "seconds")).keys()
-_Command = Callable[["Stream", Line], Line]
+_Command = Callable[["Stream", Line], Answer]
 
 
 class _Refused(ValueError):
@@ -54,7 +65,7 @@ class Stream:
         self._strict = strict
         self._number = 0
 
-    def answers(self, line: bytes) -> Iterator[Line]:
+    def answers(self, line: bytes) -> Iterator[Answer]:
         """The answer to a command; the outcome of an event, or of each if there are many."""
         self._number += 1
         if not line.strip():
@@ -75,19 +86,19 @@ class Stream:
         else:
             yield from self._outcomes(captured)
 
-    def _done(self, name: str, given: Line) -> Line:
+    def _done(self, name: str, given: Line) -> Answer:
         try:
-            return {COMMAND: name} | self._command(name)(self, given)
+            return self._command(name)(self, given)
         except ValueError as error:
             return self._refused(name, str(error))
         except OSError as error:
             return self._refused(name, file_error(str(error.filename), error))
 
-    def _refused(self, name: str, why: str) -> Line:
+    def _refused(self, name: str, why: str) -> RefusedAnswer:
         self.has_refused = True
-        return {COMMAND: name, "error": printable(why)}
+        return RefusedAnswer(reactor=name, error=printable(why))
 
-    def rest(self, until: datetime | None) -> Iterator[Line]:
+    def rest(self, until: datetime | None) -> Iterator[AnyOutcomeLine]:
         """What is due after the last line."""
         yield from self._told(rest(self._stage, until))
 
@@ -99,27 +110,27 @@ class Stream:
             raise _Refused(f"{COMMAND}: must be one of: {', '.join(_COMMANDS)}")
         return _COMMANDS[name]
 
-    def _outcomes(self, captured: Iterable[Captured]) -> Iterator[Line]:
+    def _outcomes(self, captured: Iterable[Captured]) -> Iterator[AnyOutcomeLine]:
         for item in captured:
             yield from self._told(replayed_now(self._stage, item))
 
-    def _told(self, results: Iterable[Replayed]) -> Iterator[Line]:
+    def _told(self, results: Iterable[Replayed]) -> Iterator[AnyOutcomeLine]:
         for result in results:
             is_unmatched = result.outcome.result is Result.UNMATCHED
             self.has_failed |= result.is_failure or (self._strict and is_unmatched)
-            yield result.as_json()
+            yield result.line
 
     # -- the commands ------------------------------------------------------------------------------
 
-    def world(self, given: Line) -> Line:
+    def world(self, given: Line) -> WorldAnswer:
         """Begin anew, in that world."""
         world = _world(given)
         self._block.close()
         self._stage = self._begin(world)
         place = self._stage.place
-        return {"account": place.account, "region": place.region, "left_out": world.left_out}
+        return WorldAnswer(account=place.account, region=place.region, left_out=world.left_out)
 
-    def replay(self, given: Line) -> Line:
+    def replay(self, given: Line) -> ReplayAnswer:
         """Replay all events of a file or folder, or those given."""
         if given.keys() == {"file"}:
             captured = read_events([Path(_text(given, "file"))])
@@ -127,9 +138,9 @@ class Stream:
             captured = list(events_in([given["events"]], "events"))
         else:
             raise _Refused("replay: must have file, a path, or events")
-        return {"outcomes": list(self._outcomes(captured))}
+        return ReplayAnswer(outcomes=tuple(self._outcomes(captured)))
 
-    def template(self, given: Line) -> Line:
+    def template(self, given: Line) -> TemplateAnswer:
         """What a launch template launches now; no call of AWS, which would use up a fault."""
         if given.keys() != {"name"}:
             raise _Refused("template: must have name, its name or id")
@@ -138,15 +149,15 @@ class Stream:
         found = _template(ec2, _text(given, "name"))
         default = found.default_version_number
         [data] = [version.data for version in found.versions if version.number == default]
-        return {
-            "launch_template_id": found.id,
-            "launch_template_name": found.name,
-            "default_version": default,
-            "default_image": data.get("ImageId"),
-            "tags": dict(ec2.tags[found.id]),
-        }
+        return TemplateAnswer(
+            launch_template_id=found.id,
+            launch_template_name=found.name,
+            default_version=default,
+            default_image=data.get("ImageId"),
+            tags=dict(ec2.tags[found.id]),
+        )
 
-    def advance(self, given: Line) -> Line:
+    def advance(self, given: Line) -> AdvanceAnswer:
         """Move the clock on, and deliver what is due by then."""
         if not given or not given.keys() <= _UNITS or not all(map(_is_number, given.values())):
             raise _Refused(f"advance: must have {', '.join(_UNITS)} or several, as numbers")
@@ -156,18 +167,19 @@ class Stream:
             raise _Refused("advance: is too long") from None
         if by < timedelta():
             raise _Refused("advance: must not be negative: the clock never goes back")
-        outcomes = list(self._told(caused(self._stage, self._stage.advance(by))))
-        return {"now": in_seconds(self._stage.clock.now()), "outcomes": outcomes}
+        outcomes = tuple(self._told(caused(self._stage, self._stage.advance(by))))
+        return AdvanceAnswer(now=in_seconds(self._stage.clock.now()), outcomes=outcomes)
 
-    def fault(self, given: Line) -> Line:
+    def fault(self, given: Line) -> FaultsAnswer:
         """The next calls of an operation fail."""
         fault = fault_of(given)
         self._stage.faults.inject(fault.operation, fault.code, fault.times)
-        return {"pending": [vars(fault) for fault in self._stage.faults.pending]}
+        pending = tuple(PendingFault(**vars(one)) for one in self._stage.faults.pending)
+        return FaultsAnswer(reactor="fault", pending=pending)
 
-    def clear_faults(self, _given: Line) -> Line:
+    def clear_faults(self, _given: Line) -> FaultsAnswer:
         self._stage.faults.clear()
-        return {"pending": []}
+        return FaultsAnswer(reactor="clear-faults", pending=())
 
 
 _COMMANDS: dict[str, _Command] = {

@@ -27,6 +27,9 @@ class Check(Value):
 
     Attributes:
         name: What was examined, the same for each line about it: `stack`, `rules`, ...
+        state: How the check came out.
+        what: What was found, in words.
+        fix: What to do or to type; empty if nothing is wrong.
         is_missing: The thing itself does not exist, so what is in it cannot be examined.
     """
 

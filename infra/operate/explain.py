@@ -4,12 +4,15 @@
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
+from pydantic import Field
+
 from infra.operate.account import Account
+from infra.operate.chains import Chain
 from infra.operate.find import (
     NotFound,
     find_group,
@@ -19,23 +22,23 @@ from infra.operate.find import (
     whole_image_id,
 )
 from infra.operate.fleet import Fleet, TemplateStatus, read_fleet, with_chains
-from infra.operate.groups import UsesDefault, findings, verdict
+from infra.operate.groups import Finding, UsesDefault, findings, verdict
 from infra.operate.guarded import by_the_guard, failed_refreshes
 from infra.operate.history import Log, made_default, read_log, unlogged
 from infra.operate.instances import GROUP_TAG, TEMPLATE_TAG, VERSION_TAG, count_running
 from infra.operate.paging import Gaps, Progress
 from infra.operate.versions import VersionInfo, read_versions
 from models.auto_scaling import Group
-from models.base import aws_date, printable
+from models.base import Value, aws_date, printable
 from models.image import Image
 from models.launch_template import Template
 from models.selectors import Misconfigured, Selectors, read_selectors
 from models.tags import (
     HIGH_WATER_MARK_TAG,
-    HOLD_TAG,
     QUARANTINE_TAG,
     SOAK,
     WINDOW_TAG,
+    Stamp,
     read_stamp,
     tags_of,
 )
@@ -61,18 +64,122 @@ _GROUP_LEVELS: dict[UsesDefault, Level] = {
 }
 
 
-@dataclass(frozen=True)
-class Node:
-    """One statement, and below it what it rests on."""
+Kind = Literal[
+    "template",
+    "follows",
+    "misconfigured",
+    "waits-for",
+    "window",
+    "held",
+    "guard",
+    "fix",
+    "launches",
+    "made",
+    "made-default",
+    "high-water-mark",
+    "selected",
+    "image",
+    "group",
+    "finding",
+    "failed-refresh",
+    "chain",
+    "would",
+    "source",
+    "quarantined",
+    "running",
+    "no-template",
+    "instance",
+    "launched",
+    "from-version",
+    "by-group",
+    "instead",
+]
+"""What a statement is about."""
 
-    text: str
-    level: Level = ""
-    children: tuple["Node", ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
-        """Under the keys that scripts know."""
-        below = [child.as_json() for child in self.children]
-        return {"what": self.text, "mood": self.level, "below": below}
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def _absent() -> Any:
+    return Field(default=None, exclude_if=_is_none)
+
+
+class Node(Value):
+    """One statement, and below it what it rests on, as `explain --json` prints it.
+
+    It is a public interface. Beside the first four keys, a statement has those of which it tells.
+
+    Attributes:
+        kind: What it is about.
+        what: The statement, in words.
+        mood: How good it is: `ok`, `warn` or `fail`; empty for a plain fact.
+        below: What it rests on.
+        image_name: The image's name; of what a template follows, the pattern.
+        image_created: The image's CreationDate.
+        state: The image's state, as EC2 has it; of a chain, its stack's, as CloudFormation has it.
+        stack: The stack that does something after a promotion.
+        version: The number of a version of the launch template.
+        instance_id: The instance's id.
+        group: The Auto Scaling group's name.
+        uses_default: Whether the group launches what the template's default version names.
+        at: When it happened.
+        by: Who did it, as EC2 says.
+        event: The detail type and the id of the event by which it happened.
+        outcome: What the reactor would do.
+        reason: Why, in one word: a reason or a skip of models/README.md.
+        count: How many there are.
+        candidates: How many of them may be taken.
+        mode: `on`, or `observe`: it never writes.
+        source_instances: The instances from which the image is, or must be, made.
+        image_tags: The tags that an image must have to be followed.
+        soak: How old an image must be, or how long ago proved.
+        after: The launch templates that must have proved an image.
+        gates: The tags that an image must have to be taken.
+        stamp: Who holds the template or quarantined the image, since when, until when and why.
+        fix: What to type.
+    """
+
+    kind: Kind
+    what: str
+    mood: Level = ""
+    below: tuple["Node", ...] = ()
+    launch_template_id: str | None = _absent()
+    launch_template_name: str | None = _absent()
+    image_id: str | None = _absent()
+    image_name: str | None = _absent()
+    image_created: str | None = _absent()
+    state: str | None = _absent()
+    stack: str | None = _absent()
+    version: int | None = _absent()
+    instance_id: str | None = _absent()
+    group: str | None = _absent()
+    uses_default: UsesDefault | None = _absent()
+    at: str | None = _absent()
+    by: str | None = _absent()
+    event: str | None = _absent()
+    outcome: str | None = _absent()
+    reason: str | None = _absent()
+    count: int | None = _absent()
+    candidates: int | None = _absent()
+    mode: str | None = _absent()
+    source_instances: tuple[str, ...] | None = _absent()
+    image_tags: dict[str, str] | None = _absent()
+    soak: str | None = _absent()
+    after: tuple[str, ...] | None = _absent()
+    gates: dict[str, str] | None = _absent()
+    stamp: Stamp | None = _absent()
+    fix: str | None = _absent()
+
+
+def _node(
+    kind: Kind, what: str, mood: Level = "", below: Iterable[Node] = (), **fields: Any
+) -> Node:
+    return Node(kind=kind, what=what, mood=mood, below=tuple(below), **fields)
+
+
+def _fix(command: str) -> Node:
+    return _node("fix", f"fix: {command}", fix=command)
 
 
 @dataclass(frozen=True)
@@ -187,38 +294,71 @@ def _template(
         log: What the function's log tells of it.
     """
     template = status.template
-    name = f"{template.launch_template_name} ({template.launch_template_id})"
-    would, level = _WOULD[status.next.outcome]
-    why = f"{would}: {status.next.reason}: {printable(status.next.message)}"
-    return Node(
-        printable(name),
-        children=(
+    return _node(
+        "template",
+        printable(f"{template.launch_template_name} ({template.launch_template_id})"),
+        below=(
             _followed(selectors),
             *_ripens(template, selectors),
             *_held(template),
-            Node(_launched(status), children=tuple(_since(template, version, log))),
+            _launched(status, _since(template, version, log)),
             *_high_water_mark(template),
             _selected(status),
             *(_group(group, status) for group in status.groups),
             *_failed_refreshes(status),
-            *(Node(f"then: {chain}", "fail" if chain.is_failed else "") for chain in status.chains),
-            Node(why, level),
+            *map(_chain, status.chains),
+            _would(status),
         ),
+        **_names(template),
+    )
+
+
+def _names(template: Template) -> dict[str, Any]:
+    return {
+        "launch_template_id": template.launch_template_id,
+        "launch_template_name": template.launch_template_name,
+    }
+
+
+def _chain(chain: Chain) -> Node:
+    """What follows a promotion."""
+    level: Level = "fail" if chain.is_failed else ""
+    return _node("chain", f"then: {chain}", level, stack=chain.stack, state=chain.status)
+
+
+def _would(status: TemplateStatus) -> Node:
+    following = status.next
+    would, level = _WOULD[following.outcome]
+    return _node(
+        "would",
+        f"{would}: {following.reason}: {printable(following.message)}",
+        level,
+        outcome=following.outcome,
+        reason=following.reason,
+        image_id=following.to_image,
     )
 
 
 def _followed(selectors: Selectors | Misconfigured) -> Node:
     if isinstance(selectors, Misconfigured):
-        return Node(selectors.message, "fail")
+        return _node("misconfigured", selectors.message, "fail")
     asked = []
-    if selectors.source_instances:
-        asked.append(f"made from {' or '.join(sorted(selectors.source_instances))}")
+    instances = sorted(selectors.source_instances)
+    if instances:
+        asked.append(f"made from {' or '.join(instances)}")
     asked += [f"tagged {printable(f'{k}={v}')}" for k, v in sorted(selectors.image_tags.items())]
     if selectors.image_name is not None:
         asked.append(f"named {printable(selectors.image_name)}")
     copies = "" if selectors.copied_images else ", no copies"
     watches = " (observe: it never writes)" if selectors.mode == "observe" else ""
-    return Node(f"follows images {' and '.join(asked)}{copies}{watches}")
+    return _node(
+        "follows",
+        f"follows images {' and '.join(asked)}{copies}{watches}",
+        mode=selectors.mode,
+        source_instances=instances or None,
+        image_tags=dict(selectors.image_tags) or None,
+        image_name=selectors.image_name,
+    )
 
 
 def _ripens(template: Template, selectors: Selectors | Misconfigured) -> Iterator[Node]:
@@ -231,43 +371,67 @@ def _ripens(template: Template, selectors: Selectors | Misconfigured) -> Iterato
             waits.append(f"{' and '.join(map(printable, selectors.after))} proved it{since}")
         elif soak:
             waits.append(f"it is {soak} old")
-        yield Node(f"takes an image only once {', and once '.join(waits)}")
+        yield _node(
+            "waits-for",
+            f"takes an image only once {', and once '.join(waits)}",
+            soak=soak or None,
+            after=tuple(selectors.after) or None,
+            gates=dict(selectors.gates) or None,
+        )
     if WINDOW_TAG in template.tags:
-        yield Node("its window is closed: a newer image waits until it opens", "warn")
+        yield _node("window", "its window is closed: a newer image waits until it opens", "warn")
 
 
 def _held(template: Template) -> Iterator[Node]:
-    value = template.tags.get(HOLD_TAG)
-    if value is not None:
+    held = template.hold
+    if held is not None:
         done = by_the_guard(template)
-        below = (Node(done.what), Node(f"fix: {done.fix}")) if done else ()
-        yield Node(f"held: {read_stamp(value)}", "warn", below)
+        below = (_node("guard", done.what), _fix(done.fix)) if done else ()
+        yield _node("held", f"held: {held}", "warn", below, stamp=held)
 
 
-def _launched(status: TemplateStatus) -> str:
+def _launched(status: TemplateStatus, since: Iterable[Node]) -> Node:
     image = status.image
     image_id = printable(status.image_id or "no image")
-    dated = f" of {aws_date(image.creation_date)}" if image else ", which cannot be seen"
+    created = aws_date(image.creation_date) if image else None
+    dated = f" of {created}" if created else ", which cannot be seen"
     number = status.template.default_version_number
-    return f"new instances launch {image_id}{dated}: version {number}"
+    return _node(
+        "launches",
+        f"new instances launch {image_id}{dated}: version {number}",
+        below=since,
+        image_id=status.image_id,
+        image_created=created,
+        version=number,
+    )
 
 
 def _since(template: Template, version: VersionInfo | None, log: Log) -> Iterator[Node]:
     if version is None:
         return
-    yield Node(f"that version was made on {aws_date(version.create_time)} by {version.who}")
+    made = aws_date(version.create_time)
+    what = f"that version was made on {made} by {version.who}"
+    yield _node("made", what, version=version.version_number, at=made, by=version.who)
     if moves := log.moves_to(version):
-        yield Node(f"made the default on {aws_date(moves[-1].at)} by the event {moves[-1].event}")
+        at, event = aws_date(moves[-1].at), moves[-1].event
+        yield _node(
+            "made-default", f"made the default on {at} by the event {event}", at=at, event=event
+        )
     elif version.is_promotion:
-        yield Node(unlogged(version, log))
+        yield _node("made-default", unlogged(version, log))
     elif version.rollback:
-        yield Node(f"made the default by a rollback of version {version.rollback.version}")
-    yield from map(Node, made_default(version, template, log))
+        number = version.rollback.version
+        what = f"made the default by a rollback of version {number}"
+        yield _node("made-default", what, version=number)
+    yield from (_node("made-default", told) for told in made_default(version, template, log))
 
 
 def _high_water_mark(template: Template) -> Iterator[Node]:
-    if mark := template.tags.get(HIGH_WATER_MARK_TAG):
-        yield Node(f"the newest image it was ever on: {printable(mark)}")
+    if tag := template.tags.get(HIGH_WATER_MARK_TAG):
+        mark = template.high_water_mark
+        image_id = mark.image_id if mark else None
+        what = f"the newest image it was ever on: {printable(tag)}"
+        yield _node("high-water-mark", what, image_id=image_id)
 
 
 def _selected(status: TemplateStatus) -> Node:
@@ -277,41 +441,64 @@ def _selected(status: TemplateStatus) -> Node:
     selected = [image for image_id, image in status.images.items() if image_id in ids]
     selected.sort(key=lambda image: image.order, reverse=True)
     nodes = [_image_of(status, image) for image in selected[:_IMAGES_SHOWN]]
-    if len(selected) > _IMAGES_SHOWN:
-        nodes.append(Node(f"and {len(selected) - _IMAGES_SHOWN} older ones"))
-    what = f"images that its tags select: {len(selected)}, of which may be taken: {len(candidates)}"
-    return Node(what, children=tuple(nodes))
+    if more := len(selected[_IMAGES_SHOWN:]):
+        nodes.append(_node("selected", f"and {more} older ones", count=more))
+    return _node(
+        "selected",
+        f"images that its tags select: {len(selected)}, of which may be taken: {len(candidates)}",
+        below=nodes,
+        count=len(selected),
+        candidates=len(candidates),
+    )
 
 
 def _failed_refreshes(status: TemplateStatus) -> Iterator[Node]:
     for told in failed_refreshes(status.template, status.groups):
-        yield Node(told.what, "warn", (Node(f"fix: {told.fix}"),))
+        yield _node("failed-refresh", told.what, "warn", [_fix(told.fix)])
 
 
 def _group(group: Group, status: TemplateStatus) -> Node:
     """Whether the group launches what the template's default names."""
     found = findings(group, status.template)
     uses_default = verdict(found)
-    return Node(
+    return _node(
+        "group",
         f"the group {printable(group.name)} {uses_default}; its instances: {group.size}",
         _GROUP_LEVELS[uses_default],
-        tuple(Node(one.what, children=(Node(f"fix: {one.fix}"),)) for one in found),
+        map(_finding, found),
+        group=group.name,
+        uses_default=uses_default,
+        count=group.size,
     )
+
+
+def _finding(finding: Finding) -> Node:
+    fix = [_fix(finding.fix)]
+    return _node("finding", finding.what, below=fix, uses_default=finding.uses_default)
 
 
 # -- an image, an instance -------------------------------------------------------------------------
 
 
 class _Verdict(NamedTuple):
-    """What an image means to a template."""
+    """What an image means to a template.
+
+    Attributes:
+        reason: A skip, or the reason for which it would not be taken.
+    """
 
     text: str
     level: Level = ""
+    reason: str | None = None
 
 
 def _image_of(status: TemplateStatus, image: Image) -> Node:
-    text, level = _verdict(status, image)
-    return Node(f"{image.image_id} of {aws_date(image.creation_date)}: {text}", level)
+    text, level, reason = _verdict(status, image)
+    created = aws_date(image.creation_date)
+    what = f"{image.image_id} of {created}: {text}"
+    return _node(
+        "image", what, level, image_id=image.image_id, image_created=created, reason=reason
+    )
 
 
 def _verdict(status: TemplateStatus, image: Image) -> _Verdict:
@@ -322,7 +509,7 @@ def _verdict(status: TemplateStatus, image: Image) -> _Verdict:
     if (skip := status.skipped.get(image.image_id)) is not None:
         stamp = image.tags.get(QUARANTINE_TAG)
         by = f": {read_stamp(stamp)}" if stamp is not None else ""
-        return _Verdict(f"{skip}{by}", "warn")
+        return _Verdict(f"{skip}{by}", "warn", skip.skip)
     if image not in status.candidates:
         return _Verdict("not selected by the tags")
     if current and not image.is_newer_than(current):
@@ -331,25 +518,36 @@ def _verdict(status: TemplateStatus, image: Image) -> _Verdict:
         return _Verdict("newer than the current image, but not the newest")
     if status.next.to_image == image.image_id:
         return _Verdict("the newest, and it would be taken", "ok")
-    return _Verdict(f"the newest, but it would not be taken: {status.next.reason}", "warn")
+    reason = status.next.reason
+    return _Verdict(f"the newest, but it would not be taken: {reason}", "warn", reason)
 
 
 def _image(image: Image, fleet: Fleet, running: int | None) -> Node:
     """What an image is, and what it means to each template that it concerns."""
-    nodes = [Node(f"made on {aws_date(image.creation_date)}, state {printable(image.state)}")]
+    created, state = aws_date(image.creation_date), printable(image.state)
+    nodes = [_node("made", f"made on {created}, state {state}", at=created, state=image.state)]
     if image.source_instances:
-        nodes.append(Node(f"made from {', '.join(sorted(map(printable, image.source_instances)))}"))
-    if (stamp := image.tags.get(QUARANTINE_TAG)) is not None:
-        nodes.append(Node(f"quarantined: {read_stamp(stamp)}", "warn"))
+        instances = sorted(map(printable, image.source_instances))
+        made_from = f"made from {', '.join(instances)}"
+        nodes.append(_node("source", made_from, source_instances=instances))
+    if (value := image.tags.get(QUARANTINE_TAG)) is not None:
+        stamp = read_stamp(value)
+        nodes.append(_node("quarantined", f"quarantined: {stamp}", "warn", stamp=stamp))
     if running is not None:
-        nodes.append(Node(f"instances that run it: {running}"))
+        nodes.append(_node("running", f"instances that run it: {running}", count=running))
     concerned = [status for status in fleet.statuses if _concerns(image, status)]
-    for status in concerned:
-        text, level = _verdict(status, image)
-        nodes.append(Node(f"{printable(status.template.launch_template_name)}: {text}", level))
+    nodes += [_to_template(status, image) for status in concerned]
     if not concerned:
-        nodes.append(Node("no followed template selects it"))
-    return Node(printable(f"{image.image_id} {image.name}"), children=tuple(nodes))
+        nodes.append(_node("no-template", "no followed template selects it"))
+    what = printable(f"{image.image_id} {image.name}")
+    return _node("image", what, below=nodes, image_id=image.image_id, image_name=image.name)
+
+
+def _to_template(status: TemplateStatus, image: Image) -> Node:
+    text, level, reason = _verdict(status, image)
+    names = _names(status.template)
+    what = f"{printable(names['launch_template_name'])}: {text}"
+    return _node("template", what, level, reason=reason, **names)
 
 
 def _concerns(image: Image, status: TemplateStatus) -> bool:
@@ -361,19 +559,27 @@ def _instance(
     instance: dict[str, Any], tags: dict[str, str], status: TemplateStatus | None
 ) -> Node:
     """What an instance runs, and what would be launched in its place."""
-    nodes = [Node(f"launched on {aws_date(instance['LaunchTime'])}")]
+    instance_id, image_id = instance["InstanceId"], instance["ImageId"]
+    at = aws_date(instance["LaunchTime"])
+    nodes = [_node("launched", f"launched on {at}", at=at)]
     if (number := tags.get(VERSION_TAG)) is not None:
-        nodes.append(Node(f"from version {printable(number)} of {printable(tags[TEMPLATE_TAG])}"))
+        what = f"from version {printable(number)} of {printable(tags[TEMPLATE_TAG])}"
+        version = int(number) if number.isdecimal() else None
+        template_id = tags[TEMPLATE_TAG]
+        nodes.append(_node("from-version", what, version=version, launch_template_id=template_id))
     if (group := tags.get(GROUP_TAG)) is not None:
-        nodes.append(Node(f"by the group {printable(group)}"))
-    nodes.append(_instead(instance["ImageId"], status))
-    return Node(f"{instance['InstanceId']} runs {instance['ImageId']}", children=tuple(nodes))
+        nodes.append(_node("by-group", f"by the group {printable(group)}", group=group))
+    nodes.append(_instead(image_id, status))
+    what = f"{instance_id} runs {image_id}"
+    return _node("instance", what, below=nodes, instance_id=instance_id, image_id=image_id)
 
 
 def _instead(image_id: str, status: TemplateStatus | None) -> Node:
     if status is None:
-        return Node("no followed template launched it")
+        return _node("no-template", "no followed template launched it")
     if image_id == status.image_id:
-        return Node("a new instance would launch the same image", "ok")
+        same = "a new instance would launch the same image"
+        return _node("instead", same, "ok", image_id=image_id)
     would = printable(status.image_id or "no image")
-    return Node(f"a new instance would launch {would} instead", "warn")
+    other = f"a new instance would launch {would} instead"
+    return _node("instead", other, "warn", image_id=status.image_id)

@@ -1,14 +1,19 @@
 """Follow: which tags make a launch template follow images, as tags, Terraform or CloudFormation."""
 
 import json
+import operator
 import re
 from collections.abc import Iterable, Mapping
+
+from pydantic import Field
 
 from handlers.writes import tag
 from infra.operate import writes
 from infra.operate.account import Account
 from infra.operate.find import find_template
+from models.base import Value
 from models.launch_template import Template
+from models.outcome import TemplateOutcome
 from models.tags import (
     AFTER,
     COPIED_IMAGES,
@@ -22,6 +27,45 @@ from models.tags import (
     SOURCE_INSTANCE,
     STATE_PREFIX,
 )
+
+
+class FollowLine(Value):
+    """What `follow --json` would write, or wrote; a public interface.
+
+    Attributes:
+        planned: Nothing was written; absent if it was.
+        tags: The tags that make the template follow these images.
+        remove: The keys of the tags that go: other selectors than these.
+        images: How many images the tags select.
+        candidates: How many of them may be taken.
+        source_instances: The instances that the selected images were made from.
+        next: What the reactor would do at the next event.
+    """
+
+    planned: bool = Field(default=False, exclude_if=operator.not_)
+    tags: dict[str, str]
+    remove: tuple[str, ...]
+    images: int
+    candidates: int
+    source_instances: tuple[str, ...]
+    next: TemplateOutcome
+
+
+class UnfollowLine(Value):
+    """What `unfollow --json` would remove, or removed; a public interface.
+
+    Attributes:
+        planned: Nothing was removed; absent if it was.
+        remove: The keys of the tags by which the template follows; none if it follows nothing.
+        stay: The keys of the tags that stay: a hold, the high-water mark.
+    """
+
+    planned: bool = Field(default=False, exclude_if=operator.not_)
+    launch_template_id: str
+    launch_template_name: str
+    remove: tuple[str, ...]
+    stay: tuple[str, ...]
+
 
 _RESOURCE_NAME = re.compile(r"[^A-Za-z0-9_-]")
 

@@ -14,10 +14,23 @@ from handlers import rollback
 from handlers.aws_errors import translated
 from infra.operate import writes
 from infra.operate.account import Account
+from models.base import Value
 from models.launch_template import Template
 from models.tags import HOLD_TAG, Stamp, stamp
 
 _OLD = timedelta(days=7)
+
+
+class HoldLine(Value):
+    """A launch template's hold, as `hold --json` and `resume --json` print it; a public interface.
+
+    Attributes:
+        hold: Who holds it, since when, until when and why; null if it is not held.
+    """
+
+    launch_template_id: str
+    launch_template_name: str
+    hold: Stamp | None
 
 
 def stamp_now(account: Account, why: str, until: datetime | None = None) -> str:

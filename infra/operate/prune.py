@@ -1,8 +1,11 @@
 """Prune: which versions of a template are not needed any more. Never images, never snapshots."""
 
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from pydantic import Field
 
 from handlers.rollback import NoTarget, plan_rollback
 from infra.operate.account import Account
@@ -11,6 +14,7 @@ from infra.operate.instances import read_groups
 from infra.operate.paging import Gaps, Progress
 from infra.operate.versions import VersionInfo, read_versions
 from models.auto_scaling import Group
+from models.base import Value
 from models.errors import AwsRefused
 from models.launch_template import Template
 
@@ -29,6 +33,26 @@ class Pruning:
     template: Template
     delete: tuple[int, ...]
     kept: dict[str, int]
+
+
+class PruneLine(Value):
+    """The old versions of a launch template, as `prune --json` prints it; a public interface.
+
+    Attributes:
+        planned: Nothing was deleted; absent if it was tried.
+        to_delete: The numbers of the versions that are not needed, oldest first.
+        kept: Why the others stay, and how many for each reason.
+        deleted: The numbers of those that were deleted.
+        failed: The numbers of those that could not be deleted, and why.
+    """
+
+    launch_template_id: str
+    launch_template_name: str
+    to_delete: tuple[int, ...]
+    kept: dict[str, int]
+    deleted: tuple[int, ...]
+    failed: dict[int, str]
+    planned: bool = Field(default=False, exclude_if=operator.not_)
 
 
 def plan_prunings(

@@ -11,12 +11,38 @@ from handlers.writes import tag
 from infra.operate import writes
 from infra.operate.account import Account
 from infra.operate.find import whole_image_id
-from models.base import Place, printable
+from models.base import Place, Value, printable
 from models.errors import AwsRefused
 from models.image import Image
 from models.launch_template import Template
 from models.selectors import Selectors, read_selectors
-from models.tags import HIGH_WATER_MARK_TAG, QUARANTINE_TAG
+from models.tags import HIGH_WATER_MARK_TAG, QUARANTINE_TAG, Stamp
+
+
+class QuarantineLine(Value):
+    """A quarantined image, as `quarantine --json` prints it; a public interface.
+
+    Attributes:
+        quarantine: Who quarantined it, since when and why.
+        current_image_of: The names of the launch templates whose current image it is.
+    """
+
+    image_id: str
+    quarantine: Stamp
+    current_image_of: tuple[str, ...]
+
+
+class UnquarantineLine(Value):
+    """An image without a quarantine, as `unquarantine --json` prints it; a public interface.
+
+    Attributes:
+        was_quarantined: Whether it was, until now.
+        cleared: The names of the launch templates that may be moved to it again.
+    """
+
+    image_id: str
+    was_quarantined: bool
+    cleared: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,44 @@ from infra.operate.paging import Gaps, Progress
 from infra.operate.quarantine import Concerned, concerned
 from infra.operate.versions import read_versions
 from models.auto_scaling import Group
+from models.base import Value
 from models.launch_template import Template
 
 __all__ = ["NoTarget", "Plan", "Rollback", "plan_rollbacks", "run_rollbacks"]
+
+
+class RollbackLine(Value):
+    """A launch template that was rolled back, as `rollback --json` prints it; a public interface.
+
+    Attributes:
+        from_version: The default version's number before.
+        from_image: The image of that version; null if it names none.
+        to_version: The default version's number now.
+        to_image: The image that new instances launch now.
+        copy_of_version: The older version of which it is a copy.
+    """
+
+    launch_template_id: str
+    launch_template_name: str
+    from_version: int
+    from_image: str | None
+    to_version: int
+    to_image: str
+    copy_of_version: int
+
+
+def rollback_line(done: Rollback, number: int) -> RollbackLine:
+    """The line of what was done; its new version has that number."""
+    template = done.template
+    return RollbackLine(
+        launch_template_id=template.launch_template_id,
+        launch_template_name=template.launch_template_name,
+        from_version=template.default_version_number,
+        from_image=template.default.image_id,
+        to_version=number,
+        to_image=done.image.image_id,
+        copy_of_version=done.target.version_number,
+    )
 
 
 @dataclass(frozen=True)

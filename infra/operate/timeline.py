@@ -36,11 +36,14 @@ class Stay(Value):
     """A time in which a version was the default.
 
     Attributes:
+        version: Its number.
         since: If it is not known: the likely moment, between `not_before` and `not_after`.
         until: None: it is the default now.
+        how: How it became the default.
         by: The event, or who did it; None if it is not known.
         why: The guard's evidence.
         not_before: None if `since` is known, as is the next one.
+        not_after: When it was the default at the latest.
     """
 
     version: int
@@ -128,6 +131,59 @@ class Timeline(Value):
         """Oldest first."""
         stays = [stay for lane in self.lanes for stay in lane.stays]
         return sorted(stays, key=lambda stay: (stay.since, stay.version))
+
+
+class HistoryLine(Value):
+    """A version of a launch template, as `history --json` prints it; a public interface.
+
+    Attributes:
+        version: Its number.
+        made: When it was made.
+        created_by: The ARN of the caller that made it, as EC2 says; empty if EC2 names none.
+        description: The version's description.
+        image_id: The image that it names; null if it names none.
+        image_created: That image's CreationDate; null if it cannot be seen any more.
+        in_force: It is the default: new instances launch it.
+        how: How it came, and what moved the template to it; in words, oldest first.
+        quarantine: Who quarantined the image, since when and why; null if it is not quarantined.
+        stays: When it was the default, oldest first.
+        holds: The holds that were there meanwhile, oldest first.
+    """
+
+    version: int
+    made: str
+    created_by: str
+    description: str
+    image_id: str | None
+    image_created: str | None
+    in_force: bool
+    how: tuple[str, ...]
+    quarantine: Stamp | None
+    stays: tuple[Stay, ...]
+    holds: tuple[HoldSpan, ...]
+
+
+def history_line(entry: HistoryEntry, timeline: Timeline) -> HistoryLine:
+    version, image = entry.version, entry.image
+    stays = [stay for stay in timeline.stays if stay.version == version.version_number]
+    holds = [
+        hold
+        for hold in timeline.holds
+        if any(hold.overlaps(stay.since, stay.until) for stay in stays)
+    ]
+    return HistoryLine(
+        version=version.version_number,
+        made=aws_date(version.create_time),
+        created_by=version.created_by,
+        description=version.version_description,
+        image_id=version.image_id,
+        image_created=aws_date(image.creation_date) if image else None,
+        in_force=entry.is_default,
+        how=entry.how,
+        quarantine=quarantine_of(entry),
+        stays=tuple(stays),
+        holds=tuple(holds),
+    )
 
 
 def timeline_of(

@@ -31,7 +31,7 @@ def test_the_face_is_read_in_three_minutes():
 def test_the_first_run_prints_what_the_readme_shows():
     shown = README.split("$ pip install -e . && ami-reactor replay\n")[1].split("```")[0]
 
-    printed = CliRunner().invoke(app, ["replay"]).stdout
+    printed = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["replay"]).stdout
 
     assert _comparable(printed) == _comparable(shown)
 

@@ -1,6 +1,7 @@
 """Fleets for the tests of operating: groups, instances, and the command line run in-process."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -35,8 +36,9 @@ class Ran:
 
 
 def run(*arguments: str, answer: str | None = None) -> Ran:
-    """Run a verb against the embedded AWS at hand."""
-    result = CliRunner().invoke(app, arguments, input=answer, catch_exceptions=False)
+    """Run a verb against the embedded AWS at hand, folded as on a terminal of 80 columns."""
+    columns = {"COLUMNS": os.environ.get("COLUMNS", "80")}
+    result = CliRunner(env=columns).invoke(app, arguments, input=answer, catch_exceptions=False)
     return Ran(result.stdout, result.stderr, result.exit_code)
 
 

@@ -106,8 +106,8 @@ def run(*arguments: str, input: str | None = None) -> Result:  # noqa: A002 as C
 
 
 def finish(*arguments: str, **how: Any) -> Result:
-    """`ami-reactor VERB`, which ends with a status and never with a traceback."""
-    result = CliRunner().invoke(app, list(arguments), **how)
+    """`ami-reactor VERB`, 80 columns wide, which ends with a status and never with a traceback."""
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(app, list(arguments), **how)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
 

@@ -29,7 +29,7 @@ def run_list(
         messages = (judged for _, judged in queue.messages(prints=as_json or each))
         if as_json:
             for judged in messages:
-                print_json(message_line(judged, queue.now).model_dump(mode="json"))
+                print_json(message_line(judged, queue.now))
         elif each:
             groups = MessageGroups(_print_each(messages, queue.now))
             _say_what_next(groups, queue)

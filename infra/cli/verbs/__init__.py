@@ -15,7 +15,7 @@ VERBS: dict[str, dict[str, str]] = {
         "record": (
             "Write the account's world: launch templates, versions, images, groups. Read-only."
         ),
-        "schema": "Print the JSON Schema of an event, an outcome, a world or a queue message.",
+        "schema": "Print the JSON Schema of what is read, and of what verbs print with --json.",
     },
     "See": {
         "status": (

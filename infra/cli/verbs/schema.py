@@ -7,28 +7,31 @@ import typer
 
 from infra.cli.importing import importing
 
-
-class Shape(StrEnum):
-    """What has a schema."""
-
-    EVENT = "event"
-    OUTCOME = "outcome"
-    WORLD = "world"
-    DEAD_LETTER = "dead-letter"
+_NAMES = (
+    *("event", "world", "outcome", "dead-letter", "error"),
+    *("replay", "status", "explain", "history", "doctor", "verify"),
+    *("follow", "unfollow", "reconcile", "hold", "resume", "rollback", "prune"),
+    *("quarantine", "unquarantine", "package", "dlq-list"),
+)
+Shape = StrEnum("Shape", [(name, name) for name in _NAMES])  # type: ignore[misc]
+"""What has a schema."""
 
 
 def schema(
     name: Annotated[Shape, typer.Argument(show_default=False, help="What to describe.")],
 ) -> None:
-    """Print the JSON Schema of an event, an outcome, a world or a queue message.
+    """Print the JSON Schema of what is read, and of what verbs print with --json.
 
-    event: what the function acts on. outcome: a line of replay --json, and of the function's log.
-    world: the file of record, replay --world and --world-out. dead-letter: a line of dlq list
-    --json.
+    A verb's name, such as status or dlq-list: a line that it prints with --json. error: a line of
+    stderr with --json. outcome: a line of replay --json, and of the function's log. dead-letter: a
+    line of dlq list --json. event: what the function acts on. world: the file of record, replay
+    --world and --world-out.
 
-    Example: ami-reactor schema world
+    Keys may be added in a later version; a key that is there keeps its meaning.
+
+    Example: ami-reactor schema status
     """
     with importing():
         from infra.cli.schema import run_schema
 
-    run_schema(name=name)
+    run_schema(name=name.value)

@@ -31,6 +31,7 @@ class Fact(Value):
     Attributes:
         id: Its short name.
         claim: What AWS does, in one sentence.
+        grade: How sure that is before AWS is asked.
         source: Where that is from.
         rests: What rests on it: a file and a name in it, such as `handlers/ec2.py create_version`.
         otherwise: What happens if AWS does something else.
@@ -80,6 +81,40 @@ class Finding(Value):
     seen: Any = None
     missing: str = ""
 
-    def as_json(self) -> dict[str, Any]:
-        told = self.model_dump(mode="json", exclude={"fact"})
-        return {"fact": self.fact.id, **told, **self.fact.model_dump(mode="json", exclude={"id"})}
+
+class FindingLine(Value):
+    """A fact after AWS was asked, as `verify --json` prints it; a public interface.
+
+    Attributes:
+        fact: Its short name.
+        verdict: What became of it.
+        believed: What the code believes: any JSON.
+        seen: What AWS did: any JSON.
+        missing: What is missing, if the fact could not be told; else empty.
+        claim: What AWS does, in one sentence.
+        grade: How sure that is before AWS is asked.
+        source: Where that is from.
+        rests: What rests on it: a file and a name in it.
+        otherwise: What happens if AWS does something else.
+        stage: What asks AWS; null if only time or an accident can show it.
+        only_aws: Why the embedded AWS cannot know; empty if it can.
+    """
+
+    fact: str
+    verdict: Verdict
+    believed: Any
+    seen: Any
+    missing: str
+    claim: str
+    grade: Grade
+    source: str
+    rests: tuple[str, ...]
+    otherwise: str
+    stage: Stage | None
+    only_aws: str
+
+
+def finding_line(finding: Finding) -> FindingLine:
+    """The finding, and its fact beside it."""
+    told = finding.model_dump(exclude={"fact"}) | finding.fact.model_dump(exclude={"id"})
+    return FindingLine(fact=finding.fact.id, **told)

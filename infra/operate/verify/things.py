@@ -28,7 +28,8 @@ class Thing(Value):
     """One resource that a run made.
 
     Attributes:
-        kind: A key of KINDS.
+        kind: What it is: a rule, a queue, a log group, a launch template.
+        name: It begins with the name of the run.
         id: What removes it: an id, a URL, or the name.
     """
 
@@ -38,6 +39,16 @@ class Thing(Value):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
+
+
+class RemovedLine(Thing):
+    """One resource, as `verify --clean --json` prints it; a public interface.
+
+    Attributes:
+        removed: It is gone; else it could not be removed.
+    """
+
+    removed: bool
 
 
 class Kind(NamedTuple):

@@ -163,7 +163,14 @@ def test_a_full_disk_is_one_line(arguments):
         done = run_installed(*arguments, stdout=full)
 
     assert done.returncode == 1
-    assert "No space left on device" in one_line(done)
+    if "--json" in arguments:
+        assert json.loads(done.stderr) == {
+            "error": "the output: No space left on device",
+            "verb": "replay",
+            "status": 1,
+        }
+    else:
+        assert "No space left on device" in one_line(done)
 
 
 def test_a_reader_that_goes_away_is_no_failure():

@@ -42,7 +42,12 @@ def _anew(stream):
 
 
 def ask(stream, value):
-    return list(stream.answers(json.dumps(value).encode() + b"\n"))
+    return answers(stream, json.dumps(value).encode() + b"\n")
+
+
+def answers(stream, line):
+    """As they are printed."""
+    return [answer.model_dump(mode="json") for answer in stream.answers(line)]
 
 
 def test_an_event_is_answered_by_its_outcome_and_a_command_by_one_line(stream):
@@ -157,7 +162,7 @@ def test_an_event_that_no_rule_selects_is_a_failure_of_a_strict_stream(stream):
     ],
 )
 def test_a_line_that_cannot_be_done_is_answered_and_changes_nothing(stream, line, name, error):
-    [answer] = stream.answers(line)
+    [answer] = answers(stream, line)
 
     assert answer["reactor"] == name
     assert error in answer["error"]
@@ -225,7 +230,7 @@ def test_of_an_event_it_keeps_what_the_logs_keep_and_no_more(stream, caplog):
 
 def _answer(stream, lines):
     for line in lines:
-        assert [one["result"] for one in stream.answers(line)] == ["handled"]
+        assert [one["result"] for one in answers(stream, line)] == ["handled"]
 
 
 def test_standard_input_without_anything_in_it_is_an_error():

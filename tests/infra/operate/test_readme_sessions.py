@@ -127,7 +127,8 @@ def excerpts() -> list[tuple[str, str]]:
 def printed(commands: list[str]) -> list[str]:
     """What the commands print, one after the other, in the world of the story."""
     with stage(read_world(STORY.read_bytes(), "story")):
-        return [CliRunner().invoke(app, shlex.split(command)).output for command in commands]
+        terminal = CliRunner(env={"COLUMNS": "80"})
+        return [terminal.invoke(app, shlex.split(command)).output for command in commands]
 
 
 def comparable(text: str) -> str:

@@ -156,11 +156,10 @@ def test_one_that_fails_is_a_line_and_the_others_are_shown():
 
     assert shown.status == 1
     assert len(shown.lines) == 4
-    gaps = [
-        line for line in shown.stderr.splitlines() if line.startswith("not read: role nonsense")
-    ]
-    assert [line.split(":")[1] for line in gaps] == [
-        f" role nonsense · Region {region}" for region in ("ap-northeast-2", "us-east-1")
+    said = [json.loads(line) for line in shown.stderr.splitlines()]
+    gaps = [line["not_read"] for line in said if line.get("not_read", "").startswith("role")]
+    assert [gap.split(":")[0] for gap in gaps] == [
+        f"role nonsense · Region {region}" for region in ("ap-northeast-2", "us-east-1")
     ]
 
 

@@ -1,0 +1,32 @@
+"""Whether `--json` was given: then stderr has JSON Lines too, of the models in `stderr_lines.py`.
+
+It is looked for among the arguments, because an argument that is wrong is an error before any
+option is read.
+"""
+
+import json
+from collections.abc import Iterable
+from itertools import takewhile
+
+
+class JsonMode:
+    """Whether `--json` was given, and the verb that runs; None before one is known."""
+
+    is_on = False
+    verb: str | None = None
+
+
+def set_json_mode(arguments: Iterable[str]) -> None:
+    """Take it from the arguments; those after `--` are another program's."""
+    JsonMode.is_on = "--json" in takewhile(lambda argument: argument != "--", arguments)
+    JsonMode.verb = None
+
+
+def error_text(message: str, status: int) -> str:
+    """An error as stderr has it: in one line, or as JSON."""
+    if not JsonMode.is_on:
+        return f"ami-reactor: {message}"
+    from infra.cli.stderr_lines import ErrorLine
+
+    line = ErrorLine(error=message, verb=JsonMode.verb, status=status)
+    return json.dumps(line.model_dump(mode="json"))
