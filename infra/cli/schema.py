@@ -30,6 +30,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     ),
     "replay": (*_OUTCOME, "infra.embedded.stream_answers.CommandAnswer"),
     "status": ("infra.operate.status_line.StatusLine",),
+    "report": ("infra.operate.report.ReportLine",),
     "explain": ("infra.operate.explain.Node",),
     "history": ("infra.operate.timeline.HistoryLine",),
     "doctor": ("infra.operate.check.Check",),

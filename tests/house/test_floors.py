@@ -25,6 +25,7 @@ MAY_IMPORT = {
         "botocore",
         "handlers",
         "infra",
+        "jinja2",
         "models",
         "moto",
         "pydantic",

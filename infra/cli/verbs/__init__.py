@@ -22,6 +22,10 @@ VERBS: dict[str, dict[str, str]] = {
             "Show every followed launch template: what it launches, what runs, what would happen"
             " next."
         ),
+        "report": (
+            "Report what each group and instance runs: its image, that image's age, how far it is"
+            " behind."
+        ),
         "explain": (
             "Explain why something launches or runs the image that it does, image by image."
         ),

@@ -9,7 +9,7 @@ from infra.cli.importing import importing
 
 _NAMES = (
     *("event", "world", "outcome", "dead-letter", "error"),
-    *("replay", "status", "explain", "history", "doctor", "verify"),
+    *("replay", "status", "report", "explain", "history", "doctor", "verify"),
     *("follow", "unfollow", "reconcile", "hold", "resume", "rollback", "prune"),
     *("quarantine", "unquarantine", "package", "dlq-list"),
 )

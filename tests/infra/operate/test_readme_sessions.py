@@ -30,6 +30,7 @@ from tests.support.paths import ROOT
 STORY = ROOT / "infra" / "stories" / "nightly" / "world.json"
 VERBS = (
     "status",
+    "report",
     "explain",
     "follow",
     "unfollow",
@@ -96,6 +97,7 @@ def ami_reactor(tmp_path_factory) -> Iterator[Any]:
 def test_a_night_with_the_command_line(ami_reactor):
     for arguments, shown in (
         (("status",), f"{NEW}"),
+        (("report", "--html", "-"), f'<td class="id">{NEW}</td>'),
         (("hold", "web", "--reason", "panic", "--yes"), "web is held:"),
         (("rollback", "web", "--reason", "panic", "--yes"), f"web launches {OLD} again: version 3"),
         (("explain", "web"), "made the default by a rollback of version 2"),
@@ -136,7 +138,7 @@ def comparable(text: str) -> str:
     text = re.sub(r"[\s│├└─]", "", text)
     for pattern in (
         r"\d{4}-\d\d-\d\dT?\d\d:\d\d(:\d\d\.\d+)?Z",
-        r"(\d+(days?|h|min)|underaminute)(?=old|:|$|made|promoted|rolled)",
+        r"(\d+(days?|h|min)|underaminute)(?=old|,|:|$|made|promoted|rolled)",
         r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
         r"code\S{12}of",
     ):

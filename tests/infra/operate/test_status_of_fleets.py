@@ -111,7 +111,7 @@ def test_a_name_that_no_template_has_is_named_with_those_like_it(account_with):
 # -- a line for each -------------------------------------------------------------------------------
 
 
-def test_where_there_is_room_a_template_has_one_line(account_with, monkeypatch):
+def test_where_there_is_room_a_template_has_one_line(monkeypatch, account_with):
     monkeypatch.setenv("COLUMNS", "120")
     account_with(a_mixed_fleet())
 

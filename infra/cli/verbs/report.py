@@ -1,0 +1,95 @@
+"""The parameters and the help of `ami-reactor report`."""
+
+from typing import Annotated
+
+import typer
+
+from infra.cli.completion import offer_templates
+from infra.cli.importing import importing
+from infra.cli.options import STACK, AsJson, Force, Stack
+
+
+def report(
+    template: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TEMPLATE",
+            help="Only these: names, ids or how an id begins; * and ? stand for any characters.",
+            show_default=False,
+            autocompletion=offer_templates,
+        ),
+    ] = None,
+    html: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Write one HTML page; - is the output.", show_default=False
+        ),
+    ] = None,
+    csv: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write CSV; - is the output.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+    refreshes: Annotated[
+        bool,
+        typer.Option(
+            "--refreshes",
+            help="Ask each group for its last instance refresh, a call a group; by default, 50.",
+        ),
+    ] = False,
+    force: Force = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,C",
+            envvar="AMI_REACTOR_PROFILE",
+            help="AWS profiles, read side by side.",
+            show_default=False,
+        ),
+    ] = None,
+    role_arn: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ARN",
+            help="Take this role with the profile's credentials; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,C",
+            envvar="AMI_REACTOR_REGION",
+            help="AWS Regions, read side by side.",
+            show_default=False,
+        ),
+    ] = None,
+    stack: Stack = STACK,
+) -> None:
+    """Report what each group and instance runs: its image, that image's age, how far it is behind.
+
+    Read-only. One row for each running instance of a followed launch template, and for each group
+    or template that has none. --csv and --json have the same fields; --html is one file that asks
+    for nothing from elsewhere, to be read, sorted, printed and kept.
+
+    An image is behind by the newer images that the reactor could move the template to, whatever a
+    hold says. An account that cannot be read is a row that says why.
+
+    Example: ami-reactor report
+
+    Exit status: 1 if something could not be read, or nothing has the name. 2 if an account could
+    not be opened.
+    """
+    with importing():
+        from infra.cli.report import Format, run_report
+
+    run_report(
+        names=template or [],
+        chosen=Format(html, csv, as_json),
+        refreshes=refreshes,
+        force=force,
+        profile=profile,
+        role_arns=role_arn or [],
+        region=region,
+        stack=stack,
+    )
