@@ -118,11 +118,11 @@ def open_session(
     with _as_it_was_set_up():
         core = _core(profile)
         if role_arn:
-            core, source = _core(profile), core.get_credentials()
+            resolver = core.get_component("credential_provider")
+            source = resolver.load_credentials()  # the session itself does not keep these
             if source is None:
                 raise NoCredentialsError
-            provider = _RoleProvider(core, source, role_arn)
-            core.get_component("credential_provider").providers.insert(0, provider)
+            resolver.providers.insert(0, _RoleProvider(core, source, role_arn))
         session = boto3.Session(profile_name=profile, botocore_session=core)
         if watch:
             _watch(session, watch)

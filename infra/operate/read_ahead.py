@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -49,19 +50,15 @@ class ReadAhead(Ec2):
         self._versions: dict[str, tuple[Version, ...]] = {}
         self._known: dict[str, Image | None] = {}
         self._on_image: dict[str, set[str]] = {}
-        self._by_instance: dict[str, list[Image]] = defaultdict(list)
+        self._by_instance: dict[str, list[Image]] = {}
         self._by_selectors: dict[tuple[object, ...], list[Image]] = {}
 
     def read(self, progress: Progress) -> None:
-        """Read versions and images of all templates; of a few, each is asked for when needed."""
+        """Read versions and images of all templates; of a few, what is needed is asked for then."""
         templates = self.opted_in_templates()
         if len(templates) <= _FEW:
             return
-        selectors = [
-            read
-            for template in templates
-            if isinstance(read := read_selectors(template.tags, self.place), Selectors)
-        ]
+        selectors = self._selectors()
         progress("the versions of launch templates")
         self._read_versions()
         progress("the images of golden instances")
@@ -119,8 +116,11 @@ class ReadAhead(Ec2):
         return [image for image_id in wanted if (image := self._known[image_id])]
 
     def matching_images(self, selectors: Selectors) -> list[Image]:
-        if selectors.source_instances <= self._by_instance.keys() and selectors.source_instances:
-            return [i for one in selectors.source_instances for i in self._by_instance[one]]
+        if instances := selectors.source_instances:
+            if instances <= self._few_instances - self._by_instance.keys():
+                self._read_images(self._few_instances)
+            if instances <= self._by_instance.keys():
+                return [i for one in instances for i in self._by_instance[one]]
         asked = (
             selectors.source_instances,
             selectors.image_name,
@@ -131,6 +131,27 @@ class ReadAhead(Ec2):
         return self._by_selectors[asked]
 
     # -- how it is read ----------------------------------------------------------------------------
+
+    def _selectors(self) -> list[Selectors]:
+        read = (read_selectors(one.tags, self.place) for one in self.opted_in_templates())
+        return [selectors for selectors in read if isinstance(selectors, Selectors)]
+
+    @cached_property
+    def _few_instances(self) -> set[str]:
+        """If templates are few: the instances of whose images nothing else is asked.
+
+        What was made from all of them takes as many calls as what was made from one. If a tag or a
+        name is asked for as well, that template's images are asked for alone: they may be few of
+        many.
+        """
+        if len(self.opted_in_templates()) > _FEW:
+            return set()
+        asks_no_more = (
+            selectors.source_instances
+            for selectors in self._selectors()
+            if not selectors.image_tags and selectors.image_name is None
+        )
+        return set().union(*asks_no_more)
 
     def _read_versions(self) -> None:
         """Default and latest of every template in the account: EC2 can filter no further."""
@@ -150,16 +171,14 @@ class ReadAhead(Ec2):
 
     def _read_images(self, instance_ids: set[str]) -> None:
         """Everything made from those instances, by both proofs, as `matching_images` has them."""
-        found: dict[str, list[Image]] = {instance_id: [] for instance_id in instance_ids}
+        found: dict[str, dict[str, Image]] = {instance_id: {} for instance_id in instance_ids}
         for described in self._candidates(instance_ids):
             image = Image.model_validate(described)
-            if image.image_id not in self._known:
-                concerned = image.source_instances & instance_ids
-                for instance_id in concerned:
-                    found[instance_id].append(image)
-                if concerned:
-                    self._known[image.image_id] = image
-        self._by_instance |= found  # only now: of a read that failed, nothing is believed
+            for instance_id in image.source_instances & instance_ids:
+                found[instance_id][image.image_id] = image
+        for instance_id, images in found.items():  # only now: of a read that failed, nothing counts
+            self._by_instance[instance_id] = list(images.values())
+            self._known |= images
 
     def _candidates(self, instance_ids: set[str]) -> Iterator[dict[str, Any]]:
         """Images that may be made from those instances; one of them maybe twice."""
