@@ -7,7 +7,7 @@ of them can stand in one HTML page. Nothing is told by colour alone.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -71,6 +71,7 @@ def _style() -> str:
 TIMELINE_STYLE = _style()
 """The style sheet of all timelines. A page with many needs it once."""
 
+_NO_IMAGE = "no image, or not known"
 _WORDS = {
     How.CREATED: "created with the template",
     How.PROMOTED: "promoted by the reactor",
@@ -108,7 +109,7 @@ def timeline_svg(
 
 
 def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}Z"
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}Z"
 
 
 def _how(stay: Stay) -> str:
@@ -128,7 +129,7 @@ def _stay_in_words(stay: Stay) -> str:
     by = f" ({stay.by})" if stay.by and stay.how is not How.ROLLED_BACK else ""
     why = f": {stay.why}" if stay.why else ""
     end = f"until {_at(stay.until)}" if stay.until else "and is the default now"
-    image = stay.image_id or "no image"
+    image = stay.image_id or _NO_IMAGE
     return f"Version {stay.version} with {image}, {_how(stay)}{by} {_when(stay)}, {end}{why}"
 
 
@@ -155,7 +156,7 @@ def _state_in_words(timeline: Timeline) -> Iterator[str]:
         stay = current.stays[-1]
         created = current.created
         age = f", {ago(created, timeline.now)} old" if created else ", which cannot be read"
-        image = current.image_id or "no image"
+        image = current.image_id or _NO_IMAGE
         how = f"version {stay.version}, {_how(stay)} {_when(stay)}"
         yield f"New instances launch {image}{age}: {how}."
         if current.quarantine:
@@ -381,7 +382,8 @@ class _Drawing:
         shown = fitted(printable(name), _TEXT, room / _BOLD)
         group = _group(self.root, _row_in_words(row))
         _text(group, _MARGIN, row.y - 3, shown, "ink", size=_TEXT, font_weight=weight)
-        _text(group, _MARGIN, row.y + 12, fitted(printable(below), _SMALL, room), kind)
+        if below:
+            _text(group, _MARGIN, row.y + 12, fitted(printable(below), _SMALL, room), kind)
 
     def _row(self, row: _Row) -> None:
         for lane in row.lanes:
@@ -556,21 +558,20 @@ def _name_of(row: _Row) -> tuple[str, str, str]:
         below = f"made {min(made):%Y-%m-%d} to {max(made):%Y-%m-%d}" if made else ""
         return f"{len(row.lanes)} older images", below, "dim"
     [lane] = row.lanes
-    made_at = f"made {lane.created:%Y-%m-%d}" if lane.created else "cannot be read any more"
-    if lane.image_id is None:
-        made_at = ""
+    made_at = f"made {lane.created:%Y-%m-%d}" if lane.created else "cannot be read"
+    name = lane.image_id or _NO_IMAGE
     if lane.quarantine:
-        return f"{lane.image_id}", f"quarantined, {made_at}", "bad"
+        return name, f"quarantined, {made_at}", "bad"
     if lane.is_current:
-        return f"{lane.image_id or 'no image'}", f"current image, {made_at}".rstrip(", "), "ink"
-    return f"{lane.image_id or 'no image'}", made_at, "dim"
+        return name, f"current image, {made_at}", "ink"
+    return name, made_at if lane.image_id else "", "dim"
 
 
 def _row_in_words(row: _Row) -> str:
     if row.is_shared:
         return f"{len(row.lanes)} older images"
     [lane] = row.lanes
-    image = lane.image_id or "no image"
+    image = lane.image_id or _NO_IMAGE
     told = f"{image}, made {_at(lane.created)}" if lane.created else f"{image} cannot be read"
     return f"{told}; quarantined: {lane.quarantine}" if lane.quarantine else told
 

@@ -201,7 +201,7 @@ def timeline_of(
         template_id=template.launch_template_id,
         template_name=template.launch_template_name,
         default_version=template.default_version_number,
-        lanes=tuple(_lanes(template, entries, stays)),
+        lanes=tuple(_lanes(entries, stays)),
         holds=tuple(hold for hold in holds_of(template, log) if hold.overlaps(begins, None)),
         now=now,
     )
@@ -213,9 +213,7 @@ def quarantine_of(entry: HistoryEntry) -> Stamp | None:
     return None if value is None else read_stamp(value)
 
 
-def _lanes(
-    template: Template, entries: Iterable[HistoryEntry], stays: Iterable[Stay]
-) -> list[Lane]:
+def _lanes(entries: Iterable[HistoryEntry], stays: Iterable[Stay]) -> list[Lane]:
     entries, stays = list(entries), list(stays)
     by_image = {entry.version.image_id: entry for entry in entries}
     launched = {stay.version for stay in stays}
@@ -234,7 +232,7 @@ def _lanes(
                 for version in reversed(versions)
                 if version.version_number not in launched
             ),
-            is_current=any(stay.version == template.default_version_number for stay in its[-1:]),
+            is_current=any(stay.until is None for stay in its),
         )
         lanes.append(lane)
     return sorted(lanes, key=lambda lane: (lane.begins, lane.image_id or ""), reverse=True)
@@ -364,23 +362,35 @@ _STAMP = re.compile(
 )
 """A hold as the message of an outcome has it."""
 
-_SAME = timedelta(minutes=2)  # a stamp has minutes
+_MINUTE = timedelta(minutes=1)
+_SAME = 2 * _MINUTE  # a stamp has minutes
 
 
 def holds_of(template: Template, log: Log) -> list[HoldSpan]:
     """The hold of now and those that the log tells of, oldest first."""
     holds: list[HoldSpan] = []
+    free: datetime | None = None  # when the function last found no hold
     for told in log.outcomes:
         seen = _hold_in(told)
         if seen:
-            _add(holds, seen)
-        elif holds and holds[-1].ended is None and _proves_the_end(told):
-            holds[-1] = holds[-1].model_copy(update={"ended": told.at})
+            _add(holds, _since(seen, free))
+        elif _proves_the_end(told):
+            free = told.at
+            if holds and holds[-1].ended is None:
+                holds[-1] = holds[-1].model_copy(update={"ended": free})
     now = template.hold
     if now:
-        _add(holds, HoldSpan(who=now.who, since=now.since, until=now.until, why=now.why))
+        seen = HoldSpan(who=now.who, since=now.since, until=now.until, why=now.why)
+        _add(holds, _since(seen, free))
         holds[-1] = holds[-1].model_copy(update={"is_current": True, "ended": None})
     return holds
+
+
+def _since(seen: HoldSpan, free: datetime | None) -> HoldSpan:
+    """The hold, with the second if that is known: a stamp has the minute in which it was made."""
+    if seen.since is None or free is None or not timedelta() < free - seen.since < _MINUTE:
+        return seen
+    return seen.model_copy(update={"since": free})
 
 
 def _hold_in(told: LoggedOutcome) -> HoldSpan | None:

@@ -24,7 +24,7 @@ def history(
     ] = 20,
     svg: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw it into a file, too.", show_default=False),
+        typer.Option(metavar="FILE", help="Draw a timeline into a file, too.", show_default=False),
     ] = None,
     force: Force = False,
     profile: Profile = None,
