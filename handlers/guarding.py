@@ -41,7 +41,9 @@ from models.guard import (
     GuardHold,
     GuardIgnored,
     GuardOutcome,
+    GuardReason,
     Hold,
+    Quarantine,
     Stay,
     Weight,
     announced_before,
@@ -49,21 +51,26 @@ from models.guard import (
     guard_failed,
     guard_unforeseen,
     held,
+    is_about_another,
     is_proof,
     judge,
+    keep_out,
     moved_back,
     moved_back_but,
     of_launch,
     of_refresh,
     of_scan,
+    quarantined,
     read_guard_hold,
     settle,
     stayed,
+    unguarded,
 )
 from models.guard_events import GuardEvent, LaunchFailed, RefreshFailed, parse_guard_event
 from models.image import Image
 from models.launch_template import Template, Version
 from models.outcome import Result, reason_of, rejected
+from models.selectors import Selectors, read_selectors
 from models.tags import HOLD_TAG, ON_TROUBLE, read_stamp, stamp
 
 MOVED_BACK = "Launch Template Moved Back"
@@ -172,7 +179,20 @@ class Guarding:
         on_it = self.ec2.templates_on(image_id)
         opted_in = self.ec2.opted_in_templates()
         templates = [one for one in opted_in if one.launch_template_id in on_it]
+        others = [one for one in opted_in if one not in templates and not unguarded(one)]
+        templates += self._that_may_take(image_id, others)
         return _Affected(templates, of_scan(image_id)) if templates else Ignored.NO_FOLLOWER
+
+    def _that_may_take(self, image_id: str, templates: list[Template]) -> Iterator[Template]:
+        """Those that the reactor may promote to the image, and those that may go back to it."""
+        image = self.ec2.own_image(image_id) if templates else None
+        if image is None:
+            return
+        for template in templates:
+            selectors = read_selectors(template.tags, self.ec2.place)
+            is_selected = isinstance(selectors, Selectors) and selectors.match(image)
+            if is_selected or self.ec2.versions_with(template, [image_id]):
+                yield template
 
     def _of_group(self, event: RefreshFailed | LaunchFailed) -> _Affected | Ignored | GuardIgnored:
         group = self.auto_scaling.group(event.detail.auto_scaling_group_name)
@@ -223,6 +243,8 @@ class Guarding:
             decision, rollback = self._decide(template, evidence)
             if not self.writes:
                 return _foreseen(template, decision, rollback)
+            if isinstance(decision, Quarantine):
+                return self._keep_out(template, decision, evidence)
             return self._carry_out(template, decision, rollback)
         except (AwsRefused, AwsUnavailable) as error:
             return (guard_failed if self.writes else guard_unforeseen)(template, error)
@@ -233,6 +255,9 @@ class Guarding:
         stay = settle(template, evidence, self.event.id)
         if stay is not None:
             return stay, None
+        if is_about_another(template, evidence):
+            other = self.ec2.own_image(str(evidence.image_id))
+            return (keep_out(template, evidence, other) if other else _gone(evidence)), None
         image = bad_image(self.ec2, template)
         rollback = None
         if template.tags.get(ON_TROUBLE) == "go-back" and is_proof(template, evidence):
@@ -268,6 +293,16 @@ class Guarding:
             return stayed(template, decision)
         except _Overruled as overruled:
             return stayed(template, overruled.stay)
+
+    def _keep_out(
+        self, template: Template, decision: Quarantine, evidence: Evidence
+    ) -> GuardedTemplate:
+        """Quarantine an image before a template is on it; if one is by then, it is moved back."""
+        quarantine(self.ec2, decision.image, stamp(GUARD, decision.message, self.clock.now))
+        now = self.ec2.template(template.launch_template_id)
+        if now.default_version_number != template.default_version_number:
+            return self._settle(now, evidence)
+        return quarantined(template, decision)
 
     def _hold(self, template: Template, decision: Hold) -> GuardedTemplate:
         self._fence(template, goes_back=False, why=decision.message)
@@ -377,6 +412,11 @@ class Guarding:
         )
 
 
+def _gone(evidence: Evidence) -> Stay:
+    message = f"{evidence.image_id} is not there any more"
+    return Stay(reason=GuardReason.SUPERSEDED, message=message)
+
+
 def _held_meanwhile(found: str | None) -> Stay:
     if found is None:
         return Stay(reason=Reason.HELD, message="a person lifted the guard's hold meanwhile")
@@ -388,6 +428,8 @@ def _foreseen(
 ) -> GuardedTemplate:
     if isinstance(decision, Stay):
         return stayed(template, decision)
+    if isinstance(decision, Quarantine):
+        return quarantined(template, decision)
     if isinstance(decision, Hold) or rollback is None:
         return held(template, Hold(reason=decision.reason, message=decision.message))
     number = template.latest_version_number + 1

@@ -251,14 +251,35 @@ class GoBack(Value):
     message: str
 
 
-GuardDecision = Stay | Hold | GoBack
+class Quarantine(Value):
+    """The template stays; an image that it might be moved to is quarantined."""
+
+    reason: GuardReason
+    message: str
+    image: Image
+
+
+GuardDecision = Stay | Hold | GoBack | Quarantine
 
 
 def settle(template: Template, evidence: Evidence, event_id: str) -> Stay | None:
     """The rungs that need nothing but the template with its default version.
 
-    None: `judge` has to be asked.
+    None: `judge` has to be asked; `keep_out`, if it is about an image that is not the current one.
     """
+    if unasked := unguarded(template):
+        return unasked
+    ours = read_guard_hold(template)
+    repeats = ours is not None and ours.event == event_mark(event_id)
+    if is_about_another(template, evidence) and not repeats:  # else it was left for that image
+        return None
+    if template.hold is not None and not resumes(template, evidence):
+        return Stay(reason=Reason.HELD, message=str(template.hold), repeats=repeats)
+    return _not_to_blame(template, evidence)
+
+
+def unguarded(template: Template) -> Stay | None:
+    """That nothing is written for it, as its tags say; None: it is guarded."""
     wish = template.tags.get(ON_TROUBLE)
     if wish is None:
         message = f"{ON_TROUBLE} is not on the template"
@@ -269,11 +290,17 @@ def settle(template: Template, evidence: Evidence, event_id: str) -> Stay | None
     if template.tags.get(OPT_IN_TAG) != "on":
         message = f"{OPT_IN_TAG} is not on, so nothing is written"
         return Stay(reason=GuardReason.NOT_GUARDED, message=message)
-    if template.hold is not None and not resumes(template, evidence):
-        ours = read_guard_hold(template)
-        repeats = ours is not None and ours.event == event_mark(event_id)
-        return Stay(reason=Reason.HELD, message=str(template.hold), repeats=repeats)
-    return _not_to_blame(template, evidence)
+    return None
+
+
+def is_about_another(template: Template, evidence: Evidence) -> bool:
+    """Whether threats were found in an image that is not the current one.
+
+    It may become the current one: the reactor promotes it when it is ripe, or a rollback goes back
+    to it. What failed to launch needs no such look: neither of them takes an image that is gone.
+    """
+    is_found = evidence.reason is GuardReason.THREATS_FOUND
+    return is_found and evidence.image_id != template.default.image_id
 
 
 def resumes(template: Template, evidence: Evidence) -> bool:
@@ -349,6 +376,18 @@ def judge(
     return GoBack(reason=evidence.reason, message=evidence.message)
 
 
+def keep_out(template: Template, evidence: Evidence, image: Image) -> Stay | Quarantine:
+    """What becomes of an image with threats that the template may take.
+
+    A hold does not stop it: nothing is moved, and the image would be taken once the hold is lifted.
+    """
+    if (value := image.tags.get(QUARANTINE_TAG)) is not None:
+        message = f"{image.image_id} is quarantined: {read_stamp(value)}"
+        return Stay(reason=GuardReason.QUARANTINED_ALREADY, message=message)
+    message = f"{evidence.message}, and {template.default.image_id} is the current image"
+    return Quarantine(reason=evidence.reason, message=message, image=image)
+
+
 def is_proof(template: Template, evidence: Evidence) -> bool:
     """Whether it proves that this template's image is bad.
 
@@ -361,7 +400,7 @@ def is_proof(template: Template, evidence: Evidence) -> bool:
 
 # -- the outcome -----------------------------------------------------------------------------------
 
-GuardVerb = Literal["moved-back", "held", "kept", "refused", "failed", "unknown"]
+GuardVerb = Literal["moved-back", "held", "quarantined", "kept", "refused", "failed", "unknown"]
 
 
 class GuardedTemplate(TemplateOutcome):
@@ -419,6 +458,11 @@ def moved_back(template: Template, back: GoBack, image_id: str, number: int) -> 
         to_image=image_id,
         to_version=number,
     )
+
+
+def quarantined(template: Template, decision: Quarantine) -> GuardedTemplate:
+    """The outcome for a template that stays, and to which the image is lost."""
+    return _record(template, "quarantined", decision.reason, decision.message)
 
 
 def moved_back_but(outcome: GuardedTemplate, error: AwsRefused | AwsUnavailable) -> GuardedTemplate:

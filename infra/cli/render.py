@@ -92,6 +92,7 @@ WOULD = {
     "promoted": ("promote", "bold green"),
     "moved-back": ("move back", "bold yellow"),
     "held": ("hold", "bold yellow"),
+    "quarantined": ("quarantine", "bold yellow"),
     "kept": ("keep", "cyan"),
     "refused": ("refuse", "bold yellow"),
     "failed": ("fail", "bold red"),

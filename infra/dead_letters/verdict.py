@@ -115,7 +115,7 @@ def _nothing_left(dead_letter: DeadLetter, outcome: Outcome) -> str:
 
 
 def _moves(template: TemplateOutcome) -> bool:
-    return template.outcome in ("promoted", "moved-back", "held")
+    return template.outcome in ("promoted", "moved-back", "held", "quarantined")
 
 
 def _is_stuck(template: TemplateOutcome) -> bool:
@@ -125,11 +125,18 @@ def _is_stuck(template: TemplateOutcome) -> bool:
 
 
 def _promotion(template: TemplateOutcome) -> str:
+    if isinstance(template, GuardedTemplate):
+        return _of_the_guard(template)
     name, image = template.launch_template_name, template.to_image
-    if template.outcome == "promoted":
-        return f"{name} would be promoted to {image} ({template.reason})"
-    does = f"moved back to {image}" if template.to_image != template.from_image else "held"
-    return f"{name} would be {does} by the guard ({template.reason})"
+    return f"{name} would be promoted to {image} ({template.reason})"
+
+
+def _of_the_guard(template: GuardedTemplate) -> str:
+    name, reason = template.launch_template_name, template.reason
+    if template.outcome == "quarantined":
+        return f"an image that {name} may take would be quarantined by the guard ({reason})"
+    does = f"moved back to {template.to_image}" if template.outcome == "moved-back" else "held"
+    return f"{name} would be {does} by the guard ({reason})"
 
 
 def _described(template: TemplateOutcome) -> str:

@@ -11,6 +11,7 @@ from tests.support.builders import (
     FOLLOWS_INSTANCE,
     HELD,
     NEW,
+    NEWER,
     OLD,
     OTHER_TEMPLATE,
     TEMPLATE,
@@ -19,6 +20,7 @@ from tests.support.builders import (
     a_volume,
     an_image,
     at,
+    backup_completed,
 )
 from tests.support.fleets import (
     a_group,
@@ -164,6 +166,186 @@ def test_all_templates_on_an_image_with_threats_are_moved_back_by_one_event(acco
     assert len(guarded.announcements) == 2
 
 
+# -- threats in an image that is not the current one -----------------------------------------------
+
+
+def a_waiting_world(tags=GO_BACK, **more):
+    """NEW is newer than the current image, and was not taken yet."""
+    return guarded_world(
+        templates=[a_template(tags=tags)], versions=more.pop("versions", [a_version()]), **more
+    )
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [GO_BACK, HOLDS, GO_BACK | HELD, GO_BACK | {"ami-reactor:soak": "36h"}],
+    ids=["go-back", "hold", "held", "soak"],
+)
+def test_a_candidate_with_threats_is_quarantined_and_nothing_else(account_with, monkeypatch, tags):
+    account = account_with(a_waiting_world(tags))
+    made = calls(monkeypatch)
+
+    guarded = run_guard(threats_found())
+
+    assert (one(guarded).outcome, one(guarded).reason) == ("quarantined", "threats-found")
+    assert (one(guarded).from_image, one(guarded).to_image) == (OLD, OLD)
+    assert writes(made) == [("CreateTags", NEW, QUARANTINE)]
+    assert tags_of(NEW)[QUARANTINE].startswith(
+        f"ami-reactor-guard 2026-06-15T17:00Z: AWS Backup found threats in {NEW}, and {OLD} is"
+    )
+    assert guarded.announcements == ()
+    assert account.outcome(backup_completed(NEW)).outcome == "kept"
+    assert default_image() == OLD
+
+
+def test_an_older_image_with_threats_is_quarantined_and_not_gone_back_to(account_with):
+    account_with(guarded_world())
+    end_refresh()
+
+    assert one(run_guard(threats_found(OLD))).outcome == "quarantined"
+
+    assert one(run_guard(refresh_failed())).reason == "nothing-to-go-back-to"
+    assert default_image() == NEW
+
+
+def test_a_version_that_may_be_gone_back_to_counts_whatever_the_tags_select(account_with):
+    """The tags follow other images by now."""
+    tags = {"ami-reactor": "on", "ami-reactor:image-name": "golden-*", ON_TROUBLE: "go-back"}
+    account_with(guarded_world(tags=tags))
+
+    assert one(run_guard(threats_found(OLD))).outcome == "quarantined"
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        FOLLOWS_INSTANCE,
+        GO_BACK | {"ami-reactor": "observe"},
+        GO_BACK | {ON_TROUBLE: "no"},
+        {"ami-reactor": "on", "ami-reactor:image-name": "golden-*", ON_TROUBLE: "go-back"},
+    ],
+    ids=["not guarded", "observe", "misconfigured", "neither selected nor in a version"],
+)
+def test_an_image_that_no_guarded_template_may_take_is_left_alone(account_with, monkeypatch, tags):
+    account_with(a_waiting_world(tags))
+    made = calls(monkeypatch)
+
+    assert run_guard(threats_found()).outcome.reason == "no-follower"
+    assert writes(made) == []
+
+
+def test_a_vendors_image_cannot_be_quarantined_and_is_left_alone(account_with):
+    account_with(guarded_world(an_image(OLD, OwnerId="801119661308"), an_image(NEW, 1)))
+
+    assert run_guard(threats_found(OLD)).outcome.reason == "no-follower"
+
+
+def test_a_persons_quarantine_of_it_stays(account_with, monkeypatch):
+    account_with(a_waiting_world())
+    tag(NEW, **{QUARANTINE: "jane 2026-06-15T17:00Z: mine"})
+    made = calls(monkeypatch)
+
+    outcome = one(run_guard(threats_found()))
+
+    assert (outcome.outcome, outcome.reason) == ("kept", "quarantined-already")
+    assert "jane" in outcome.message
+    assert writes(made) == []
+
+
+def test_an_image_that_is_promoted_meanwhile_is_moved_back(account_with, monkeypatch):
+    account = account_with(a_waiting_world())
+    reacts = []
+    before(monkeypatch, "CreateTags", lambda: reacts.append(account.react(backup_completed(NEW))))
+
+    guarded = run_guard(threats_found())
+
+    assert [one.outcome for one in reacts[0].templates] == ["promoted"]
+    assert (one(guarded).outcome, one(guarded).reason) == ("moved-back", "threats-found")
+    assert told(guarded) == [(MOVED_BACK, "moved-back")]
+    assert (default_image(), HOLD in tags_of()) == (OLD, True)
+
+
+def test_an_image_that_is_deregistered_meanwhile_is_gone(account_with, monkeypatch):
+    account = account_with(a_waiting_world())
+    made = calls(monkeypatch)
+    before(
+        monkeypatch,
+        "DescribeLaunchTemplateVersions",
+        lambda: before(
+            monkeypatch,
+            "DescribeLaunchTemplateVersions",
+            lambda: account.ec2.deregister_image(ImageId=NEW),
+        ),
+    )
+
+    outcome = one(run_guard(threats_found()))
+
+    assert (outcome.outcome, outcome.reason) == ("kept", "superseded")
+    assert writes(made) == []
+
+
+def test_one_event_leaves_it_here_and_keeps_it_out_there(account_with):
+    account_with(
+        guarded_world(
+            templates=[
+                a_template(default=2, tags=GO_BACK),
+                a_template(OTHER_TEMPLATE, "api", tags=GO_BACK),
+            ],
+            versions=[a_version(), promoted(), a_version(template_id=OTHER_TEMPLATE)],
+        )
+    )
+
+    web, api = run_guard(threats_found()).outcome.templates
+
+    assert (web.outcome, api.outcome, api.reason) == ("moved-back", "kept", "quarantined-already")
+    assert tags_of(NEW)[QUARANTINE].startswith("ami-reactor-guard ")
+    assert HOLD not in tags_of(OTHER_TEMPLATE)
+
+
+def test_the_same_event_again_keeps_it_out_once(account_with):
+    account_with(a_waiting_world())
+    run_guard(threats_found())
+    now = ec2_now()
+
+    again = one(run_guard(threats_found()))
+
+    assert (again.outcome, again.reason) == ("kept", "quarantined-already")
+    assert ec2_now() == now
+
+
+def test_too_little_time_keeps_nothing_out_now(account_with):
+    account_with(a_waiting_world())
+
+    assert run_guard(threats_found(), seconds_left=20).outcome.result == "failed"
+    assert QUARANTINE not in tags_of(NEW)
+
+
+CALLS_TO_KEEP_OUT = 7
+
+
+@pytest.mark.parametrize("number", range(1, CALLS_TO_KEEP_OUT + 1))
+def test_every_fault_at_every_call_that_keeps_it_out(account_with, monkeypatch, number):
+    account_with(a_waiting_world())
+    for error, takes_effect in FAULTS.values():
+        boto3.client("ec2").delete_tags(Resources=[NEW], Tags=[{"Key": QUARANTINE}])
+        with monkeypatch.context() as patch:
+            made = a_failing_call(patch, number, error, takes_effect=takes_effect)
+            first = run_guard(threats_found())
+        assert first.outcome.result == "failed", made[-1]
+
+        assert run_guard(threats_found()).outcome.result == "handled"
+        assert QUARANTINE in tags_of(NEW)
+
+
+def test_it_makes_as_many_calls_as_were_made_to_fail(account_with, monkeypatch):
+    account_with(a_waiting_world())
+    made = calls(monkeypatch)
+
+    run_guard(threats_found())
+
+    assert len(made) == CALLS_TO_KEEP_OUT, made
+
+
 # -- it holds, or does nothing ---------------------------------------------------------------------
 
 
@@ -245,7 +427,7 @@ def test_a_failure_from_before_the_promotion_is_superseded(account_with):
         pytest.param(refresh_failed(), "no-evidence", id="no-evidence: a refresh that succeeded"),
         pytest.param(refresh_failed(group="gone"), "no-follower", id="no-follower: no such group"),
         pytest.param(refresh_failed(group="other"), "no-follower", id="no-follower: no template"),
-        pytest.param(threats_found(OLD), "no-follower", id="no-follower: nobody is on the image"),
+        pytest.param(threats_found(NEWER), "no-follower", id="no-follower: no such image"),
         pytest.param(threats_found(status="NO_THREATS_FOUND"), "other-state", id="other-state"),
         pytest.param(
             refresh_failed() | {"account": "999988887777"}, "other-account", id="other-account"
@@ -333,20 +515,20 @@ def test_the_same_event_again_changes_nothing(account_with, tags, event):
     again, other = run_guard(event), run_guard(another(event))
 
     assert ec2_now() == now
-    assert {one(guarded).reason for guarded in (again, other) if guarded.outcome.templates} <= {
-        "held"
-    }
+    assert one(again).reason == "held"
+    assert one(other).reason in ("held", "quarantined-already")  # the latter of an image it left
     assert one(first).outcome == ("moved-back" if tags == GO_BACK else "held")
     assert other.announcements == ()
 
 
-def test_the_same_event_again_is_announced_again(account_with):
+@pytest.mark.parametrize("event", [refresh_failed(), threats_found()], ids=["refresh", "scan"])
+def test_the_same_event_again_is_announced_again(account_with, event):
     """What Lambda tries again because the first announcement failed."""
     account_with(guarded_world())
     end_refresh()
-    [(_, first)] = run_guard(refresh_failed()).announcements
+    [(_, first)] = run_guard(event).announcements
 
-    guarded = run_guard(refresh_failed())
+    guarded = run_guard(event)
 
     assert told(guarded) == [(MOVED_BACK, "moved-back")]
     [(_, again)] = guarded.announcements

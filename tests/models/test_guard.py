@@ -16,12 +16,15 @@ from models.guard import (
     GuardIgnored,
     GuardReason,
     Hold,
+    Quarantine,
     Stay,
     Weight,
     announced_before,
     guard_unforeseen,
     held,
+    is_about_another,
     judge,
+    keep_out,
     moved_back,
     of_launch,
     of_refresh,
@@ -398,6 +401,59 @@ def test_a_group_that_names_the_default_in_any_way_launched_it(version):
 
 def test_a_version_made_at_the_moment_at_which_the_refresh_began_is_to_blame():
     assert isinstance(asked(a_guarded(made=3.0), refreshed(began=3.0)), GoBack)
+
+
+# -- threats in an image that is not the current one -----------------------------------------------
+
+
+@pytest.mark.parametrize("tags", [GO_BACK, HOLDS, GO_BACK | HELD], ids=["go-back", "hold", "held"])
+@pytest.mark.parametrize("description", [PROMOTION, ""], ids=["promoted", "not-our-move"])
+def test_threats_in_another_image_are_kept_out_whatever_holds_the_template(tags, description):
+    """Nothing is moved, so neither a hold nor a person's version stands against it."""
+    template, evidence = a_guarded(tags, description=description), of_scan(NEWER)
+
+    assert settle(template, evidence, EVENT) is None
+    assert is_about_another(template, evidence)
+    decision = keep_out(template, evidence, Image.model_validate(an_image(NEWER, 4)))
+
+    assert (type(decision), decision.reason) == (Quarantine, "threats-found")
+    assert decision.image.image_id == NEWER
+    assert decision.message == (
+        f"AWS Backup found threats in {NEWER}, and {NEW} is the current image"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        (FOLLOWS_INSTANCE, "not-guarded"),
+        (GO_BACK | {"ami-reactor": "observe"}, "not-guarded"),
+        (GO_BACK | {"ami-reactor:on-trouble": "no"}, "misconfigured"),
+    ],
+)
+def test_without_a_guard_it_is_left_alone(tags, reason):
+    assert settle(a_guarded(tags), of_scan(NEWER), EVENT).reason == reason
+
+
+def test_an_image_that_is_quarantined_stays_so_and_says_by_whom():
+    image = Image.model_validate(an_image(NEWER, 4, tags=QUARANTINED))
+
+    decision = keep_out(a_guarded(), of_scan(NEWER), image)
+
+    assert (type(decision), decision.reason) == (Stay, "quarantined-already")
+    assert decision.message.startswith(f"{NEWER} is quarantined: ")
+
+
+@pytest.mark.parametrize("evidence", [of_scan(NEW), refreshed(), launched(THE_IMAGES[0])])
+def test_what_failed_of_the_current_image_is_about_no_other(evidence):
+    assert not is_about_another(a_guarded(), evidence)
+
+
+def test_a_launch_of_another_image_keeps_nothing_out():
+    """It is not there: nothing takes it."""
+    evidence = launched(f"The image id '[{NEWER}]' does not exist")
+
+    assert not is_about_another(a_guarded(), evidence)
 
 
 # -- cut off, and again ----------------------------------------------------------------------------

@@ -59,6 +59,11 @@ def forget(_guards, _template):
     return None
 
 
+def look_once(guards, template, decision, _evidence):
+    guarding.quarantine(guards.ec2, decision.image, "ami-reactor-guard ")
+    return guarding.quarantined(template, decision)
+
+
 def break_down(*_):
     raise ValueError("a mistake")
 
@@ -92,6 +97,10 @@ BREAKAGES = [
     pytest.param(
         {"copy_of_target": copy_itself}, {}, Scenario(""), GUARD_ROLE,
         Promise.ENDS_ON_GOOD, id="a copy of the bad version",
+    ),
+    pytest.param(
+        {}, {"_keep_out": look_once}, Scenario("", reactors=1, has_threats=True), GUARD_ROLE,
+        Promise.ENDS_ON_GOOD, id="no look after a quarantine",
     ),
     pytest.param(
         {"quarantine": break_down}, {}, Scenario(""), GUARD_ROLE,

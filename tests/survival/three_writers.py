@@ -28,7 +28,7 @@ from tests.support.builders import (
     at,
     backup_completed,
 )
-from tests.support.guarding import GO_BACK, RANG, REFRESH, refresh_failed
+from tests.support.guarding import GO_BACK, RANG, REFRESH, refresh_failed, threats_found
 from tests.survival.replayed import PLACE, Ended, Reaction, Request
 from tests.survival.tiny_ec2 import (
     HOLD,
@@ -145,6 +145,12 @@ class Scenario:
     reactors: int = 0
     acts: tuple[Act, ...] = ()
     crashes: int = 0
+    has_threats: bool = False
+
+    @property
+    def bad(self) -> str:
+        """What the guard's event is about: the current image, or threats in the one after it."""
+        return NEWER if self.has_threats else NEW
 
 
 SCENARIOS = [
@@ -155,6 +161,10 @@ SCENARIOS = [
     Scenario("a person sets the default back, one dies", acts=(MOVES,), crashes=1),
     Scenario("all three write", reactors=1, acts=(HOLDS, MOVES)),
     Scenario("two guards and a person", guards=2, acts=(HOLDS,)),
+    Scenario(
+        "threats in the next image, promoted meanwhile", reactors=1, crashes=1, has_threats=True
+    ),
+    Scenario("threats in the next image, and a person holds", acts=(HOLDS,), has_threats=True),
 ]
 
 
@@ -181,10 +191,12 @@ class Run(NamedTuple):
     Attributes:
         end: `done` or `dead` once it is over.
         is_behind: A person acted since it last read: EC2 has no compare-and-set.
+        has_old_images: The same of images, and the guard's quarantine.
     """
 
     is_guard: bool
     is_behind: bool = False
+    has_old_images: bool = False
     attempt: int = 1
     node: int = 0
     end: str = ""
@@ -199,6 +211,7 @@ class State(NamedTuple):
     has_guard_written: bool = False
     is_told: bool = False
     was_faulty: bool = False
+    is_overtaken: bool = False
 
 
 class Report(NamedTuple):
@@ -213,7 +226,8 @@ class Search:
     def __init__(self, scenario: Scenario, role: Role = GUARD_ROLE) -> None:
         self.scenario = scenario
         self.role = role
-        self.trees = {True: Guarding(refresh_failed(), LATER)}
+        event = threats_found(NEWER) if scenario.has_threats else refresh_failed()
+        self.trees = {True: Guarding(event, LATER)}
         self.trees |= {False: Reaction(backup_completed(NEWER), LATER)}
         self.broken: dict[Promise, tuple[str, ...]] = {}
         self.rests = 0
@@ -264,7 +278,11 @@ class Search:
         name = f"{who}: {at_.operation}"
         answered, answer = self._answered(state, run, at_, (*path, name))
         node = tree.answered(run.node, answer)
-        after = run._replace(node=node, is_behind=run.is_behind and not is_read(at_.operation))
+        after = run._replace(
+            node=node,
+            is_behind=run.is_behind and not is_read(at_.operation),
+            has_old_images=run.has_old_images and at_.operation != "describe_images",
+        )
         yield name, _with(answered, number, after)
         if state.crashes:
             dead = _again(run)
@@ -291,19 +309,29 @@ class Search:
         before, after = (w.template(TEMPLATE) for w in (state.world, world))
         if before.tag(HOLD) == BY_PERSON != after.tag(HOLD):
             self._break(Promise.PERSONS_HOLD, path)
-        if not run.is_guard:
-            if state.has_guard_written and before != after and not state.acts:
-                self._break(Promise.REACTOR_STAYS, path)
-            return state
+        if run.is_guard:
+            return self._written_by_guard(state, run, world, path)
+        if state.has_guard_written and before != after and not state.acts:
+            self._break(Promise.REACTOR_STAYS, path)
+        is_late = run.has_old_images and before.default != after.default
+        return state._replace(is_overtaken=state.is_overtaken or is_late)
+
+    def _written_by_guard(
+        self, state: State, run: Run, world: World, path: tuple[str, ...]
+    ) -> State:
+        before, after = (w.template(TEMPLATE) for w in (state.world, world))
+        if state.world.images != world.images:
+            runs = tuple(one._replace(has_old_images=True) for one in state.runs)
+            return state._replace(runs=runs)
         if before.tag(HOLD) == BY_PERSON and before != after and not run.is_behind:
             self._break(Promise.PERSONS_FENCE, path)
         if before.default != after.default:
-            if before.in_force.image != NEW and not run.is_behind:
+            if before.in_force.image != self.scenario.bad and not run.is_behind:
                 self._break(Promise.OWN_MOVE_ONLY, path)
             state = state._replace(moves_back=state.moves_back + 1)
             if state.moves_back > 1:
                 self._break(Promise.ONE_MOVE_BACK, path)
-        return state._replace(has_guard_written=True)
+        return state._replace(has_guard_written=state.has_guard_written or before != after)
 
     def _ended(
         self, state: State, number: int, run: Run, ended: Ended, path: tuple[str, ...]
@@ -322,7 +350,7 @@ class Search:
         image = state.world.image(template.in_force.image) or {}
         is_quarantined = QUARANTINE in {tag["Key"] for tag in image.get("Tags", [])}
         is_dead = any(run.end == "dead" for run in state.runs if run.is_guard)
-        if is_quarantined and not is_dead and not state.acts:
+        if is_quarantined and not (is_dead or state.acts or state.is_overtaken):
             self._break(Promise.ENDS_ON_GOOD, path)
         if state.moves_back and not (state.is_told or is_dead or state.acts):
             self._break(Promise.TOLD, path)
