@@ -50,7 +50,7 @@ def test_another_name_is_refused_with_those_there_are():
 
 
 def test_what_replay_prints_is_an_outcome():
-    told = [CliRunner().invoke(app, ["replay", "--json"])]
+    told = [CliRunner().invoke(app, ["replay", *story, "--json"]) for story in ([], ["guard"])]
     told.append(CliRunner().invoke(app, ["replay", *CAPTURED, "--world", str(WORLDS[0]), "--json"]))
 
     printed = [json.loads(line) for result in told for line in result.stdout.splitlines()]

@@ -25,6 +25,7 @@ from tests.support.builders import ACCOUNT, NEW, REGION, a_world, backup_complet
 from tests.support.builders import TEMPLATE as TEMPLATE_ID
 from tests.support.lambda_runtime import Function, runtime_folder
 from tests.support.paths import ROOT
+from tests.support.schemas import faults
 
 HOST = target_named("host")
 UNCHECKED_HASH = b"\x01\x00\x00\x00"  # the flags of a .pyc that is believed without its source
@@ -362,6 +363,7 @@ def for_this_machine(made):
 @pytest.fixture(scope="module")
 def for_lambda(made):
     archive, printed = made("python3.13-arm64", "--json")
+    assert faults("package", json.loads(printed)) == []
     return archive, json.loads(printed)
 
 

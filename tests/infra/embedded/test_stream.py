@@ -23,6 +23,7 @@ from tests.support.builders import (
     backup_completed,
 )
 from tests.support.paths import EVENTS
+from tests.support.schemas import faults
 
 MOST_OBJECTS_AN_EVENT = 50  # 40 today: the event and the function's lines in the log groups
 NO_IMAGE = "ami-0bbbbbbbbbbbbbbbb"
@@ -46,8 +47,10 @@ def ask(stream, value):
 
 
 def answers(stream, line):
-    """As they are printed."""
-    return [answer.model_dump(mode="json") for answer in stream.answers(line)]
+    """As they are printed, and as `ami-reactor schema replay` says."""
+    printed = [answer.model_dump(mode="json") for answer in stream.answers(line)]
+    assert [fault for answer in printed for fault in faults("replay", answer)] == []
+    return printed
 
 
 def test_an_event_is_answered_by_its_outcome_and_a_command_by_one_line(stream):
