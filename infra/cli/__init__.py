@@ -31,23 +31,23 @@ class _App(typer.Typer):
 
 
 class _Root(CommandGroup):
-    """All verbs. With `--json`, a wrong argument is JSON too."""
+    """All verbs. A wrong argument is one line, or JSON; typer's box is for a terminal alone."""
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
         set_json_mode(sys.argv[1:] if args is None else args)
-        if not JsonMode.is_on:
+        if sys.stderr.isatty() and not JsonMode.is_on:
             return super().main(args, *more, **extra)
         try:
-            status = super().main(args, *more, **(extra | {"standalone_mode": False}))
+            sys.exit(super().main(args, *more, **(extra | {"standalone_mode": False})))
         except typer.Abort:
-            _end_in_json("interrupted", 1)
+            _end("interrupted", 1)
         except typer.TyperException as error:
-            _end_in_json(error.format_message(), error.exit_code)
-        sys.exit(status)
+            _end(error.format_message(), error.exit_code)
 
 
-def _end_in_json(message: str, status: int) -> NoReturn:
-    sys.stderr.write(f"{error_text(message, status)}\n")
+def _end(message: str, status: int) -> NoReturn:
+    if message:  # else the help was wanted, and is printed
+        sys.stderr.write(f"{error_text(' '.join(message.split()), status)}\n")
     sys.exit(status)
 
 

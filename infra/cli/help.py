@@ -17,6 +17,8 @@ from rich.text import Text
 from rich.theme import Theme
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from infra.cli.console import ClosingConsole
+
 
 class Command(TyperCommand):
     """A verb."""
@@ -72,7 +74,7 @@ _THEME = {
 
 
 def _console() -> Console:
-    return Console(theme=Theme(_THEME), highlighter=_SWITCHES)
+    return ClosingConsole(theme=Theme(_THEME), highlighter=_SWITCHES)
 
 
 def _marked_up(text: str, style: str = "") -> Text:

@@ -4,12 +4,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
-from rich.console import Group as Stacked
 from rich.table import Table
 from rich.text import Text
 
 from infra.cli.account import account_of
-from infra.cli.render import ago, err, out, outside, print_gaps, print_json, progress_line, stop
+from infra.cli.render import (
+    ago,
+    err,
+    out,
+    outside,
+    print_gaps,
+    print_json,
+    progress_line,
+    stacked,
+    stop,
+)
 from infra.cli.timeline import timeline_svg
 from infra.operate.find import find_template_or_group
 from infra.operate.history import HistoryEntry, read_history, read_log
@@ -62,7 +71,8 @@ def _show(template: Template, entries: list[HistoryEntry]) -> None:
     name = outside(template.launch_template_name, "bold")
     state = Text.assemble(", held: ", (str(read_stamp(held)), "yellow")) if held else Text("")
     out.print(Text.assemble(name, state))
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
+    padding = (0, 2, 0 if out.is_unbounded else 1, 0)
+    table = Table(box=None, pad_edge=False, padding=padding, header_style="bold")
     table.add_column("Version", justify="right", min_width=7)
     table.add_column("What new instances launched", min_width=31)
     table.add_column("How it came", overflow="fold", ratio=1)
@@ -75,18 +85,18 @@ def _show(template: Template, entries: list[HistoryEntry]) -> None:
     out.print(table)
 
 
-def _image(entry: HistoryEntry, now: datetime) -> Stacked:
+def _image(entry: HistoryEntry, now: datetime) -> Text:
     version = entry.version
     age = "not there any more"
     if entry.image:
         born = entry.image.creation_date
         age = f"then {ago(born, version.create_time)} old, now {ago(born, now)}"
-    return Stacked(outside(version.image_id or "no image"), Text(age))
+    return stacked([outside(version.image_id or "no image"), Text(age)])
 
 
-def _how(entry: HistoryEntry) -> Stacked:
+def _how(entry: HistoryEntry) -> Text:
     made = f"made {entry.version.create_time:%Y-%m-%d %H:%M}Z"
-    return Stacked(Text(made), *map(outside, entry.how))
+    return stacked([Text(made), *map(outside, entry.how)])
 
 
 def _draw(file: Path, timeline: Timeline, *, force: bool) -> None:

@@ -30,3 +30,10 @@ def error_text(message: str, status: int) -> str:
 
     line = ErrorLine(error=message, verb=JsonMode.verb, status=status)
     return json.dumps(line.model_dump(mode="json"))
+
+
+def note_text(note: str) -> str:
+    """What else is said, as JSON."""
+    from infra.cli.stderr_lines import NoteLine
+
+    return json.dumps(NoteLine(note=note).model_dump(mode="json"))

@@ -1,90 +1,29 @@
 """What all verbs print: outside text, JSON Lines, outcomes, progress, and an error in one line."""
 
-import io
 import json
-import os
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import typer
-from rich.console import Console, ConsoleDimensions, NewLine
-from rich.control import Control
 from rich.progress import Progress as ProgressBar
 from rich.style import StyleType
 from rich.table import Table
 from rich.text import Text
 
+from infra.cli.console import err, out
 from infra.cli.json_mode import JsonMode, error_text
-from infra.cli.plain import CLOSED
-from infra.cli.stderr_lines import GapLine, NoteLine
+from infra.cli.stderr_lines import GapLine
 from infra.operate.paging import Progress
 from models.base import Value, printable
 from models.launch_template import Template
 from models.outcome import Outcome, TemplateOutcome
 
+__all__ = ["err", "out"]
+
 T = TypeVar("T")
-
-
-_UNBOUNDED = 100_000  # columns: nothing is longer
-_PADDING = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
-
-
-class _Console(Console):
-    """Rich's; but what no person watches is not folded, and no line of it ends in blanks.
-
-    COLUMNS, as it is at the moment of printing, folds at that width, in a pipe too.
-    """
-
-    @property  # type: ignore[misc]
-    def size(self) -> ConsoleDimensions:
-        size, columns = super().size, os.environ.get("COLUMNS", "")
-        if columns.isdigit():
-            return ConsoleDimensions(int(columns), size.height)
-        return size if self.is_watched else ConsoleDimensions(_UNBOUNDED, size.height)
-
-    @property
-    def is_watched(self) -> bool:
-        """Whether it is a terminal; colour may be forced on a pipe."""
-        return self.file.isatty()
-
-    def print(self, *objects: Any, **how: Any) -> None:
-        if self.stderr and JsonMode.is_on and _is_said(objects):
-            self.print_line(_json_text(NoteLine(note=_plain(*objects, **how))))
-        elif self.is_watched:
-            super().print(*objects, **how)
-        else:
-            with self.capture() as captured:
-                super().print(*objects, **how)
-            self.file.write(_PADDING.sub(r"\1", captured.get()))
-            self.file.flush()
-
-    def print_line(self, line: str) -> None:
-        """Print a line as it is, above a bar that is there."""
-        super().print(Text(line), soft_wrap=True)
-
-    def on_broken_pipe(self) -> None:
-        """Its reader has gone."""
-        raise SystemExit(CLOSED)
-
-
-def _is_said(objects: tuple[Any, ...]) -> bool:
-    """Whether words are printed: not what a bar on a terminal, or an empty line, consists of."""
-    return bool(objects) and not isinstance(objects[0], Control | NewLine)
-
-
-def _plain(*objects: Any, **how: Any) -> str:
-    console = Console(file=io.StringIO(), width=_UNBOUNDED, color_system=None)
-    with console.capture() as captured:
-        console.print(*objects, **how)
-    return _PADDING.sub("", captured.get()).strip("\n")
-
-
-out = _Console(soft_wrap=False)
-err = _Console(stderr=True)
 
 NONE_FOLLOWS = "No launch template has the tag ami-reactor. Start: ami-reactor follow --help"
 
@@ -125,6 +64,11 @@ def ago(moment: datetime, now: datetime) -> str:
 def counted(number: int, what: str) -> str:
     """`1 instance`, `2 instances`."""
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def stacked(lines: Iterable[Text]) -> Text:
+    """The lines of a cell; in a pipe, where a row of a table is one line, one after the other."""
+    return Text("; " if out.is_unbounded else "\n").join(lines)
 
 
 def names_of(templates: Iterable[Template]) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli.render import ago, outside
+from infra.cli.render import ago, out, outside, stacked
 from infra.dead_letters.causes import MessageGroups
 from infra.dead_letters.verdicts import Verdict
 
@@ -25,15 +25,17 @@ def table_of(groups: MessageGroups, now: datetime) -> Table:
     table.add_column("count", justify="right")
     table.add_column("oldest", no_wrap=True)
     table.add_column("cause", ratio=1, overflow="fold")
-    table.add_column("templates\nbehind", overflow="fold")
+    table.add_column(
+        "templates behind" if out.is_unbounded else "templates\nbehind", overflow="fold"
+    )
     for group in groups.listed():
         whys = [*group.whys, *(["and for other reasons"] if group.has_more_whys else [])]
-        arrows = [part for why in whys for part in ("\n", outside(f"→ {why}", "italic dim"))]
+        arrows = [outside(f"→ {why}", "italic dim") for why in whys]
         table.add_row(
             Text(group.verdict, STYLES[group.verdict]),
             str(group.count),
             ago(group.oldest, now) if group.oldest else "",
-            Text.assemble(outside(group.cause), *arrows),
+            stacked([outside(group.cause), *arrows]),
             outside(", ".join(sorted(group.behind))),
         )
     return table
