@@ -21,7 +21,7 @@ def event_files(folder: Path, what: str = "event") -> Iterator[EventFiles]:
         yield files
     except CannotWrite as error:
         stop(str(error), status=1)
-    out.print(outside(f"{counted(files.written, what)} written to {folder}"))
+    out.print(outside(f"{counted(files.written, what)} written to {folder}"), soft_wrap=True)
     if files.known:
         err.print(f"already there: {counted(files.known, what)}", highlight=False)
 

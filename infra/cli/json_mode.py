@@ -7,6 +7,10 @@ option is read.
 import json
 from collections.abc import Iterable
 from itertools import takewhile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from models.base import Value
 
 
 class JsonMode:
@@ -28,12 +32,16 @@ def error_text(message: str, status: int) -> str:
         return f"ami-reactor: {message}"
     from infra.cli.stderr_lines import ErrorLine
 
-    line = ErrorLine(error=message, verb=JsonMode.verb, status=status)
-    return json.dumps(line.model_dump(mode="json"))
+    return line_text(ErrorLine(error=message, verb=JsonMode.verb, status=status))
 
 
 def note_text(note: str) -> str:
     """What else is said, as JSON."""
     from infra.cli.stderr_lines import NoteLine
 
-    return json.dumps(NoteLine(note=note).model_dump(mode="json"))
+    return line_text(NoteLine(note=note))
+
+
+def line_text(line: "Value") -> str:
+    """A line of stderr; people read it too, so what is no ASCII stays as it is."""
+    return json.dumps(line.model_dump(mode="json"), ensure_ascii=False)

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.cli.console import err, out
-from infra.cli.json_mode import JsonMode, error_text
+from infra.cli.json_mode import JsonMode, error_text, line_text
 from infra.cli.stderr_lines import GapLine
 from infra.operate.paging import Progress
 from models.base import Value, printable
@@ -77,18 +77,14 @@ def names_of(templates: Iterable[Template]) -> str:
 
 def print_json(line: Value) -> None:
     """Print the model of one line; `ami-reactor schema` describes each that a verb prints."""
-    sys.stdout.write(_json_text(line) + "\n")
-
-
-def _json_text(line: Value) -> str:
-    return json.dumps(line.model_dump(mode="json"))
+    sys.stdout.write(json.dumps(line.model_dump(mode="json")) + "\n")
 
 
 def print_gaps(gaps: Iterable[str]) -> None:
     """Name on stderr what could not be read."""
     for gap in gaps:
         if JsonMode.is_on:
-            err.print_line(_json_text(GapLine(not_read=gap)))
+            err.print_line(line_text(GapLine(not_read=gap)))
         else:
             err.print(outside(f"not read: {gap}", "yellow"), soft_wrap=True)
 

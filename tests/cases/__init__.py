@@ -91,6 +91,7 @@ def served(world) -> Iterator:
     with serving(world) as url:
         environment = {
             "PATH": os.environ["PATH"],
+            "COLUMNS": "80",
             "AWS_ENDPOINT_URL": url,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "local",

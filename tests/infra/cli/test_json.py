@@ -60,6 +60,7 @@ class Case:
 
 CASES = {
     "status": Case(("", "web*"), "--profile none"),
+    "report": Case(("",), "--profile none"),
     "explain": Case(("web", NEW, MEMBER), "none"),
     "history": Case(("web-to-roll-back",), "none"),
     "doctor": Case(("",), "--profile none"),
