@@ -15,7 +15,6 @@ from infra.replay.expectations import (
     write_expectations,
 )
 from infra.replay.junit import Case
-from models.outcome import Result
 
 if TYPE_CHECKING:
     from infra.embedded.replayer import Replayed
@@ -83,7 +82,7 @@ class Expected:
 
     def _problems(self, result: "Replayed") -> list[str]:
         """What is wrong with an event whatever the file says, or without one."""
-        if self.strict and result.outcome.result is Result.UNMATCHED:
+        if self.strict and result.is_unmatched:
             return [f"--strict: {result.why}"]
         if self.path is None and result.is_failure:
             return [f"{result.outcome.result}: {result.why or result.receipt.error}"]

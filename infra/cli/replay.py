@@ -11,18 +11,29 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from infra.cli.expected import Expected, print_problems
 from infra.cli.files import world_from
 from infra.cli.importing import importing
-from infra.cli.render import err, out, outside, print_json, result_table, stop, tracked
+from infra.cli.render import (
+    err,
+    out,
+    outside,
+    print_json,
+    result_table,
+    stop,
+    tracked,
+    word_table,
+)
 from infra.deploy.pinned import differing
 from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_file
 from infra.replay.event_reader import STDIN, BadInput, Captured, read_events
 from infra.replay.expectations import BadExpectations
 from infra.replay.junit import Case, write_junit
 from models.base import Value, date_or_none, printable
+from models.outcome import Result
 
 if TYPE_CHECKING:
     from infra.embedded.replayer import Replayed
@@ -181,8 +192,18 @@ def _print_table(result: "Replayed") -> "Replayed":
     about = " · ".join(filter(None, (result.outcome.detail_type, result.outcome.image_id)))
     title = f"{result.source}:" if result.at else _title(result.source)
     out.print(Text.assemble((title, "bold"), f"  {about}" if about else ""))
-    out.print(Padding(result_table(result.outcome, result.why), (0, 0, 1, 2), expand=False))
+    out.print(Padding(_outcomes(result), (0, 0, 1, 2), expand=False))
     return result
+
+
+def _outcomes(line: "Replayed") -> Table:
+    """What became of the event; and, if it is about an instance refresh, what the instances run."""
+    is_told = line.outcome.result is not Result.UNMATCHED or line.is_unmatched
+    table = result_table(line.outcome, line.why) if is_told else word_table()
+    for group, images in line.instances.items():
+        run = ", ".join(f"{n} run{'s' if n == 1 else ''} {image}" for image, n in images.items())
+        table.add_row("instances", Text.assemble(outside(group, "bold"), f"  {run or 'none'}"))
+    return table
 
 
 def _title(source: str) -> str:

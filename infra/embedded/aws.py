@@ -3,11 +3,13 @@
 import os
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from moto import mock_aws
+from moto.core.base_backend import AccountSpecificBackend
 from moto.core.utils import method_names_from_class
+from moto.moto_api._internal import mock_random
 from moto.utilities.docker_utilities import DockerModel
 
 from infra.embedded import lookups
@@ -24,10 +26,27 @@ if TYPE_CHECKING:
     from infra.embedded.world.seed import World
 
 _method_names = cache(method_names_from_class)
+_moto_backend = AccountSpecificBackend.__getitem__
+
+
+def _made_aside(backends: AccountSpecificBackend[Any], region: str) -> Any:
+    """A backend that this process has not yet had takes no made-up id from what comes after.
+
+    moto makes one when it is first asked for; also one of another account, to know the paths.
+    """
+    if dict.__contains__(backends, region):
+        return _moto_backend(backends, region)
+    before = mock_random.getstate()
+    try:
+        return _moto_backend(backends, region)
+    finally:
+        mock_random.setstate(before)
 
 
 @contextmanager
-def embedded_aws(world: "World", *, aws_sources: bool = False) -> "Iterator[boto3.Session]":
+def embedded_aws(
+    world: "World", *, aws_sources: bool = False, repeats_ids: bool = False
+) -> "Iterator[boto3.Session]":
     """Yield a session whose every call is answered by moto, with `world` already in place.
 
     Make clients from that session, inside the block. moto does not see a client that was made
@@ -36,6 +55,7 @@ def embedded_aws(world: "World", *, aws_sources: bool = False) -> "Iterator[boto
     Args:
         world: What exists at the start.
         aws_sources: Let PutEvents accept events from `aws.*`.
+        repeats_ids: What is made up is the same each time.
     """
     with (
         _sealed(world.account, world.region),
@@ -44,9 +64,12 @@ def embedded_aws(world: "World", *, aws_sources: bool = False) -> "Iterator[boto
         lookups.installed(),
         # moto lists all its methods at each request, which takes a millisecond
         mock.patch("moto.core.responses.method_names_from_class", _method_names),
+        mock.patch.object(AccountSpecificBackend, "__getitem__", _made_aside),
         # moto's own made-up keys would take the place of ours
         mock_aws(config={"core": {"mock_credentials": False}}),
     ):
+        if repeats_ids:
+            mock_random.seed(0)
         seed(world)
         yield new_session(world.region)
 

@@ -38,6 +38,7 @@ from handlers import guard, reactor
 from infra.embedded.clock import StageClock
 from infra.embedded.faults import Faults
 from infra.embedded.policies import lets_eventbridge
+from infra.embedded.refreshes import images_of
 from infra.embedded.state_machines import StateMachines, definition_of
 from models.base import Place, aws_date
 from models.errors import EventRejected
@@ -64,6 +65,9 @@ class Receipt:
         error: Why it was dead-lettered or lost; one line.
         is_dead_lettered: It is in the dead-letter queue.
         is_lost: It is in no queue, and would be lost on AWS too.
+        has_started: It started a state machine.
+        instances: Of an event about an instance refresh: by group, how many instances ran which
+            image when it was settled.
         waiting: How many of its invocations wait to be tried again.
     """
 
@@ -73,11 +77,13 @@ class Receipt:
     error: str | None = None
     is_dead_lettered: bool = False
     is_lost: bool = False
+    has_started: bool = False
+    instances: dict[str, dict[str, int]] = field(default_factory=dict)
     waiting: int = 0
 
 
 class Delivered(NamedTuple):
-    """An event that a rule handed to the function, or that could not be handed to it."""
+    """An event that a rule handed to the function, or that could not be; or one of a refresh."""
 
     moment: datetime
     event: dict[str, Any]
@@ -195,6 +201,7 @@ class Delivery:
             self._watchers.remove(seen)
 
     def _settled(self, event: dict[str, Any], receipt: Receipt) -> None:
+        receipt.instances = images_of(event, self.place)
         for seen in self._watchers:
             seen.append(Delivered(self.clock.now(), event, receipt))
 
@@ -212,6 +219,8 @@ class Delivery:
         def send() -> None:
             for rule in list(bus.rules.values()):
                 self._send(rule, event, receipt)
+            if not (receipt.attempts or receipt.error) and images_of(event, self.place):
+                self._settled(event, receipt)
 
         return send
 
@@ -266,6 +275,7 @@ class Delivery:
             self._dead_letter_of_rule(rule, target, event, failure, receipt)
             self._settled(event, receipt)
         else:
+            receipt.has_started = True
             self._machines.start(target["Arn"], definition, event)
 
     def _target(self, rule: Rule, arn: str) -> LambdaFunction:

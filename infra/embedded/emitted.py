@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 from unittest import mock
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.core.responses import BaseResponse
@@ -20,7 +22,6 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.models.amis import AmiBackend
 from moto.ec2.models.tags import TagBackend
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
-from moto.moto_api._internal import mock_random
 from moto.utilities.utils import get_partition
 
 from infra.embedded.clock import StageClock
@@ -70,6 +71,7 @@ class Emitter:
     place: Place
     clock: StageClock
     put: Put
+    _made: Iterator[int] = field(default_factory=count)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -116,7 +118,12 @@ class Emitter:
             if keys:
                 yield self._tag_change(resource_id, keys, now)
         for image_id, state in changes.images:
-            detail = {"RequestId": _id(), "ImageId": image_id, "State": state, "ErrorMessage": ""}
+            detail = {
+                "RequestId": self._id(),
+                "ImageId": image_id,
+                "State": state,
+                "ErrorMessage": "",
+            }
             yield self._event("aws.ec2", _AMI, detail, self._arn("image", image_id))
         for group, activity in changes.launches:
             yield self._launch(group, activity)
@@ -158,7 +165,7 @@ class Emitter:
         """An event as EventBridge delivers it."""
         return {
             "version": "0",
-            "id": _id(),
+            "id": self._id(),
             "detail-type": detail_type,
             "source": source,
             "account": self.place.account,
@@ -167,6 +174,11 @@ class Emitter:
             "resources": list(arns),
             "detail": detail,
         }
+
+    def _id(self) -> str:
+        """The same in each replay, whatever else moto makes up meanwhile."""
+        number = next(self._made)
+        return str(uuid5(NAMESPACE_OID, f"event {number}") if self.clock.stands else uuid4())
 
     def _time(self) -> str:
         return f"{self.clock.now():%Y-%m-%dT%H:%M:%SZ}"
@@ -180,10 +192,6 @@ class Emitter:
 _WITHOUT_ACCOUNT = ("image", "snapshot")
 _TAGGING = ("create_tags", "delete_tags", "delete_tag_keys")
 _LAUNCH = "replace_autoscaling_group_instances"
-
-
-def _id() -> str:
-    return str(mock_random.uuid4())
 
 
 def _of_call(emitter: Emitter) -> Callable[[BaseResponse], Any]:

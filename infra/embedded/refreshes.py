@@ -2,15 +2,16 @@
 
 moto has none. A refresh takes five minutes on the stage's clock, and `BakeTime` on top. Then it
 replaces each instance that was launched from another version than the group names now, and stops at
-the first launch that EC2 refuses. It fails if one of its alarms rings: one that
-`aws cloudwatch set-alarm-state` put into ALARM, or a fault of the name `InstanceRefresh`, which can
-also let it fail for capacity, or be rolled back.
+the first launch that EC2 refuses. It fails after the first instance if one of its alarms rings: one
+that `aws cloudwatch set-alarm-state` or a captured event put into ALARM, or a fault of the name
+`InstanceRefresh`, which can also let it fail for capacity, or be rolled back.
 
 Sources: https://docs.aws.amazon.com/autoscaling/ec2/userguide/understand-instance-refresh-default-values.html,
 https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-refresh-rollback.html and, for the
 events, https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-event-reference.html
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from datetime import timedelta
 from typing import Any
 from unittest import mock
 
-from moto.autoscaling.models import FakeAutoScalingGroup, InstanceState
+from moto.autoscaling.models import FakeAutoScalingGroup, InstanceState, autoscaling_backends
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.cloudwatch.models import cloudwatch_backends
 
@@ -28,6 +29,7 @@ from infra.embedded.faults import Faults
 from infra.embedded.repairs.auto_scaling import record_activity
 from infra.embedded.repairs.instance_refreshes import answered, begin, cancel
 from models.auto_scaling import ENDED
+from models.base import Place
 
 FAULTS = {
     "Alarm": ("Failed", "Instance refresh failed because the alarm {alarm} is in ALARM state."),
@@ -39,6 +41,9 @@ FAULTS = {
 }
 """By code of a fault of the operation `InstanceRefresh`: the status that it ends in, and why."""
 
+_REPLACES = {"": None, "Alarm": 1}
+"""How many instances it replaces: all; or the first, which rings the alarm."""
+
 _TAKES = timedelta(minutes=5)
 _TOLD = {
     "Successful": "EC2 Auto Scaling Instance Refresh Succeeded",
@@ -46,6 +51,7 @@ _TOLD = {
     "Cancelled": "EC2 Auto Scaling Instance Refresh Cancelled",
     "RollbackSuccessful": "EC2 Auto Scaling Instance Refresh Rollback Succeeded",
 }
+_ABOUT = "EC2 Auto Scaling Instance Refresh"
 _STARTED = "EC2 Auto Scaling Instance Refresh Started"
 
 
@@ -86,28 +92,30 @@ class Refreshes:
     def _end(self, group: FakeAutoScalingGroup, refresh: dict[str, Any]) -> None:
         if refresh["Status"] in ENDED:
             return  # it was cancelled
-        status, reason = self._failure(group, refresh) or self._replaced(group, refresh)
-        self._close(group, refresh, status, reason)
+        code, alarm = self._failure(group, refresh)
+        status, reason = FAULTS.get(code, ("Successful", ""))
+        if code in _REPLACES:
+            status, reason = self._replaced(group, refresh, _REPLACES[code]) or (status, reason)
+        self._close(group, refresh, status, reason.format(alarm=alarm))
 
-    def _failure(
-        self, group: FakeAutoScalingGroup, refresh: dict[str, Any]
-    ) -> tuple[str, str] | None:
-        """The status and the reason, if it ends before it has replaced an instance."""
+    def _failure(self, group: FakeAutoScalingGroup, refresh: dict[str, Any]) -> tuple[str, str]:
+        """What lets it fail, as one of FAULTS or nothing, and the alarm that rings."""
         alarms = (refresh["Preferences"].get("AlarmSpecification") or {}).get("Alarms") or []
         if code := self.faults.take("InstanceRefresh"):
-            status, reason = FAULTS[code]
-            return status, reason.format(alarm=next(iter(alarms), "of the refresh"))
+            return code, next(iter(alarms), "of the refresh")
         known = cloudwatch_backends[group.autoscaling_backend.account_id][group.region].alarms
         for name in alarms:
             if name in known and known[name].state_value == "ALARM":
-                return FAULTS["Alarm"][0], FAULTS["Alarm"][1].format(alarm=name)
-        return None
+                return "Alarm", name
+        return "", ""
 
-    def _replaced(self, group: FakeAutoScalingGroup, refresh: dict[str, Any]) -> tuple[str, str]:
-        """Replace the instances, up to the first launch that EC2 refuses."""
+    def _replaced(
+        self, group: FakeAutoScalingGroup, refresh: dict[str, Any], limit: int | None
+    ) -> tuple[str, str] | None:
+        """Replace so many instances; how it fails at the first launch that EC2 refuses."""
         old = [state for state in group.instance_states if _is_old(group, state, refresh)]
         with self.emitter.gathered():
-            for number, state in enumerate(old, 1):
+            for number, state in enumerate(old[:limit], 1):
                 launched = len(group.instance_states)
                 group.replace_autoscaling_group_instances(1, group.get_propagated_tags())
                 if len(group.instance_states) == launched:
@@ -115,7 +123,7 @@ class Refreshes:
                 group.instance_states.remove(state)
                 group.ec2_backend.terminate_instances([state.instance.id])
                 refresh["PercentageComplete"] = 100 * number // len(old)
-        return "Successful", ""
+        return None
 
     def _close(
         self, group: FakeAutoScalingGroup, refresh: dict[str, Any], status: str, reason: str
@@ -151,6 +159,23 @@ def _failing(faults: Faults) -> Callable[..., None]:
             launch(group, count, tags)
 
     return do
+
+
+def images_of(event: dict[str, Any], place: Place) -> dict[str, dict[str, int]]:
+    """Of an event about a refresh: by group, how many instances run which image now.
+
+    Empty for any other event.
+    """
+    groups = autoscaling_backends[place.account][place.region].autoscaling_groups
+    match event:
+        case {
+            "source": "aws.autoscaling",
+            "detail-type": str(what),
+            "detail": {"AutoScalingGroupName": str(name)},
+        } if what.startswith(_ABOUT) and name in groups:
+            states = groups[name].instance_states
+            return {name: dict(Counter(state.instance.image_id for state in states))}
+    return {}
 
 
 def _is_old(group: FakeAutoScalingGroup, state: InstanceState, refresh: dict[str, Any]) -> bool:

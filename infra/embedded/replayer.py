@@ -13,6 +13,7 @@ from pydantic import Field
 from infra.embedded.clock import StageClock
 from infra.embedded.delivery import Delivered, Receipt
 from infra.embedded.stage import Stage
+from infra.embedded.world.alarm_change import Alarm, alarm_of, write_alarm
 from infra.embedded.world.tag_change import write_tags
 from infra.replay.event_reader import Captured
 from models.base import Value, date_or_none
@@ -32,11 +33,14 @@ class _Delivered(Value):
         attempts: How often the function was invoked with the event.
         dead_lettered: The event is in the dead-letter queue.
         at: When the event came, if it was not given: it was due then, or another event caused it.
+        instances: Of an instance refresh on the stage: by group, how many instances run which image
+            at that moment.
     """
 
     attempts: int = 0
     dead_lettered: bool = False
     at: str | None = Field(default=None, exclude_if=operator.not_)
+    instances: dict[str, dict[str, int]] = Field(default={}, exclude_if=operator.not_)
 
 
 class OutcomeLine(_Delivered, Outcome):
@@ -53,6 +57,7 @@ class Replayed:
 
     Attributes:
         at: When it came, of an event that was not given: it was due then, or an event caused it.
+        alarm: What it says of an alarm, which is in that state from then on.
     """
 
     source: str
@@ -61,6 +66,17 @@ class Replayed:
     account: str
     event: dict[str, Any] = field(default_factory=dict)
     at: datetime | None = None
+    alarm: Alarm | None = None
+
+    @property
+    def instances(self) -> dict[str, dict[str, int]]:
+        """Of an instance refresh on the stage: by group, how many instances ran which image."""
+        return self.receipt.instances if self.at else {}
+
+    @property
+    def is_unmatched(self) -> bool:
+        """It was given, and no rule selects it."""
+        return self.outcome.result is Result.UNMATCHED and self.at is None
 
     @property
     def is_failure(self) -> bool:
@@ -69,19 +85,25 @@ class Replayed:
     @property
     def why(self) -> str:
         """Why no template was looked at; empty if there is nothing to say."""
+        if self.receipt.has_started and self.receipt.outcome is None:
+            return "started a state machine"
         return why_of(self.outcome) or self._why_unmatched or ""
 
     @property
     def _why_unmatched(self) -> str | None:
         """Names the mistake that the rules' patterns do not show: the account."""
-        if self.outcome.result is not Result.UNMATCHED:
+        if not self.is_unmatched:
             return None
         account = self.event.get("account")
         if account is None:
             return "no rule selects it: account is missing"
         if account != self.account:
             return f"no rule selects it: the world is of account {self.account}, the event is not"
-        return "no rule selects it"
+        return f"no rule selects it{self._and_the_alarm}"
+
+    @property
+    def _and_the_alarm(self) -> str:
+        return f"; {self.alarm.name} is in {self.alarm.state} from now on" if self.alarm else ""
 
     @property
     def line(self) -> OutcomeLine | GuardOutcomeLine:
@@ -92,6 +114,7 @@ class Replayed:
             "attempts": self.receipt.attempts,
             "dead_lettered": self.receipt.is_dead_lettered,
             "at": in_seconds(self.at) if self.at else None,
+            "instances": self.instances,
         }
         return shape.model_validate(self.outcome.model_dump() | own)
 
@@ -169,15 +192,20 @@ def _replayed(staged: Stage, item: Captured) -> Iterator[Replayed]:
         return
     event = _completed(item.payload, item.made_up, staged)
     write_tags(event, staged.place)
+    alarm = alarm_of(event, staged.place)
+    if alarm:
+        write_alarm(alarm, staged.place)
     with staged.delivery.watched() as delivered:
         receipt = staged.delivery.deliver(event)
-    yield Replayed(item.source, receipt, _outcome(event, receipt), account, event)
+    yield Replayed(item.source, receipt, _outcome(event, receipt), account, event, alarm=alarm)
     yield from caused(staged, (one for one in delivered if one.receipt is not receipt))
 
 
 def _outcome(event: dict[str, Any], receipt: Receipt) -> Outcome:
     if not receipt.is_matched:
         return unmatched(event)
+    if receipt.outcome is None and receipt.has_started and receipt.error is None:
+        return unmatched(event).model_copy(update={"result": Result.HANDLED})
     if receipt.outcome is None:
         return undelivered(event, receipt.error or "no outcome")
     return read_outcome(receipt.outcome)

@@ -1,6 +1,7 @@
-"""The stack's template, deployed to the embedded AWS."""
+"""The stack's template, deployed to the embedded AWS, and those of the world's chains."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -42,35 +43,51 @@ def transformed() -> dict[str, Any]:
     return template
 
 
-def deploy(session: "boto3.Session", world: World, template: dict[str, Any]) -> Stack:
+def deploy(
+    session: "boto3.Session",
+    world: World,
+    template: dict[str, Any],
+    chain: Callable[[str], dict[str, Any]],
+) -> Stack:
     """Create the stack, and one by one the resources that moto's CloudFormation leaves out.
 
-    The guard is there if a launch template of the world asks for one.
+    The guard is there if a launch template of the world asks for one; then come the world's chains.
     """
-    resources = template["Resources"]
-    guard: Any = {"ParameterKey": "Guard", "ParameterValue": "true"}
-    supported = {name: r for name, r in resources.items() if r["Type"] in _supported()}
-    cloudformation = session.client("cloudformation")
-    # moto parses YAML, which takes longer than all the rest; this is JSON
-    with mock.patch.object(MotoStack, "parse_template", staticmethod(json.loads)):
-        cloudformation.create_stack(
-            StackName=STACK_NAME,
-            TemplateBody=json.dumps({**template, "Resources": supported}),
-            Capabilities=["CAPABILITY_IAM"],
-            Parameters=[guard] if _asks_for_a_guard(world, template) else [],
-        )
-    stack = cloudformation_backends[world.account][world.region].get_stack(STACK_NAME)
-    for resource in stack.resource_map.values():
-        if isinstance(resource, Role):
-            _write_policies_as_json(resource)
+    guard = {"ParameterKey": "Guard", "ParameterValue": "true"}
+    given = [guard] if _asks_for_a_guard(world, template) else []
+    stack = _create(session, world, STACK_NAME, template, given)
     decided = stack.resource_map.lazy_condition_map
-    for resource in resources.values():
+    for resource in template["Resources"].values():
         is_there = "Condition" not in resource or decided[resource["Condition"]]
         if resource["Type"] in _BY_HAND and is_there:
             _BY_HAND[resource["Type"]](session, _resolved(resource, stack.resource_map))
-    described = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    for asked in world.stacks:
+        given = [one.model_dump(by_alias=True) for one in asked.parameters]
+        _create(session, world, asked.stack_name, chain(asked.chain), given)
+    described = session.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
     return Stack(outputs["FunctionName"], outputs["DeadLetterQueueUrl"])
+
+
+def _create(
+    session: "boto3.Session", world: World, name: str, template: dict[str, Any], given: Any
+) -> MotoStack:
+    """Create a stack of what moto's CloudFormation has."""
+    resources = template["Resources"]
+    supported = {name: r for name, r in resources.items() if r["Type"] in _supported()}
+    # moto parses YAML, which takes longer than all the rest; this is JSON
+    with mock.patch.object(MotoStack, "parse_template", staticmethod(json.loads)):
+        session.client("cloudformation").create_stack(
+            StackName=name,
+            TemplateBody=json.dumps({**template, "Resources": supported}),
+            Capabilities=["CAPABILITY_IAM"],
+            Parameters=given,
+        )
+    stack: MotoStack = cloudformation_backends[world.account][world.region].get_stack(name)
+    for resource in stack.resource_map.values():
+        if isinstance(resource, Role):
+            _write_policies_as_json(resource)
+    return stack
 
 
 def _supported() -> set[str]:

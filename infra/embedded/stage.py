@@ -1,6 +1,6 @@
 """The stage: an embedded AWS with a world, the deployed stack, and delivery between them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from infra.embedded.refreshes import Refreshes
 from infra.embedded.schedules import schedules_run
 from infra.embedded.stack import Stack, deploy, transformed
 from infra.embedded.world.seed import World, world_now
+from infra.embedded.world.stacks import chain_template
 from models.base import Place
 
 if TYPE_CHECKING:
@@ -29,10 +30,12 @@ class Stage:
 
     Attributes:
         session: Make clients from it, inside the block.
+        began: The world as it was at the start.
     """
 
     session: "boto3.Session"
     place: Place
+    began: World
     stack: Stack
     delivery: Delivery
     faults: Faults
@@ -55,8 +58,9 @@ class Stage:
 
     def world(self) -> dict[str, Any]:
         """The world as it is now, with the dead-letter queue as ReceiveMessage prints it."""
+        stacks = [stack.as_aws_prints_it() for stack in self.began.stacks]
         now = world_now(self.session, self.place.account)
-        return now | {"DeadLetters": self.dead_letters()}
+        return now | {"Stacks": stacks, "DeadLetters": self.dead_letters()}
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """All messages of the dead-letter queue; they stay in it."""
@@ -88,6 +92,7 @@ def stage(
     world: World,
     *,
     template: dict[str, Any] | None = None,
+    chain: Callable[[str], dict[str, Any]] = chain_template,
     aws_sources: bool = False,
     clock: StageClock | None = None,
 ) -> Iterator[Stage]:
@@ -96,17 +101,19 @@ def stage(
     Args:
         world: What exists at the start.
         template: Another template than the stack's own, as CloudFormation sees it.
+        chain: Gives the template of a chain by its name.
         aws_sources: Let PutEvents accept events from `aws.*`.
         clock: None: the real one.
     """
     clock = clock or StageClock()
-    _repeat_made_up_ids(clock)
+    inside = embedded_aws(world, aws_sources=aws_sources, repeats_ids=clock.stands)
     place = Place(account=world.account, region=world.region)
     faults = Faults()
     delivery = Delivery(place, faults, clock)
-    with clock.installed(), embedded_aws(world, aws_sources=aws_sources) as session:
-        stack = deploy(session, world, template or transformed())
-        _repeat_made_up_ids(clock)  # whatever the template has
+    with clock.installed(), inside as session:
+        stack = deploy(session, world, template or transformed(), chain)
+        if clock.stands:  # a replay prints the same in each run, whatever the template has
+            mock_random.seed(0)
         emitter = Emitter(place, clock, delivery.hand_all_to_rules)
         with (
             delivery.installed(),
@@ -116,13 +123,7 @@ def stage(
             schedules_run(session, clock),
         ):
             _put_back(session, stack, world.dead_letters)
-            yield Stage(session, place, stack, delivery, faults, clock, emitter)
-
-
-def _repeat_made_up_ids(clock: StageClock) -> None:
-    """A replay prints the same in each run."""
-    if clock.stands:
-        mock_random.seed(0)
+            yield Stage(session, place, world, stack, delivery, faults, clock, emitter)
 
 
 def _put_back(session: "boto3.Session", stack: Stack, messages: list[dict[str, Any]]) -> None:

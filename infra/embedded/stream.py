@@ -34,7 +34,6 @@ from infra.replay.atomic_write import content_to_read, file_error
 from infra.replay.event_reader import STDIN, BadInput, Captured, events_in, read_events
 from infra.replay.json_text import parse_json
 from models.base import printable
-from models.outcome import Result
 
 Line = dict[str, Any]
 
@@ -116,8 +115,7 @@ class Stream:
 
     def _told(self, results: Iterable[Replayed]) -> Iterator[AnyOutcomeLine]:
         for result in results:
-            is_unmatched = result.outcome.result is Result.UNMATCHED
-            self.has_failed |= result.is_failure or (self._strict and is_unmatched)
+            self.has_failed |= result.is_failure or (self._strict and result.is_unmatched)
             yield result.line
 
     # -- the commands ------------------------------------------------------------------------------

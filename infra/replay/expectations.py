@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 Line = dict[str, Any]
 
-_FIELDS = ("result", "reason")
+_FIELDS = ("result", "reason", "instances")
 _TEMPLATE_FIELDS = ("outcome", "reason", "to_image")
 _EVENT, _TEMPLATES, _NAME = "event", "templates", "launch_template_name"
 _NO_FIELD = "no such field"

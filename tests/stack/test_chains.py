@@ -13,19 +13,33 @@ from typer.testing import CliRunner
 
 from infra.cli import app
 from infra.embedded.clock import StageClock
+from infra.embedded.replayer import clock_for, replayed
+from infra.embedded.stage import stage
 from infra.embedded.state_machines import StateMachines
+from infra.embedded.world.file import read_world
+from infra.embedded.world.stacks import chain_template
+from infra.replay.event_reader import read_events
+from infra.replay.expectations import differences, named, read_expectations
 from models.base import Place
 from tests.stack.roles import Role, damaged, damages, questions
 from tests.support.builders import (
     ACCOUNT,
+    HELD,
     NEW,
     NOON,
+    OLD,
     OTHER_TEMPLATE,
     REGION,
     TEMPLATE,
+    a_chain,
+    a_template,
+    a_version,
+    a_world,
+    an_event,
     template_arn,
 )
 from tests.support.cloudformation import read_template, resources_of
+from tests.support.fleets import a_group
 from tests.support.interpreter import execute, interpreting
 from tests.support.paths import ROOT
 
@@ -448,6 +462,113 @@ def test_a_parameter_gets_the_image_of_the_default_version_whatever_the_event_sa
     status, values = run(definition_of("parameter", "Update"))
 
     assert (status, values) == ("SUCCEEDED", [NEW])
+
+
+# -- on the stage ----------------------------------------------------------------------------------
+
+STORY = ROOT / "infra" / "stories" / "guard"
+
+
+def changed(before, after):
+    """The chain that refreshes groups, with something else in its template."""
+    text = json.dumps(chain_template("refresh"))
+    assert before in text
+    return lambda _name: json.loads(text.replace(before, after))
+
+
+def differing(chain):
+    """What is not as expected if the guard's story is replayed with that chain."""
+    captured = read_events([STORY / "events"])
+    world = read_world((STORY / "world.json").read_bytes(), "world.json")
+    with stage(world, clock=clock_for(captured), chain=chain) as staged:
+        got = named((result.source, result.as_json()) for result in replayed(staged, captured))
+    expected = read_expectations(STORY / "outcomes.jsonl")
+    return [f"{one.event} · {one}" for one in differences(expected, got)]
+
+
+def test_the_story_of_the_guard_ends_as_expected():
+    assert differing(chain_template) == []
+
+
+BAD, GOOD = "ami-0a1b2c3d4e5f60718", "ami-04555b9b3720fcb7f"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "difference"),
+    [
+        pytest.param(
+            '"Launch Template Moved Back"',
+            '"Launch Template Held"',
+            "then, at 2026-06-15T17:34:17Z · event: expected one, got none",
+            id="it does not follow what is moved back",
+        ),
+        pytest.param(
+            '"Launch Template Promoted"',
+            '"Promotion Failed"',
+            "then, at 2026-06-15T17:24:17Z · event: expected one, got none",
+            id="it does not follow a promotion",
+        ),
+        pytest.param(
+            "AlarmSpecification",
+            "AlarmSpecifications",
+            "then, at 2026-06-15T17:24:17Z · event: expected one, got none",
+            id="AWS refuses what it asks for",
+        ),
+        pytest.param(
+            "${Names}",
+            "no-${Names}",
+            f'instances: expected {{"web": {{"{GOOD}": 1, "{BAD}": 1}}}}, '
+            f'got {{"web": {{"{BAD}": 2}}}}',
+            id="it looks at another alarm",
+        ),
+        pytest.param(
+            '"detail": {"launch_template_id"',
+            '"detail": {"launch_template"',
+            "then, at 2026-06-17T01:17:30Z · event: expected one, got none",
+            id="it follows no template",
+        ),
+    ],
+)
+def test_the_story_of_the_guard_tells_a_damaged_chain(before, after, difference):
+    found = differing(changed(before, after))
+
+    assert [line for line in found if difference in line]
+
+
+def rolled(chain):
+    """Two promotions within a minute: how many refreshes end well, how many instances start."""
+    group = a_group(instances={"i-0000000000000000a": "1", "i-0000000000000000b": "1"})
+    world = a_world(
+        templates=[a_template(default=2, tags=HELD)],
+        versions=[a_version(), a_version(NEW, 2)],
+        AutoScalingGroups=[group],
+        Stacks=[a_chain()],
+    )
+    with stage(read_world(json.dumps(world), "world"), chain=chain) as staged:
+        for image in (OLD, NEW):
+            told = {"launch_template_id": TEMPLATE, "to_image": image}
+            staged.delivery.deliver(
+                an_event("ami-reactor", "Launch Template Promoted", None, **told)
+            )
+            staged.advance(timedelta(minutes=1))
+        staged.advance(timedelta(hours=1))
+        scaling = staged.session.client("autoscaling")
+        refreshes = scaling.describe_instance_refreshes(AutoScalingGroupName="web")
+        activities = scaling.describe_scaling_activities(AutoScalingGroupName="web")
+    ended = [one["Status"] for one in refreshes["InstanceRefreshes"]]
+    return ended.count("Successful"), len(activities["Activities"])
+
+
+def test_a_promotion_during_a_refresh_is_not_missed_and_replaces_nothing_twice():
+    assert rolled(chain_template) == (2, 2)
+
+
+def test_without_its_retries_it_would_be_missed():
+    assert rolled(changed('\\"Retry\\"', '\\"Retries\\"')) == (1, 2)
+
+
+def test_without_skip_matching_all_instances_would_be_replaced_twice():
+    assert rolled(changed('\\"SkipMatching\\": true', '\\"SkipMatching\\": false')) == (2, 4)
 
 
 # -- the alarms ------------------------------------------------------------------------------------

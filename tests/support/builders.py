@@ -102,6 +102,16 @@ def a_world(
     }
 
 
+def a_chain(name: str = "refresh", **parameters: str) -> dict[str, Any]:
+    """The stack of a chain, which by default refreshes the group web."""
+    given = {"LaunchTemplateId": TEMPLATE, "AutoScalingGroupNames": "web"} | parameters
+    return {
+        "StackName": f"web-{name}",
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
+        "Outputs": [{"OutputKey": "AmiReactorChain", "OutputValue": f"{name} {TEMPLATE} web"}],
+    }
+
+
 def an_event(source: str, detail_type: str, arn: str | None, **detail: Any) -> dict[str, Any]:
     return {
         "version": "0",

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_OID, uuid5
 
 from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
 from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
-from moto.moto_api._internal import mock_random
 
 from models.auto_scaling import ENDED
 
@@ -46,11 +46,13 @@ def begin(response: AutoScalingResponse) -> Started:
     preferences = params.get("Preferences") or {}
     if preferences.get("AutoRollback") and not params.get("DesiredConfiguration"):
         raise ValidationError("AutoRollback requires a desired configuration.")
+    now = utcnow().replace(tzinfo=UTC)
     refresh = {
-        "InstanceRefreshId": str(mock_random.uuid4()),
+        # the same in each replay, whatever else is made up: a story's event names it
+        "InstanceRefreshId": str(uuid5(NAMESPACE_OID, f"{group.name} {now} {len(before)}")),
         "AutoScalingGroupName": group.name,
         "Status": "InProgress",
-        "StartTime": utcnow().replace(tzinfo=UTC),
+        "StartTime": now,
         "PercentageComplete": 0,
         "InstancesToUpdate": len(group.instance_states),
         "Preferences": preferences,

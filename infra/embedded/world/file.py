@@ -26,6 +26,7 @@ from infra.embedded.world.entries import (
     fail,
     misspelt,
 )
+from infra.embedded.world.stacks import ChainStack, leave_stacks_out, stacks_fit
 from infra.replay.json_text import NotUtf8, parse_json
 from models.base import printable
 from models.faults import in_plain_words
@@ -53,13 +54,14 @@ class World(BaseModel):
     auto_scaling_groups: list[Group] = []
     instance_refreshes: list[InstanceRefresh] = []
     instances: list[Instance] = []
+    stacks: list[ChainStack] = []
     dead_letters: list[dict[str, Any]] = []
 
     _left_out: list[str] = PrivateAttr(default_factory=list)
 
     @property
     def left_out(self) -> list[str]:
-        """The groups that use no launch template of this world, and why; one line each."""
+        """The groups and stacks that are not put into place, and why; one line each."""
         return self._left_out
 
     @model_validator(mode="after")
@@ -71,6 +73,8 @@ class World(BaseModel):
             _versions_fit,
             _leave_groups_out,
             _groups_fit,
+            leave_stacks_out,
+            stacks_fit,
         ):
             check(self)
         return self
@@ -140,6 +144,7 @@ def _no_doubles(world: World) -> None:
     _once("AutoScalingGroups", (g.auto_scaling_group_name for g in groups))
     _once("AutoScalingGroups", (m.instance_id for g in groups for m in g.instances or []))
     _once("Instances", (i.instance_id for i in world.instances))
+    _once("Stacks", (s.stack_name for s in world.stacks))
 
 
 def _once(field: str, names: "Iterable[str]") -> None:

@@ -16,6 +16,7 @@ from infra.embedded.repairs.images import describe
 from infra.embedded.repairs.launches import moto_run_instances, stand_in
 from infra.embedded.world.entries import Group, Image, Instance, Member, Template, Version
 from infra.embedded.world.file import BadWorld, World, read_world
+from models.auto_scaling import ENDED
 from models.base import aws_date
 
 if TYPE_CHECKING:
@@ -247,6 +248,7 @@ def world_now(session: "boto3.Session", account: str) -> dict[str, Any]:
     region = session.region_name
     ec2, auto_scaling = session.client("ec2"), session.client("autoscaling")
     templates = _all(ec2, "describe_launch_templates", "LaunchTemplates")
+    groups = _all(auto_scaling, "describe_auto_scaling_groups", "AutoScalingGroups")
     reservations = _all(ec2, "describe_instances", "Reservations")
     found = {
         "Account": account,
@@ -263,9 +265,15 @@ def world_now(session: "boto3.Session", account: str) -> dict[str, Any]:
                 LaunchTemplateId=template["LaunchTemplateId"],
             )
         ],
-        "AutoScalingGroups": _all(
-            auto_scaling, "describe_auto_scaling_groups", "AutoScalingGroups"
-        ),
+        "AutoScalingGroups": groups,
+        "InstanceRefreshes": [
+            refresh
+            for group in groups
+            for refresh in auto_scaling.describe_instance_refreshes(
+                AutoScalingGroupName=group["AutoScalingGroupName"]
+            )["InstanceRefreshes"]
+            if refresh["Status"] in ENDED
+        ],
         "Instances": [
             {field: instance[field] for field in INSTANCE_FIELDS if field in instance}
             | _given(account, region, instance["InstanceId"])

@@ -127,8 +127,18 @@ def test_it_fails_on_an_alarm_that_rings(fleet):
 
     assert fleet.refresh["Status"] == "Failed"
     assert "the alarm web-5xx is in ALARM" in fleet.refresh["StatusReason"]
-    assert fleet.versions == ["1", "2"]
-    assert types(fleet.told()) == [f"{REFRESH} Started", f"{REFRESH} Failed"]
+    assert fleet.versions == ["2", "2"]  # the first new instance is what rings it
+    assert types(fleet.told()) == [f"{REFRESH} Started", LAUNCHED, f"{REFRESH} Failed"]
+
+
+def test_an_alarm_lets_it_fail_after_the_first_instance(fleet):
+    fleet.staged.faults.inject("InstanceRefresh", "Alarm")
+    fleet.start(**ALARM)
+
+    fleet.wait()
+
+    assert types(fleet.told()).count(LAUNCHED) == 1
+    assert fleet.refresh["PercentageComplete"] == 50
 
 
 @pytest.mark.parametrize(

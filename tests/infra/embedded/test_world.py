@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from infra.embedded.aws import embedded_aws
 from infra.embedded.world.seed import BadWorld, World, read_world, seed, world_now
 from models.base import aws_date
+from tests.support.builders import a_chain
 
 OLD, NEW = "ami-0123456789abcdef0", "ami-0123456789abcdef1"
 MEMBER, OTHER = "i-0123456789abcdef0", "i-0123456789abcdef1"
@@ -311,6 +312,16 @@ def test_groups_that_no_template_of_the_world_is_for_are_left_out():
     ]
 
 
+def test_a_chain_that_the_stage_cannot_run_is_left_out():
+    world = read(a_world(Stacks=[a_chain("node-group"), a_chain("notify")]))
+
+    assert world.stacks == []
+    assert world.left_out == [
+        "web-node-group is left out: the embedded AWS does not run the chain node-group",
+        "web-notify is left out: the embedded AWS does not run the chain notify",
+    ]
+
+
 def test_loading_a_world_is_linear():
     """Counted, not timed: a search through all for each one would double the ratio."""
 
@@ -547,10 +558,52 @@ def with_group(**fields: Any) -> dict[str, Any]:
     return a_world(AutoScalingGroups=[{**GROUP, **fields}])
 
 
+def with_stack(name: str = "refresh", *, fields: dict[str, Any] | None = None, **given: str) -> Any:
+    stack = a_chain(name, **{"LaunchTemplateId": TEMPLATE["LaunchTemplateId"]} | given)
+    return a_world(AutoScalingGroups=[GROUP], Stacks=[stack | (fields or {})])
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ({"images": []}, "images: must be spelt Images"),
+        ({"Stack": []}, "Stack: must be spelt Stacks"),
+        (
+            with_stack("refesh"),
+            "Stacks.0.Outputs: must have AmiReactorChain, which begins with nod",
+        ),
+        (with_stack(fields={"Outputs": []}), "Stacks.0.Outputs: must have AmiReactorChain, which"),
+        (with_stack(fields={"StackName": "-"}), "Stacks.0.StackName: must be text that matches"),
+        (with_stack(fields={"Parameter": []}), "Stacks.0.Parameter: must be spelt Parameters"),
+        (
+            with_stack(fields={"Parameters": [{"ParameterKey": "Z"}]}),
+            "Stacks.0.Parameters.0.ParameterValue: is required",
+        ),
+        (
+            with_stack(Alarms="a"),
+            "Stacks.0.Parameters.2.ParameterKey: must be one of: LaunchTemplateId, AutoScalingGr",
+        ),
+        (
+            with_stack(LaunchTemplateId="web"),
+            "Stacks.0.Parameters.0.ParameterValue: must match lt-[0-9a-f]+",
+        ),
+        (with_stack(BakeTime="1h"), r"Stacks.0.Parameters.2.ParameterValue: must match \d+"),
+        (
+            with_stack(fields={"Parameters": []}),
+            "Stacks.0.Parameters: must have LaunchTemplateId",
+        ),
+        (
+            with_stack(LaunchTemplateId="lt-0"),
+            "Stacks.0.Parameters: LaunchTemplateId: lt-0 is not one of the LaunchTemplates",
+        ),
+        (
+            with_stack(AutoScalingGroupNames="web,api"),
+            "Stacks.0.Parameters: AutoScalingGroupNames: api is not one of the AutoScalingGroups",
+        ),
+        (
+            a_world(Stacks=[a_chain(), a_chain()]),
+            "Stacks: web-refresh is there more than once",
+        ),
         ({"Foo": 1}, "Foo: is not part of a world"),
         ({"a\x1b[31m\nb": []}, r"a\x1b[31m\nb: is not part of a world"),
         ({"Account": 111122223333}, "Account: must be a string"),

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.cli import app
+from infra.embedded.world.file import read_world
 from tests.support.builders import (
     ACCOUNT,
     FOLLOWS_INSTANCE,
@@ -19,16 +20,20 @@ from tests.support.builders import (
     NEW,
     OLD,
     OTHER_TEMPLATE,
+    REGION,
     TEMPLATE,
+    a_chain,
     a_template,
     a_version,
     a_world,
     ami_state,
+    an_event,
     an_image,
     backup_completed,
     tags_changed,
     template_arn,
 )
+from tests.support.fleets import a_group
 from tests.support.ids import reason_first
 from tests.support.paths import EVENTS
 
@@ -535,6 +540,82 @@ def test_what_waits_is_shown_with_its_moment_and_taken_then(replay, word, what, 
         if template["outcome"] == "promoted"
     ]
     assert promoted == ([(until, NEW)] if until else [])
+
+
+# -- what happens on the stage itself --------------------------------------------------------------
+
+
+def alarm(state, **differs):
+    arn = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:web-5xx"
+    told = {"alarmName": "web-5xx", "state": {"value": state}}
+    return an_event("aws.cloudwatch", "CloudWatch Alarm State Change", arn, **told) | differs
+
+
+@pytest.fixture
+def ended(replay):
+    """Replay events where a chain refreshes web; how that ends, and what its instance runs then."""
+
+    def ends(*events):
+        group = a_group(instances={"i-0000000000000000a": "1"})
+        world = a_world(AutoScalingGroups=[group], Stacks=[a_chain(AlarmNames="web-5xx")])
+        told = lines(replay(backup_completed(), *events, world=world))
+        last = told[-1]
+        return last["detail_type"].rpartition(" ")[2], last["instances"]["web"]
+
+    return ends
+
+
+@pytest.mark.parametrize(
+    ("events", "how"),
+    [
+        ([], "Succeeded"),
+        ([alarm("ALARM")], "Failed"),
+        ([alarm("ALARM"), alarm("OK")], "Succeeded"),
+        ([alarm("LOUD")], "Succeeded"),
+        ([alarm("ALARM", account="444455556666")], "Succeeded"),
+        ([alarm("ALARM", region="us-east-1")], "Succeeded"),
+        ([alarm("ALARM", detail={"alarmName": "web-5xx", "state": "ALARM"})], "Succeeded"),
+        ([alarm("ALARM", detail={"alarmName": "api", "state": {"value": "ALARM"}})], "Succeeded"),
+    ],
+)
+def test_a_captured_alarm_is_in_its_state_from_then_on(ended, events, how):
+    assert ended(*events) == (how, {NEW: 1})
+
+
+def test_what_an_alarm_is_in_is_said_where_no_rule_selects_it(replay):
+    [line] = lines(replay(alarm("ALARM")))
+
+    assert line["result"] == "unmatched"
+    assert line["error"] == "no rule selects it; web-5xx is in ALARM from now on"
+
+
+def test_what_starts_a_timer_alone_is_handled(replay):
+    detail = {"launch_template_id": TEMPLATE, "until": "2026-07-01T00:00:00Z", "reason": "soaking"}
+    event = an_event("ami-reactor", "Promotion Postponed", None, **detail)
+
+    line, asked = lines(replay(event))
+
+    assert (line["result"], line["error"]) == ("handled", None)
+    assert (asked["at"], asked["result"]) == ("2026-07-01T00:00:00Z", "handled")
+
+
+def test_an_event_of_the_stage_itself_is_no_failure_of_strict(replay):
+    world = a_world(AutoScalingGroups=[a_group()], Stacks=[a_chain()])
+
+    assert replay(backup_completed(), world=world, options=["--strict"]).exit_code == 0
+    assert replay(alarm("OK"), world=world, options=["--strict"]).exit_code == 1
+
+
+def test_the_world_afterwards_has_its_chains_and_what_they_refreshed(replay, tmp_path):
+    world = a_world(AutoScalingGroups=[a_group()], Stacks=[a_chain()])
+    after = tmp_path / "after.json"
+
+    replay(backup_completed(), world=world, options=["--world-out", str(after)])
+
+    now = json.loads(after.read_text())
+    assert now["Stacks"] == world["Stacks"]
+    assert [one["Status"] for one in now["InstanceRefreshes"]] == ["Successful"]
+    read_world(after.read_text(), "after")
 
 
 # -- stories ---------------------------------------------------------------------------------------
