@@ -53,6 +53,7 @@ PARTS = {
     "GuardCapturedEventsPolicy",
     "GuardActed",
     "GuardFailed",
+    "GuardEventsWaitLong",
 }
 
 
@@ -78,7 +79,8 @@ def test_what_the_reactor_has_is_the_same_with_the_guard_and_without():
     off, on = resources_of(transformed()), resources_of(transformed(), Guard="true")
 
     differs = {name for name in off if off[name] != on[name]}
-    assert differs == {"DeadLettersPolicy"}  # which lets the guard's dead letters in
+    # the one lets the guard's dead letters in, the other is the dashboard
+    assert differs == {"DeadLettersPolicy", "Overview"}
 
 
 def test_the_reactor_imports_nothing_of_the_guards():
@@ -219,23 +221,64 @@ def test_its_events_are_captured_and_its_outcomes_logged_beside_the_reactors(sta
     assert "moved-back" in {line.get("outcome") for line in lines if "_aws" in line}
 
 
-def test_an_alarm_rings_when_it_acts_or_fails():
-    resources = resources_of(transformed(), Guard="true")
+def watched(alarm):
+    """The metrics of an alarm, each with the value of its dimension."""
+    metrics = [m["MetricStat"]["Metric"] for m in alarm.get("Metrics", []) if "MetricStat" in m]
+    return {(m["MetricName"], d["Value"]) for m in metrics or [alarm] for d in m["Dimensions"]}
 
-    def watched(name):
-        return {
-            (m["MetricStat"]["Metric"]["MetricName"], d["Value"])
-            for m in resources[name]["Properties"]["Metrics"]
-            if "MetricStat" in m
-            for d in m["MetricStat"]["Metric"]["Dimensions"]
-        }
 
-    assert watched("GuardActed") == {("Templates", "moved-back"), ("Templates", "held")}
-    assert watched("GuardFailed") == {
-        ("Errors", "${GuardFunction}"),
-        ("DestinationDeliveryFailures", "${GuardFunction}"),
-        ("InvocationsFailedToBeSentToDlq", "${TroubleSeen}"),
+def watched_by(alarms):
+    return {m for name in alarms for m in watched(resources_with_guard()[name]["Properties"])}
+
+
+def resources_with_guard():
+    return resources_of(transformed(), Guard="true")
+
+
+def test_an_alarm_rings_when_it_acts():
+    assert watched_by(["GuardActed"]) == {
+        ("Templates", "moved-back"),
+        ("Templates", "held"),
+        ("Templates", "quarantined"),
     }
+
+
+def test_whatever_rings_for_the_reactors_function_or_rules_rings_for_the_guards():
+    resources = resources_with_guard()
+    alarms = {name for name, r in resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
+    guards = watched_by(alarms & PARTS)
+    reactors = watched_by(alarms - PARTS)
+
+    def of(metrics, kind, *, is_guards):
+        names = {
+            f"${{{name}}}"
+            for name, r in resources.items()
+            if r["Type"].endswith(kind) and (name in PARTS) is is_guards
+        }
+        return {metric for metric, value in metrics if value in names}
+
+    for kind in ("Lambda::Function", "Events::Rule"):
+        assert of(guards, kind, is_guards=True) == of(reactors, kind, is_guards=False) != set()
+
+
+def test_the_readme_says_how_many_metrics_the_guards_alarms_watch():
+    count = sum(
+        len(watched(resource["Properties"]))
+        for name, resource in resources_with_guard().items()
+        if name in PARTS and resource["Type"] == "AWS::CloudWatch::Alarm"
+    )
+
+    assert f"The guard adds {count} metrics to the alarms" in (ROOT / "infra/README.md").read_text()
+
+
+def test_its_events_wait_no_longer_than_the_reactors():
+    reactors, guards = (
+        resources_with_guard()[name]["Properties"]
+        for name in ("EventsWaitLong", "GuardEventsWaitLong")
+    )
+
+    differs = {key for key in reactors if reactors[key] != guards[key]}
+    assert differs == {"AlarmName", "AlarmDescription", "Dimensions"}
 
 
 # -- its role: none missing, none unused -----------------------------------------------------------

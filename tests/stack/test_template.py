@@ -458,7 +458,7 @@ def _drawn(metrics):
             old if part == "." else part for old, part in zip(last or parts, parts, strict=True)
         ]
         if last:
-            yield last
+            yield tuple(last)
 
 
 # -- the damage ------------------------------------------------------------------------------------
@@ -466,6 +466,7 @@ def _drawn(metrics):
 RULES = sorted(_waking_rules(transformed()["Resources"]))
 RULES_WITH_DEAD_LETTERS = sorted(_rules_that_may_lose_nothing(transformed()["Resources"]))
 ALARMS = sorted(_of(without_the_guard(transformed()["Resources"]), "CloudWatch::Alarm"))
+GUARDS_ALARMS = sorted(_of(transformed()["Resources"], "CloudWatch::Alarm").keys() - {*ALARMS})
 RULE, TARGET = "BackupCompleted", ("Properties", "Targets", 0)
 
 
@@ -689,7 +690,7 @@ def test_damage_to_the_stack_is_named(damage, fault):
 # -- what people read ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("alarm", [*ALARMS, "GuardActed", "GuardFailed"])
+@pytest.mark.parametrize("alarm", [*ALARMS, *GUARDS_ALARMS])
 def test_what_an_alarm_tells_to_type_is_a_command(alarm):
     properties = transformed()["Resources"][alarm]["Properties"]
     text = properties["AlarmDescription"]["Fn::Sub"]
@@ -747,17 +748,40 @@ def test_what_the_readme_has_jq_write_is_taken_without_a_bucket():
     assert len(processed.encode()) < TEMPLATE_BODY_BYTES * 0.95
 
 
-def dashboard():
-    sub = transformed()["Resources"]["Overview"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    return json.loads(sub)
+def dashboard(**parameters):
+    return json.loads(resources_of(transformed(), **parameters)["Overview"]["Properties"][BODY])
 
 
-def test_the_dashboard_shows_every_alarm_but_those_that_are_off_by_default():
-    sub = transformed()["Resources"]["Overview"]["Properties"]["DashboardBody"]["Fn::Sub"]
+BODY = "DashboardBody"
 
-    assert {alarm for alarm in ALARMS if f'"${{{alarm}.Arn}}"' in sub} == {
-        *ALARMS,
-    } - OFF_BY_DEFAULT
+
+@pytest.mark.parametrize(
+    ("guard", "alarms"), [("false", ALARMS), ("true", [*ALARMS, *GUARDS_ALARMS])]
+)
+def test_the_dashboard_shows_every_alarm_but_those_that_are_off_by_default(guard, alarms):
+    [shown, *_] = dashboard(Guard=guard)["widgets"]
+
+    assert {*shown["properties"]["alarms"]} == {
+        f"${{{alarm}.Arn}}" for alarm in {*alarms} - OFF_BY_DEFAULT
+    }
+    assert ("uard" in json.dumps(dashboard(Guard=guard))) is (guard == "true")
+
+
+def test_with_the_guard_the_dashboard_draws_what_it_does_and_how_it_fails():
+    without, with_it = (
+        {
+            metric
+            for widget in dashboard(Guard=guard)["widgets"]
+            for metric in _drawn(widget["properties"].get("metrics", []))
+        }
+        for guard in ("false", "true")
+    )
+
+    of_the_reactor = {metric[:3] for metric in without if metric[-1] == "${Reactor}"}
+    assert with_it - without == {
+        *(("AmiReactor", "Templates", "outcome", o) for o in ("moved-back", "held", "quarantined")),
+        *((*metric, "${GuardFunction}") for metric in of_the_reactor),
+    }
 
 
 def test_the_dashboard_draws_and_asks_only_for_what_the_function_logs():
@@ -884,7 +908,7 @@ def test_an_alarm_tells_the_topic_that_is_given_and_nothing_without_one():
     silent = resources_of(transformed())
 
     alarms = {name: r["Properties"] for name, r in with_a_topic.items() if _is_alarm(r)}
-    assert alarms.keys() == {*WATCHED, "GuardActed", "GuardFailed"}
+    assert alarms.keys() == {*WATCHED, *GUARDS_ALARMS}
     assert {str(a["AlarmActions"]) for a in alarms.values()} == {str([EVERYTHING["AlarmTopicArn"]])}
     assert not [r for r in silent.values() if "AlarmActions" in r.get("Properties", {})]
 
