@@ -10,6 +10,7 @@ from models.decision import (
     Keep,
     Promote,
     Reason,
+    behind_since,
     decide,
     settle,
     settle_misconfigured,
@@ -884,3 +885,15 @@ def test_all_selectors_must_hold():
     assert selectors.match(image(NEW, tags={"app": "web", "v": "2"}))
     assert not selectors.match(image(NEW, tags={"app": "web"}))
     assert not selectors.match(image(NEW, tags={"app": "*", "v": "2"}))
+
+
+def test_a_template_is_behind_since_the_oldest_image_that_is_newer_and_may_be_taken():
+    selectors = read_selectors(FOLLOWS_INSTANCE, PLACE)
+    anothers = image(f"ami-{1:017x}", 0.5, SourceInstanceId="i-0fedcba9876543210")
+    quarantined = image(f"ami-{2:017x}", 0.7, tags=QUARANTINED)
+    older = image(f"ami-{3:017x}", -1)
+    rest = [CURRENT, older, anothers, quarantined]
+
+    newer = [image(NEWER, 2), image(NEW, 1)]
+    assert behind_since(selectors, CURRENT, [*newer, *rest], NOON) == NOON + timedelta(hours=1)
+    assert behind_since(selectors, CURRENT, rest, NOON) is None

@@ -73,6 +73,13 @@ def test_of_several_that_soak_the_next_moment_is_the_earliest():
     assert decision.message.endswith(f"2 soaking; {NEW} is ripe at 2026-06-16T13:00:00Z")
 
 
+def test_an_image_that_is_older_than_the_current_one_is_not_waited_for():
+    newer = image(NEWER, 2)
+    decision = asked(image(NEW, 1), newer, hours=3, tags={SOAK: "30d"}, current=newer)
+
+    assert (decision.reason, decision.postponed_image) == (Reason.ALREADY_CURRENT, None)
+
+
 def test_the_current_image_is_never_left_out():
     decision = asked(CURRENT, hours=1, tags={SOAK: "30d", AFTER: "canary", GATE: "yes"})
 
@@ -280,12 +287,17 @@ def test_a_wave_may_wait_for_a_wave():
     ("fleet", "message"),
     [
         (a_fleet(web="canary"), "there is no canary"),
+        (a_fleet(web="canary edge"), "there is no canary"),
         (a_fleet(web="lt-0123456789abcdef9"), "there is no lt-0123456789abcdef9"),
         (a_fleet(web="web"), "must not name the template itself"),
         (a_fleet(web=f"lt-{1:017x}"), "must not name the template itself"),
         (
             a_fleet(web="edge", edge="web"),
             "must not lead back to the template itself: web → edge → web",
+        ),
+        (
+            a_fleet(web="x86", x86="web"),
+            "must not lead back to the template itself: web → x86 → web",
         ),
         (
             a_fleet(web="a", a="b c", b="", c="web"),
@@ -374,6 +386,14 @@ def test_healing_takes_an_unripe_image_if_there_is_no_ripe_one_and_says_so(tags,
     assert (decision.reason, decision.image.image_id) == (Reason.CURRENT_IMAGE_GONE, NEWER)
     assert decision.message.endswith(f", though it is not ripe ({why}): there is no ripe image")
     assert NEWER not in decision.skipped
+
+
+def test_healing_with_an_unripe_image_that_does_not_fit_says_what_is_in_the_way():
+    unripe = image(NEW, 1, Architecture="arm64")
+    decision = asked(unripe, current=None, hours=3, tags={SOAK: "30d"})
+
+    assert decision.reason is Reason.NOTHING_LAUNCHABLE
+    assert "t3.micro has x86_64" in decision.message
 
 
 def test_healing_takes_a_deprecated_image_last_of_all():
