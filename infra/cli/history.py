@@ -1,5 +1,6 @@
 """`ami-reactor history`: what a launch template was on, since when, and who moved it."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from infra.cli.timeline import timeline_svg
 from infra.operate.find import find_template_or_group
 from infra.operate.history import HistoryEntry, read_history, read_log
 from infra.operate.paging import Gaps
-from infra.operate.timeline import Timeline, history_line, timeline_of
+from infra.operate.timeline import Timeline, history_line, quarantine_of, timeline_of
 from infra.replay.atomic_write import PUBLIC, CannotWrite, check_can_write, write_file
 from models.launch_template import Template
 from models.tags import HOLD_TAG, read_stamp
+
+_ROOM = 160  # columns: for a line a version
 
 
 def run_history(
@@ -71,32 +74,56 @@ def _show(template: Template, entries: list[HistoryEntry]) -> None:
     name = outside(template.launch_template_name, "bold")
     state = Text.assemble(", held: ", (str(read_stamp(held)), "yellow")) if held else Text("")
     out.print(Text.assemble(name, state))
-    padding = (0, 2, 0 if out.is_unbounded else 1, 0)
-    table = Table(box=None, pad_edge=False, padding=padding, header_style="bold")
+    out.print((_lines if out.width >= _ROOM else _blocks)(entries, datetime.now(UTC)))
+
+
+def _lines(entries: list[HistoryEntry], now: datetime) -> Table:
+    """A line for each version, for `grep` too."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("Version", justify="right", min_width=7)
+    for title in ("What new instances launched", "Its age", "Version made"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("How it came", overflow="fold")
+    for entry in entries:
+        image = outside(entry.version.image_id or "no image")
+        age = Text(", ".join(_about_image(entry, now)))
+        made = f"{entry.version.create_time:%Y-%m-%d %H:%M}Z"
+        how = Text("; ").join(map(outside, entry.how))
+        table.add_row(_number(entry), image, age, made, how, style=_style(entry))
+    return table
+
+
+def _blocks(entries: list[HistoryEntry], now: datetime) -> Table:
+    """Some lines for each version."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
     table.add_column("Version", justify="right", min_width=7)
     table.add_column("What new instances launched", min_width=31)
     table.add_column("How it came", overflow="fold", ratio=1)
-    now = datetime.now(UTC)
     for entry in entries:
-        arrow = "→ " if entry.is_default else ""
-        number = f"{arrow}{entry.version.version_number}"
-        style = "bold green" if entry.is_default else ""
-        table.add_row(number, _image(entry, now), _how(entry), style=style)
-    out.print(table)
+        image = outside(entry.version.image_id or "no image")
+        cell = stacked([image, *map(Text, _about_image(entry, now))])
+        made = f"made {entry.version.create_time:%Y-%m-%d %H:%M}Z"
+        how = stacked([Text(made), *map(outside, entry.how)])
+        table.add_row(_number(entry), cell, how, style=_style(entry))
+    return table
 
 
-def _image(entry: HistoryEntry, now: datetime) -> Text:
-    version = entry.version
-    age = "not there any more"
-    if entry.image:
-        born = entry.image.creation_date
-        age = f"then {ago(born, version.create_time)} old, now {ago(born, now)}"
-    return stacked([outside(version.image_id or "no image"), Text(age)])
+def _number(entry: HistoryEntry) -> str:
+    return f"{'→ ' if entry.is_default else ''}{entry.version.version_number}"
 
 
-def _how(entry: HistoryEntry) -> Text:
-    made = f"made {entry.version.create_time:%Y-%m-%d %H:%M}Z"
-    return stacked([Text(made), *map(outside, entry.how)])
+def _style(entry: HistoryEntry) -> str:
+    return "bold green" if entry.is_default else ""
+
+
+def _about_image(entry: HistoryEntry, now: datetime) -> Iterator[str]:
+    if entry.image is None:
+        yield "not there any more"
+        return
+    born = entry.image.creation_date
+    yield f"then {ago(born, entry.version.create_time)} old, now {ago(born, now)}"
+    if quarantine_of(entry):
+        yield "quarantined"
 
 
 def _draw(file: Path, timeline: Timeline, *, force: bool) -> None:

@@ -121,7 +121,7 @@ def _how(stay: Stay) -> str:
 
 def _when(stay: Stay) -> str:
     if stay.not_before and stay.not_after:
-        return f"some time from {_at(stay.not_before)} until {_at(stay.not_after)}"
+        return f"at some time from {_at(stay.not_before)} until {_at(stay.not_after)}"
     return _at(stay.since)
 
 
@@ -532,6 +532,10 @@ class _Drawing:
         shared = sum(len(row.lanes) for row in self.rows if row.is_shared)
         if shared:
             yield f"{shared} older images share the last lane, without their names."
+        if any(stay.not_before for stay in self.timeline.stays):
+            yield "A dashed line below a bar: when exactly it became the default is not known."
+        if any(lane.created and lane.created < self.axis.begins for lane in self.timeline.lanes):
+            yield "«: the image was made before the time that is shown."
         if self.left_out:
             are = "label has" if self.left_out == 1 else "labels have"
             yield f"{self.left_out} {are} no room: point at the shape."

@@ -27,9 +27,9 @@ _STEPS = (
 _TICK_WIDTH = 76
 _SHORTEST = timedelta(minutes=8)
 
-_NARROW = frozenset("iIjlftr.,:;|!'\"()[]{} /-")
+_NARROW = frozenset("iIjlftr.,:;|!'()[] /-")
 _LATIN = "\u024f"
-_WIDE = frozenset("mwMWQOGCD@%&→←↓↑…—")
+_WIDE = frozenset("mwMWQOGCD@%&#+<=>^~→←↓↑…—")
 
 
 # -- the axis --------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def _share(char: str) -> float:
         return 1.0
     if char in _NARROW:
         return 0.42
-    return 0.77 if char.isupper() or char > _LATIN else 0.65
+    return 0.79 if char.isupper() or char > _LATIN else 0.65
 
 
 def fitted(text: str, size: float, width: float) -> str:

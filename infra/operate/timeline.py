@@ -245,8 +245,8 @@ class _Move(NamedTuple):
     """A version became the default.
 
     Attributes:
-        left: The version that was the default before, if that is known.
-        left_image: That version's.
+        left: The version that was the default before; None if it is not known.
+        left_image: That version's image; None if it is not known, or there was none.
         stay: Without its end.
     """
 
@@ -293,11 +293,11 @@ def _told_by_itself(version: VersionInfo, log: Log) -> Iterator[_Move]:
 
     The function and a rollback make a version the default within seconds after they made it.
     """
-    left = version.rollback and version.rollback.version
+    left, left_image = None, None
     if version.rollback:
-        how, by = How.ROLLED_BACK, version.who
+        how, by, left = How.ROLLED_BACK, version.who, version.rollback.version
     elif version.is_promotion and not log.reaches(version):
-        how, by = How.PROMOTED, None
+        how, by, left_image = How.PROMOTED, None, version.left_image
     elif version.version_number == 1:
         how, by = How.CREATED, version.who
     else:
@@ -309,7 +309,7 @@ def _told_by_itself(version: VersionInfo, log: Log) -> Iterator[_Move]:
         how=how,
         by=by,
     )
-    yield _Move(left, None, stay)
+    yield _Move(left, left_image, stay)
 
 
 def _with_moves_by_others(
@@ -318,7 +318,8 @@ def _with_moves_by_others(
     """Between two moves the default may have been moved by others: then the later one left it."""
     last: Stay | None = None
     for move in moves:
-        found = _moved_by_others(last, move.left, move.left_image, versions, move.stay.since)
+        left = _left(move, last, versions)
+        found = _moved_by_others(last, left, move.left_image, versions, move.stay.since)
         if found:
             yield found
             last = found
@@ -328,6 +329,15 @@ def _with_moves_by_others(
     found = _moved_by_others(last, template.default_version_number, None, versions, now)
     if found:
         yield found
+
+
+def _left(move: _Move, last: Stay | None, versions: dict[int, VersionInfo]) -> int | None:
+    """The version that a move left; if only its image is known, the newest one with that image."""
+    image_id = move.left_image
+    if move.left is not None or image_id is None or (last and last.image_id == image_id):
+        return move.left
+    with_it = (number for number, one in versions.items() if one.image_id == image_id)
+    return max((number for number in with_it if number < move.stay.version), default=None)
 
 
 def _moved_by_others(

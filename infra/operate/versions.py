@@ -34,6 +34,12 @@ class VersionInfo(Value, alias_generator=to_pascal):
         return promotion is not None and promotion.taken == self.image_id
 
     @property
+    def left_image(self) -> str | None:
+        """The image that the function left for this version's, if it made it."""
+        promotion = read_promotion(self.version_description)
+        return promotion.left if promotion else None
+
+    @property
     def rollback(self) -> RollbackOf | None:
         """Which rollback made it, if one did, as its description says."""
         return read_rollback(self.version_description)

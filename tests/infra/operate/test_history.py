@@ -1,6 +1,7 @@
 """`ami-reactor history`, on the embedded AWS."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ from tests.support.builders import (
     NEW,
     NEWER,
     OLD,
+    QUARANTINED,
     a_template,
     a_version,
     a_world,
@@ -207,6 +209,24 @@ def test_people_see_the_age_of_each_image_then_and_now(stage_with):
     assert shown.status == 0
     days = (datetime.now(UTC) - datetime(2026, 6, 15, 12, tzinfo=UTC)).days
     assert f"→ 1 {OLD} made 2026-06-15 15:00Z then 3 h old, now {days} days" in shown.words
+
+
+def test_there_is_a_line_for_each_version_if_there_is_room(stage_with, monkeypatch):
+    bad = an_image(NEW, 1, tags=QUARANTINED)
+    stage_with(a_world(an_image(OLD), bad, versions=[a_version(hours=3), promoted(NEW, 2)]))
+    monkeypatch.setenv("COLUMNS", "240")
+
+    shown = run("history", "web")
+
+    _, _, newer, older = shown.stdout.splitlines()
+    assert re.match(rf"      2  {NEW} .*, quarantined  2026-06-14 12:00Z  promoted ", newer)
+    assert re.match(rf"    → 1  {OLD} +then 3 h old, now .* 2026-06-15 15:00Z  made by root", older)
+
+
+def test_a_quarantined_image_is_marked(stage_with):
+    stage_with(a_world(an_image(OLD, tags=QUARANTINED)))
+
+    assert "quarantined" in run("history", "web").words
 
 
 def test_an_image_that_is_gone_is_no_reason_to_leave_its_version_out(stage_with):

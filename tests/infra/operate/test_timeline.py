@@ -89,7 +89,7 @@ def a_log(*outcomes, begins=-999.0):
 
 
 ONE, TWO = an_entry(1, OLD, 0), an_entry(2, NEW, 5, PROMOTED)
-THREE = an_entry(3, NEWER, 9, PROMOTED.replace(NEW, NEWER))
+THREE = an_entry(3, NEWER, 9, str(Promotion(NEW, NEWER)))
 
 
 def told(stays):
@@ -189,6 +189,15 @@ def test_a_newer_version_of_others_was_likely_the_default_since_it_was_made():
     assert told(before) == [(1, "created", 0, 7), (2, BY_OTHERS, 7, 10), (3, "promoted", 10, None)]
     assert told(now) == [(1, "created", 0, 7), (2, BY_OTHERS, 7, None)]
     assert (now[-1].not_before, now[-1].not_after) == (after(7), NOW)
+
+
+def test_a_promotion_before_the_log_begins_tells_which_image_it_left():
+    theirs = an_entry(2, NEW, 5)
+    ours = an_entry(3, NEWER, 9, str(Promotion(NEW, NEWER)))
+
+    stays = stays_of(the_template(3), [ours, theirs, ONE], Log(), NOW)
+
+    assert told(stays) == [(1, "created", 0, 5), (2, BY_OTHERS, 5, 9), (3, "promoted", 9, None)]
 
 
 def test_a_default_that_others_moved_back_to_is_the_current_one():
