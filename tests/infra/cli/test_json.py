@@ -1,4 +1,4 @@
-"""Each verb with `--json`, run well and run wrong: both streams are what the schemas say."""
+"""What a program reads: `--json` of each verb, held to its schema, and text in a pipe."""
 
 import json
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 from infra.cli import app
 from infra.cli.schema import PRINTED
@@ -228,3 +229,42 @@ def test_the_json_of_another_program_is_its_own():
 
     assert ran.status == 2
     assert not ran.stderr.startswith("{")
+
+
+# -- text ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    ("arguments", "one_line"),
+    [
+        ("status", "web-moving "),
+        ("report", None),
+        ("explain web", "so the reactor would keep it: "),
+        ("history web-to-roll-back", f"1  {OLD}; then under a minute old, "),
+        ("doctor", "ok "),
+        ("dlq list --poll 0", "unreadable "),
+        ("rollback web-to-roll-back --reason panic", None),
+        ("verify", "needs "),
+        ("prune web", None),
+        ("status --profile none", "ami-reactor: "),
+        ("hold --no-such-flag", "ami-reactor: "),
+    ],
+)
+def test_in_a_pipe_nothing_is_padded_and_a_row_is_one_line(arguments, one_line):
+    ran = CliRunner(env={"COLUMNS": ""}).invoke(app, arguments.split())
+
+    lines = ran.output.splitlines()
+    assert lines
+    assert [line for line in lines if line != line.rstrip()] == []
+    if one_line:
+        assert any(one_line in line for line in lines), ran.output
+
+
+@pytest.mark.usefixtures("account")
+def test_columns_folds_at_that_width_in_a_pipe_too():
+    folded = CliRunner(env={"COLUMNS": "50"}).invoke(app, ["explain", "web"]).stdout
+    whole = CliRunner(env={"COLUMNS": ""}).invoke(app, ["explain", "web"]).stdout
+
+    assert max(map(len, folded.splitlines())) <= 50 < max(map(len, whole.splitlines()))
+    assert not any(line.endswith(" ") for line in folded.splitlines())

@@ -46,11 +46,10 @@ def run_installed(*arguments, environment=None, **how):
     return subprocess.run(
         [COMMAND, *arguments],
         env=kept | {"AWS_CONFIG_FILE": os.devnull} | (environment or {}),
-        stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         timeout=DEADLINE_SECONDS,
         check=False,
-        **({"stdout": subprocess.PIPE} | how),
+        **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how),
     )
 
 
@@ -173,15 +172,28 @@ def test_a_full_disk_is_one_line(arguments):
         assert "No space left on device" in one_line(done)
 
 
-def test_a_reader_that_goes_away_is_no_failure():
+@pytest.mark.parametrize(
+    ("arguments", "stream"),
+    [
+        (["replay", "--json"], "stdout"),
+        (["replay"], "stdout"),
+        (["schema", "world"], "stdout"),
+        (["--help"], "stdout"),
+        (["replay", "none.json"], "stderr"),
+        (["replay", "none.json", "--json"], "stderr"),
+        (["hold"], "stderr"),
+    ],
+    ids=" ".join,
+)
+def test_a_reader_that_goes_away_is_no_failure(arguments, stream):
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        done = run_installed("replay", "--json", stdout=writing)
+        done = run_installed(*arguments, **{stream: writing})
     finally:
         os.close(writing)
 
-    assert (done.returncode, done.stderr) == (141, b"")
+    assert (done.returncode, done.stdout or b"", done.stderr or b"") == (141, b"", b"")
 
 
 @pytest.mark.parametrize("closed", [1, 2])
