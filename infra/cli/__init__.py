@@ -54,10 +54,19 @@ def _end(message: str, status: int) -> NoReturn:
 _OFF: dict[str, Any] = {"help": False, "install_completion": False, "show_completion": False}
 """Typer asks Pydantic what an option without a value is; of one that is False it knows itself."""
 
+_HELP = """\
+Moves EC2 launch templates to the newest AMI of a golden instance.
+
+Results go to stdout, everything else to stderr. In a pipe or a file no line is folded, unless \
+COLUMNS says at which width. With --json both are JSON Lines, as ami-reactor schema VERB describes.
+
+Exit status: 0 done, 1 something failed or wants an engineer, 2 wrong usage or unreadable input, \
+130 interrupted, 141 the reader of a pipe has gone."""
+
 app = _App(
     name="ami-reactor",
     cls=_Root,
-    help="Moves EC2 launch templates to the newest AMI of a golden instance.",
+    help=_HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

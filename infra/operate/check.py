@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -22,18 +23,34 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
+CheckName = Literal[
+    "stack",
+    "rules",
+    "function",
+    "failures",
+    "permissions",
+    "guard",
+    "dead-letter-queue",
+    "events",
+    "templates",
+    "chains",
+    "backups",
+]
+"""What `doctor` examines. Part of the public interface."""
+
+
 class Check(Value):
     """One line about one thing.
 
     Attributes:
-        name: What was examined, the same for each line about it: `stack`, `rules`, ...
+        name: What was examined, the same for each line about it; each printed line has one.
         state: How the check came out.
         what: What was found, in words.
         fix: What to do or to type; empty if nothing is wrong.
         is_missing: The thing itself does not exist, so what is in it cannot be examined.
     """
 
-    name: str = ""
+    name: CheckName | None = None
     state: State
     what: str
     fix: str = ""
@@ -52,7 +69,7 @@ def fail(what: str, fix: str = DEPLOY) -> Check:
     return Check(state=State.FAIL, what=what, fix=fix)
 
 
-def examined(check: Callable[[], Iterator[Check]], name: str, about: str) -> Iterator[Check]:
+def examined(check: Callable[[], Iterator[Check]], name: CheckName, about: str) -> Iterator[Check]:
     """The check's lines; if it may not read something, one line that names what is missing."""
     try:
         for line in check():

@@ -1,13 +1,13 @@
 """What must hold for events to become versions; each check says how to fix what is wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from infra.operate import backups
 from infra.operate.account import Account
 from infra.operate.chain_checks import ChainExaminer
-from infra.operate.check import Check, State, examined, fail, ok, warn
+from infra.operate.check import Check, CheckName, State, examined, fail, ok, warn
 from infra.operate.deployment import Deployment
 from infra.operate.fleet import Fleet, TemplateStatus, read_fleet, several
 from infra.operate.groups import UsesDefault
@@ -34,7 +34,7 @@ def examine_stack(account: Account, stack: str) -> Iterator[Check]:
     yield from found
     if any(check.is_missing for check in found):
         return
-    for check, name, about in (
+    checks: tuple[tuple[Callable[[], Iterator[Check]], CheckName, str], ...] = (
         (deployment.rules_wake_the_function, "rules", "the rules"),
         (deployment.function_can_run, "function", "the function"),
         (deployment.failures_are_kept, "failures", "its on-failure destination"),
@@ -42,7 +42,8 @@ def examine_stack(account: Account, stack: str) -> Iterator[Check]:
         (partial(_guard_is_there, account, stack), "guard", "the guard"),
         (partial(_queue_is_empty, account, stack), "dead-letter-queue", "the dead-letter queue"),
         (partial(_events_arrive, account, stack), "events", "the function's log"),
-    ):
+    )
+    for check, name, about in checks:
         yield from examined(check, name, about)
 
 

@@ -241,7 +241,7 @@ def test_the_json_of_another_program_is_its_own():
         ("status", "web-moving "),
         ("report", None),
         ("explain web", "so the reactor would keep it: "),
-        ("history web-to-roll-back", f"1  {OLD}; then under a minute old, "),
+        ("history web-to-roll-back", f"1  {OLD}  "),
         ("doctor", "ok "),
         ("dlq list --poll 0", "unreadable "),
         ("rollback web-to-roll-back --reason panic", None),
@@ -268,3 +268,25 @@ def test_columns_folds_at_that_width_in_a_pipe_too():
 
     assert max(map(len, folded.splitlines())) <= 50 < max(map(len, whole.splitlines()))
     assert not any(line.endswith(" ") for line in folded.splitlines())
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "history web --svg {}",
+        "record --to {}",
+        "replay none.json --junit {}",
+        "template --to {}",
+        "report --html {}",
+    ],
+)
+def test_the_folder_of_a_file_is_made(arguments, tmp_path):
+    file = tmp_path / "new" / "folder" / "file"
+
+    ran = run(*arguments.format(file).split())
+
+    assert file.parent.is_dir(), ran.stderr

@@ -1,6 +1,7 @@
 """`ami-reactor schema`: what the command line prints is what its JSON Schemas say."""
 
 import json
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -20,6 +21,7 @@ from tests.support.schemas import faults, keys_of, validator
 
 NAMES = [shape.value for shape in Shape]
 CAPTURED = [str(path) for path in sorted(EVENTS.glob("*.json"))]
+KEYS = Path(__file__).with_name("printed_keys.json")
 WORLDS = [
     ROOT / "infra" / "stories" / "nightly" / "world.json",
     *sorted((ROOT / "tests" / "cases").rglob("world*.json")),
@@ -40,6 +42,24 @@ def test_each_key_that_is_printed_is_described(name):
 
     assert keys
     assert [key for key, described in keys if not described.get("description")] == []
+
+
+def test_a_key_that_was_printed_is_printed_for_ever():
+    """A key that is new is added to the file; one that is gone breaks what others built on it."""
+    known = json.loads(KEYS.read_text())
+    printed = {name: shapes_of(name) for name in PRINTED}
+
+    assert known.keys() == printed.keys()
+    for name, shapes in known.items():
+        for shape, keys in shapes.items():
+            assert set(keys) <= set(printed[name].get(shape, [])), f"{name}: {shape}"
+
+
+def shapes_of(name):
+    """The keys of each shape that a schema consists of, by the shape's name."""
+    schema = validator(name).schema
+    shapes = [*schema.get("$defs", {}).values(), schema]
+    return {one["title"]: sorted(one["properties"]) for one in shapes if "properties" in one}
 
 
 def test_another_name_is_refused_with_those_there_are():
