@@ -5,14 +5,14 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from infra.cli import app
-from infra.embedded.stage import stage
-from infra.embedded.world.seed import read_world
+from infra.embedded.world.alarm_change import Alarm, write_alarm
 from tests.support import command
 from tests.support.builders import (
     FOLLOWS_INSTANCE,
@@ -27,7 +27,7 @@ from tests.support.command import serving
 from tests.support.fleets import a_group, run
 from tests.support.paths import ROOT
 
-STORY = ROOT / "infra" / "stories" / "nightly" / "world.json"
+STORIES = ROOT / "infra" / "stories"
 VERBS = (
     "status",
     "report",
@@ -119,18 +119,27 @@ def test_a_night_with_the_command_line(ami_reactor):
 # -- the manual ------------------------------------------------------------------------------------
 
 
-def excerpts() -> list[tuple[str, str]]:
-    """The verbs of the manual, and what is shown below each."""
-    manual = (ROOT / "infra" / "operate" / "README.md").read_text()
-    blocks = re.findall(r"```console\n\$ ami-reactor (.+?)\n(.*?)```", manual, re.DOTALL)
-    return [(command, shown) for command, shown in blocks if command.split()[0] in VERBS]
+MANUAL = (ROOT / "infra" / "operate" / "README.md").read_text()
+THE_MORNING = "**In the morning: the guard"
+"""From here on it is shown in the world of another story."""
+
+
+def excerpts(text: str) -> tuple[list[str], list[str]]:
+    """The verbs of a part of the manual, and what is shown below each."""
+    blocks = re.findall(r"```console\n\$ ami-reactor (.+?)\n(.*?)```", text, re.DOTALL)
+    found = [(command, shown) for command, shown in blocks if command.split()[0] in VERBS]
+    return [command for command, _ in found], [comparable(shown) for _, shown in found]
 
 
 def printed(commands: list[str]) -> list[str]:
-    """What the commands print, one after the other, in the world of the story."""
-    with stage(read_world(STORY.read_bytes(), "story")):
-        terminal = CliRunner(env={"COLUMNS": "80"})
-        return [terminal.invoke(app, shlex.split(command)).output for command in commands]
+    """What the commands print, one after the other, on the stage at hand."""
+    terminal = CliRunner(env={"COLUMNS": "80"})
+    return [comparable(terminal.invoke(app, shlex.split(one)).output) for one in commands]
+
+
+def world_of(story: str) -> dict[str, Any]:
+    world: dict[str, Any] = json.loads((STORIES / story / "world.json").read_text())
+    return world
 
 
 def comparable(text: str) -> str:
@@ -141,15 +150,30 @@ def comparable(text: str) -> str:
         r"(\d+(days?|h|min)|underaminute)(?=old|,|:|$|made|promoted|rolled)",
         r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
         r"code\S{12}of",
+        r"\(event[0-9a-f]{8}\)",
     ):
         text = re.sub(pattern, "~", text)
     return text
 
 
-def test_the_manual_shows_what_operating_prints():
-    commands, shown = zip(*excerpts(), strict=True)
+def test_the_manual_shows_what_operating_prints(stage_with):
+    commands, shown = excerpts(MANUAL.partition(THE_MORNING)[0])
+    stage_with(world_of("nightly"))
 
     assert len(commands) >= 8
-    assert [comparable(text) for text in printed(list(commands))] == [
-        comparable(text) for text in shown
-    ]
+    assert printed(commands) == shown
+
+
+def test_the_manual_shows_the_morning_after_the_guard_moved_a_template_back(stage_with):
+    """The night of the story, at today's time: else its hold would look forgotten."""
+    commands, shown = excerpts(MANUAL.partition(THE_MORNING)[2])
+    staged = stage_with(world_of("guard"))
+    [first] = (STORIES / "guard" / "events").glob("01-*.json")
+    staged.delivery.deliver(json.loads(first.read_text()))
+    write_alarm(Alarm("web-5xx", "ALARM"), staged.place)
+    staged.advance(timedelta(minutes=10))
+    write_alarm(Alarm("web-5xx", "OK"), staged.place)
+    staged.advance(timedelta(minutes=20))
+
+    assert [command.split()[0] for command in commands] == ["status", "unquarantine", "resume"]
+    assert printed(commands) == shown
