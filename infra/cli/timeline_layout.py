@@ -196,6 +196,7 @@ class Placed(NamedTuple):
 
 
 _GAP = 6
+_MOST_LABELS = 40  # of a lane: no more have room, and all are compared with each other
 
 
 def place(
@@ -211,12 +212,12 @@ def place(
     """
     taken = [*others, *(label.bar for label in labels)]
     placed: list[Placed | None] = []
-    for label in reversed(labels):
+    for label in labels[: -_MOST_LABELS - 1 : -1]:
         found = _fit(label, [span for span in taken if span is not label.bar], edge, size)
         placed.append(found)
         if found:
             taken.append(Span(found.x - 3, found.x + width_of(found.text, size) + 3))
-    return placed[::-1]
+    return [None] * (len(labels) - len(placed)) + placed[::-1]
 
 
 def _fit(label: Label, taken: Sequence[Span], edge: Span, size: float) -> Placed | None:

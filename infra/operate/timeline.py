@@ -4,11 +4,12 @@ EC2 keeps neither. Both are put together from the versions, the function's log a
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, TypeVar
 
 from pydantic import PlainSerializer
 
@@ -18,6 +19,9 @@ from models.base import Timestamp, Value, aws_date, date_or_none
 from models.guard import GUARD, GuardedTemplate
 from models.launch_template import Template
 from models.tags import QUARANTINE_TAG, Stamp, read_stamp
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
 
 Moment = Annotated[Timestamp, PlainSerializer(aws_date, when_used="json")]
 
@@ -126,11 +130,16 @@ class Timeline(Value):
     holds: tuple[HoldSpan, ...]
     now: Moment
 
-    @property
+    @cached_property
     def stays(self) -> list[Stay]:
         """Oldest first."""
         stays = [stay for lane in self.lanes for stay in lane.stays]
         return sorted(stays, key=lambda stay: (stay.since, stay.version))
+
+    @cached_property
+    def stays_of_versions(self) -> dict[int, list[Stay]]:
+        """By the version's number, oldest first."""
+        return _grouped(self.stays, lambda stay: stay.version)
 
 
 class HistoryLine(Value):
@@ -165,7 +174,7 @@ class HistoryLine(Value):
 
 def history_line(entry: HistoryEntry, timeline: Timeline) -> HistoryLine:
     version, image = entry.version, entry.image
-    stays = [stay for stay in timeline.stays if stay.version == version.version_number]
+    stays = timeline.stays_of_versions.get(version.version_number, [])
     holds = [
         hold
         for hold in timeline.holds
@@ -214,28 +223,41 @@ def quarantine_of(entry: HistoryEntry) -> Stamp | None:
 
 
 def _lanes(entries: Iterable[HistoryEntry], stays: Iterable[Stay]) -> list[Lane]:
-    entries, stays = list(entries), list(stays)
-    by_image = {entry.version.image_id: entry for entry in entries}
+    stays = list(stays)
     launched = {stay.version for stay in stays}
-    lanes = []
-    for image_id in by_image.keys() | {stay.image_id for stay in stays}:
-        entry = by_image.get(image_id)
-        its = tuple(stay for stay in stays if stay.image_id == image_id)
-        versions = [one.version for one in entries if one.version.image_id == image_id]
-        lane = Lane(
-            image_id=image_id,
-            created=entry.image.creation_date if entry and entry.image else None,
-            quarantine=quarantine_of(entry) if entry else None,
-            stays=its,
-            waiting=tuple(
-                (version.version_number, version.create_time)
-                for version in reversed(versions)
-                if version.version_number not in launched
-            ),
-            is_current=any(stay.until is None for stay in its),
-        )
-        lanes.append(lane)
+    with_image = _grouped(entries, lambda entry: entry.version.image_id)
+    of_image = _grouped(stays, lambda stay: stay.image_id)
+    lanes = [
+        _lane(image_id, with_image.get(image_id, []), of_image.get(image_id, []), launched)
+        for image_id in with_image.keys() | of_image.keys()
+    ]
     return sorted(lanes, key=lambda lane: (lane.begins, lane.image_id or ""), reverse=True)
+
+
+def _lane(
+    image_id: str | None, entries: list[HistoryEntry], stays: list[Stay], launched: set[int]
+) -> Lane:
+    image = entries[-1].image if entries else None
+    versions = [entry.version for entry in reversed(entries)]
+    return Lane(
+        image_id=image_id,
+        created=image.creation_date if image else None,
+        quarantine=quarantine_of(entries[-1]) if entries else None,
+        stays=tuple(stays),
+        waiting=tuple(
+            (version.version_number, version.create_time)
+            for version in versions
+            if version.version_number not in launched
+        ),
+        is_current=any(stay.until is None for stay in stays),
+    )
+
+
+def _grouped(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    groups: dict[K, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
 
 
 # -- when each version was the default -------------------------------------------------------------
