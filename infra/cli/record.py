@@ -13,7 +13,7 @@ from infra.operate.paging import Progress
 from infra.replay.anonymize import Anonymous, user_data_in
 from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_file
 from infra.replay.pasted import BadPaste, read_pasted
-from infra.replay.record import Described, record_world
+from infra.replay.record import Described, record_chains, record_world
 from models.base import printable
 
 
@@ -84,7 +84,10 @@ def _record(account: Account, names: list[str], progress: Progress) -> tuple[Des
     if not templates:
         stop("no launch template has the tag ami-reactor: name one with --template", status=1)
     ids = list(dict.fromkeys(template.launch_template_id for template in templates))
-    return record_world(client, account.client("autoscaling"), account.place, ids, progress)
+    world, notes = record_world(client, account.client("autoscaling"), account.place, ids, progress)
+    progress("the stacks of chains")
+    world["Stacks"], left_out = record_chains(account.client("cloudformation"), world)
+    return world, notes + left_out
 
 
 def _print_user_data(world: Described) -> None:

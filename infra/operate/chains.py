@@ -75,11 +75,12 @@ def read_chains(account: Account) -> list[Chain]:
         AwsUnavailable: AWS does not answer now.
     """
     stacks = each(account.client("cloudformation"), "describe_stacks", "Stacks")
-    found = [chain for stack in stacks if (chain := _chain_of(stack))]
+    found = [chain for stack in stacks if (chain := chain_of(stack))]
     return sorted(found, key=lambda chain: chain.stack)
 
 
-def _chain_of(stack: Mapping[str, Any]) -> Chain | None:
+def chain_of(stack: Mapping[str, Any]) -> Chain | None:
+    """A stack as a chain; None: it is something else."""
     outputs = {one["OutputKey"]: one["OutputValue"] for one in stack.get("Outputs", [])}
     given = {one["ParameterKey"]: one["ParameterValue"] for one in stack.get("Parameters", [])}
     is_described = stack.get("Description", "").startswith(_DESCRIBED)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from handlers.ec2 import Ec2
 from handlers.paging import batches, each
-from infra.operate.paging import Progress
+from infra.operate.chains import REFRESH, Chain, chain_of
+from infra.operate.paging import Gaps, Progress
 from models.auto_scaling import Group
 from models.aws_limits import FILTER_VALUES
 from models.base import Place, printable
@@ -19,6 +20,7 @@ from models.selectors import Selectors, read_selectors
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ec2 import EC2Client
 
 Described = dict[str, Any]
@@ -116,13 +118,42 @@ def _groups(
             kept.append(group)
         else:
             others["other launch templates"].append(group["AutoScalingGroupName"])
-    return kept, [_left_out(kind, names) for kind, names in others.items()]
+    return kept, [_left_out(f"left out, groups of {kind}", names) for kind, names in others.items()]
+
+
+def record_chains(
+    client: "CloudFormationClient", world: Described
+) -> tuple[list[Described], list[str]]:
+    """The chains that refresh groups of this world, and a line if others were left out.
+
+    If the stacks may not be listed, a line that says so: a world is one without them too.
+    """
+    gaps = Gaps()
+    stacks: list[Any] = gaps.read(lambda: list(each(client, "describe_stacks", "Stacks")), [])
+    chains = [(stack, chain) for stack in stacks if (chain := chain_of(stack))]
+    kept = [stack for stack, chain in chains if _is_runnable(chain, world)]
+    others = [chain.stack for _, chain in chains if not _is_runnable(chain, world)]
+    notes = [f"not read: {gap}" for gap in gaps]
+    if others:
+        notes.append(_left_out("left out, chains that a replay of this world cannot run", others))
+    return [{field: stack[field] for field in _OF_A_STACK} for stack in kept], notes
+
+
+_OF_A_STACK = ("StackName", "Parameters", "Outputs")
+
+
+def _is_runnable(chain: Chain, world: Described) -> bool:
+    templates = {one["LaunchTemplateId"] for one in world["LaunchTemplates"]}
+    groups = {one["AutoScalingGroupName"] for one in world["AutoScalingGroups"]}
+    is_here = chain.launch_template_id in templates and {*chain.targets} <= groups
+    is_made = chain.state_machine is not None and not chain.is_failed
+    return chain.kind == REFRESH and is_here and is_made
 
 
 def _left_out(kind: str, names: list[str]) -> str:
     shown = ", ".join(map(printable, names[:_NAMED]))
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"left out, groups of {kind}: {shown}{more}"
+    return f"{kind}: {shown}{more}"
 
 
 _NAMED = 5

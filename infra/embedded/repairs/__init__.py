@@ -21,6 +21,7 @@ from infra.embedded.repairs import (
     launch_templates,
     launch_templates_described,
     launches,
+    stacks,
     tags,
 )
 
@@ -38,6 +39,7 @@ REPAIRS = (
     *backup.REPAIRS,
     *events.REPAIRS,
     *iam.REPAIRS,
+    *stacks.REPAIRS,
 )
 
 

@@ -1074,6 +1074,22 @@ def _(aws: Aws) -> Any:
 
 
 @difference(
+    "a stack shows a list as it was given",
+    "Stack.parameter_list",
+    aws="web,api",
+    moto="['web', 'api']",
+)
+def _(aws: Aws) -> Any:
+    template = {"Parameters": {"Names": {"Type": "CommaDelimitedList"}}, "Resources": {}}
+    given = {"ParameterKey": "Names", "ParameterValue": "web,api"}
+    aws.cloudformation.create_stack(
+        StackName="web", TemplateBody=json.dumps(template), Parameters=[given]
+    )
+    [stack] = aws.cloudformation.describe_stacks(StackName="web")["Stacks"]
+    return stack["Parameters"][0]["ParameterValue"]
+
+
+@difference(
     "an instance of which there is no backup has no recovery points",
     "BackupResponse.list_recovery_points_by_resource",
     aws=[],

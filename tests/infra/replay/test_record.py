@@ -17,6 +17,7 @@ from tests.support.builders import (
     OLD,
     OTHER_TEMPLATE,
     TEMPLATE,
+    a_chain,
     a_template,
     a_version,
     a_world,
@@ -54,6 +55,55 @@ def record(tmp_path):
 
 def ids(world, key, name):
     return {item[name] for item in world[key]}
+
+
+# -- chains ----------------------------------------------------------------------------------------
+
+NOT_RUN = "left out, chains that a replay of this world cannot run"
+
+
+@pytest.fixture
+def chained(stage_with):
+    """Two launch templates, each with a group that a chain refreshes."""
+    of_api = {"LaunchTemplateId": OTHER_TEMPLATE, "AutoScalingGroupNames": "api"}
+    return stage_with(
+        a_world(
+            templates=[a_template(), a_template(OTHER_TEMPLATE, "api")],
+            versions=[a_version(), a_version(template_id=OTHER_TEMPLATE)],
+            AutoScalingGroups=[a_group(), a_group("api", OTHER_TEMPLATE), a_group("web-2")],
+            Stacks=[
+                a_chain(AutoScalingGroupNames="web,web-2"),
+                a_chain(**of_api) | {"StackName": "api-refresh"},
+            ],
+        )
+    )
+
+
+@pytest.mark.usefixtures("chained")
+def test_the_chains_that_refresh_its_groups_are_in_it(record):
+    result, world = record("--template", "web")
+
+    [stack] = read_world(json.dumps(world), "world").stacks
+    assert stack.stack_name == "web-refresh"
+    assert stack.given("AutoScalingGroupNames") == ["web", "web-2"]
+    assert f"{NOT_RUN}: api-refresh\n" in result.stderr
+
+
+@pytest.mark.usefixtures("chained")
+def test_all_chains_of_all_templates_are_in_it(record):
+    result, world = record()
+
+    assert ids(world, "Stacks", "StackName") == {"web-refresh", "api-refresh"}
+    assert "chains" not in result.stderr
+
+
+def test_without_the_permission_a_world_has_no_chains_and_that_is_said(chained, record):
+    chained.faults.inject("DescribeStacks", "AccessDenied")
+
+    result, world = record()
+
+    assert (result.exit_code, world["Stacks"]) == (0, [])
+    assert "missing permission: cloudformation:DescribeStacks" in result.stderr
 
 
 # -- what is in it ---------------------------------------------------------------------------------
