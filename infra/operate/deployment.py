@@ -29,6 +29,9 @@ RULES = (
 TIMER_RULE, _TIMER = "PromotionPostponed", "Timer"
 """The rule that starts the timer of a postponed promotion, and that timer."""
 
+GUARD_RULE = "TroubleSeen"
+"""The rule that wakes the guard, if the stack has one."""
+
 OF_A_RULE = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
 OF_THE_FUNCTION = {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 21600}
 """How long EventBridge and Lambda try again: what the stack says, and AWS's defaults."""
@@ -71,7 +74,7 @@ class Deployment:
         found = list(self._faults_of_rules())
         yield from found
         if not found:
-            yield ok(f"all {len(RULES) + 1} rules are enabled")
+            yield ok(f"all {len(self._rules)} rules are enabled")
 
     def _faults_of_rules(self) -> Iterator[Check]:
         events = self.account.client("events")
@@ -93,7 +96,8 @@ class Deployment:
     @cached_property
     def _rules(self) -> dict[str, str | None]:
         """The name in the template to what CloudFormation calls it; None: it is missing."""
-        return {rule: self._resources.get(rule) for rule in (*RULES, TIMER_RULE)}
+        guards = [GUARD_RULE] if GUARD_RULE in self._resources else []
+        return {rule: self._resources.get(rule) for rule in (*RULES, TIMER_RULE, *guards)}
 
     @cached_property
     def _states(self) -> dict[str, str]:
@@ -105,6 +109,8 @@ class Deployment:
         suffix, does = f":function:{self._function}", "wake the function"
         if rule == TIMER_RULE:
             suffix, does = self._resources.get(_TIMER, "the timer's ARN"), "start the timer"
+        if rule == GUARD_RULE:
+            suffix, does = f":function:{self._guard}", "wake the guard"
         ours = [target for target in targets if target["Arn"].endswith(suffix)]
         if not ours:
             yield f"does not {does}: it has no such target"
@@ -137,6 +143,10 @@ class Deployment:
         return output_of(self.account, self.stack, "FunctionName", "--stack")
 
     @cached_property
+    def _guard(self) -> str:
+        return output_of(self.account, self.stack, "GuardFunctionName", "--stack")
+
+    @cached_property
     def _queue(self) -> str:
         url = output_of(self.account, self.stack, "DeadLetterQueueUrl", "--stack")
         return url.rpartition("/")[2]
@@ -144,55 +154,67 @@ class Deployment:
     # -- the function ----------------------------------------------------------------------------
 
     def function_can_run(self) -> Iterator[Check]:
-        function = self._configuration()
-        state = function.get("State", "Active")
-        updated = function.get("LastUpdateStatus", "Successful")
-        if state not in ("Active", "Inactive"):  # Lambda wakes an idle one by itself
-            yield fail(f"the function is {state}: {printable(function.get('StateReason', ''))}")
-        elif updated == "Failed":
-            why = printable(function.get("LastUpdateStatusReason", ""))
-            yield fail(f"the function's last update failed: {why}")
-        else:
+        found = list(self._faults_of(self._function, "the function"))
+        if not found:
+            function = self._configuration(self._function)
             code, modified = function["CodeSha256"][:12], function["LastModified"]
             yield ok(f"the function is deployed: code {code} of {modified}")
+        yield from found
         if paused := examine_pause(self.account, self.stack, self._function):
             yield paused
 
-    def _configuration(self) -> dict[str, Any]:
+    def faults_of_the_guard(self) -> Iterator[Check]:
+        """What keeps the guard from its events, or loses those that it fails on."""
+        yield from self._faults_of(self._guard, "the guard")
+        if paused := examine_pause(self.account, self.stack, self._guard):
+            yield paused
+        yield from self._faults_of_invocation(self._guard, "the guard")
+
+    def _faults_of(self, name: str, called: str) -> Iterator[Check]:
+        function = self._configuration(name)
+        state = function.get("State", "Active")
+        updated = function.get("LastUpdateStatus", "Successful")
+        if state not in ("Active", "Inactive"):  # Lambda wakes an idle one by itself
+            yield fail(f"{called} is {state}: {printable(function.get('StateReason', ''))}")
+        elif updated == "Failed":
+            why = printable(function.get("LastUpdateStatusReason", ""))
+            yield fail(f"{called}'s last update failed: {why}")
+
+    def _configuration(self, name: str) -> dict[str, Any]:
         with translated("reading the function", service="lambda"):
             client = self.account.client("lambda")
-            answer: dict[str, Any] = client.get_function_configuration(FunctionName=self._function)
+            answer: dict[str, Any] = client.get_function_configuration(FunctionName=name)
         return answer
 
     def failures_are_kept(self) -> Iterator[Check]:
         """What the function fails on is tried again, and goes to the stack's queue then."""
-        found = list(self._faults_of_invocation())
+        found = list(self._faults_of_invocation(self._function, "the function"))
         yield from found
         if not found:
             yield ok("a failed event is tried three times, then kept in the dead-letter queue")
 
-    def _faults_of_invocation(self) -> Iterator[Check]:
+    def _faults_of_invocation(self, name: str, called: str) -> Iterator[Check]:
         try:
             with translated("reading how it is invoked", service="lambda"):
                 client = self.account.client("lambda")
-                config = client.get_function_event_invoke_config(FunctionName=self._function)
+                config = client.get_function_event_invoke_config(FunctionName=name)
         except AwsRefused as error:
             if error.code != "ResourceNotFoundException":
                 raise
             config = {}
         arn = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         if not arn:
-            yield fail("the function has no on-failure destination: what it fails on is lost")
+            yield fail(f"{called} has no on-failure destination: what it fails on is lost")
         elif not self._is_our_queue(arn):
-            yield fail(f"the function sends what it fails on to {printable(arn)}, {_NOT_OURS}")
+            yield fail(f"{called} sends what it fails on to {printable(arn)}, {_NOT_OURS}")
         if fault := _fault_of_retries(config, OF_THE_FUNCTION):
-            yield fail(f"the function {fault}")
+            yield fail(f"{called} {fault}")
 
     # -- its role --------------------------------------------------------------------------------
 
     def role_is_right(self) -> Iterator[Check]:
         """As IAM says; if IAM may not be asked, as the role's policies say, with a warning."""
-        function = self._configuration()
+        function = self._configuration(self._function)
         role, asked = function["Role"], list(permissions.questions(self._places(function)))
         how = "IAM says so"
         try:

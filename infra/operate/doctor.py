@@ -63,16 +63,19 @@ def examine_templates(account: Account, progress: Progress) -> Iterator[Check]:
 
 
 def _guard_is_there(account: Account, stack: str) -> Iterator[Check]:
-    """That what templates ask for is deployed; nothing if no template asks."""
+    """That what templates ask for is deployed and can run; nothing if no template asks."""
     asking = [one for one in account.ec2.opted_in_templates() if ON_TROUBLE in one.tags]
     if not asking:
         return
     names = ", ".join(sorted(printable(one.launch_template_name) for one in asking))
-    if parameter_of(account, stack, "Guard") == "true":
-        yield ok(f"the guard looks after {names}")
-    else:
+    if parameter_of(account, stack, "Guard") != "true":
         what = f"tagged {ON_TROUBLE}, and the stack has no guard: {names}"
         yield fail(what, "deploy the stack with Guard=true")
+        return
+    found = list(Deployment(account, stack).faults_of_the_guard())
+    yield from found
+    if not found:
+        yield ok(f"the guard looks after {names}")
 
 
 def _queue_is_empty(account: Account, stack: str) -> Iterator[Check]:

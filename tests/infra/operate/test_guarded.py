@@ -2,15 +2,19 @@
 
 import json
 
+import boto3
 import pytest
 
 from infra.embedded.stack import transformed
 from infra.embedded.stage import stage
 from infra.embedded.world.seed import read_world
+from infra.operate.account import account_in
+from infra.operate.doctor import examine_stack
 from tests.support.builders import (
     NEW,
     NEWER,
     OLD,
+    REGION,
     TEMPLATE,
     a_world,
     an_image,
@@ -131,6 +135,52 @@ def test_doctor_knows_the_guard_that_is_there(stage_with):
     assert (lines["guard"]["state"], lines["guard"]["what"]) == ("ok", "the guard looks after web")
     for name in ("rules", "function", "failures", "permissions"):
         assert lines[name]["state"] == "ok", lines[name]
+
+
+def _rule_disabled(session):
+    session.client("events").disable_rule(Name="ami-reactor-trouble-seen")
+
+
+def _target_removed(session):
+    session.client("events").remove_targets(Rule="ami-reactor-trouble-seen", Ids=["guard"])
+
+
+def _paused(session):
+    session.client("lambda").put_function_concurrency(
+        FunctionName="ami-reactor-guard", ReservedConcurrentExecutions=0
+    )
+
+
+def _failures_lost(session):
+    session.client("lambda").delete_function_event_invoke_config(FunctionName="ami-reactor-guard")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "name", "what"),
+    [
+        (_rule_disabled, "rules", "the rule ami-reactor-trouble-seen is disabled"),
+        (_target_removed, "rules", "the rule ami-reactor-trouble-seen does not wake the guard"),
+        (_paused, "guard", "the function ami-reactor-guard is paused"),
+        (_failures_lost, "guard", "the guard has no on-failure destination"),
+    ],
+)
+def test_doctor_says_what_keeps_the_guard_from_its_events(stage_with, break_it, name, what):
+    staged = stage_with(guarded_world())
+    account = account_in(boto3.Session(), REGION)
+    before = {check.state for check in examine_stack(account, "ami-reactor")}
+    break_it(staged.session)
+
+    failed = [one for one in examine_stack(account, "ami-reactor") if one.state == "fail"]
+
+    assert "fail" not in before
+    assert [(one.name, one.what.startswith(what)) for one in failed] == [(name, True)]
+
+
+def test_status_says_that_the_guards_rule_is_disabled(stage_with):
+    staged = stage_with(guarded_world())
+    _rule_disabled(staged.session)
+
+    assert "the rule ami-reactor-trouble-seen is disabled fix: aws events" in words("status")
 
 
 # -- follow ----------------------------------------------------------------------------------------
