@@ -5,7 +5,7 @@ from pathlib import Path
 
 from infra.cli.account import account_of
 from infra.cli.files import event_files
-from infra.cli.render import err, stop
+from infra.cli.render import err, print_json, stop
 from infra.operate.stack_outputs import output_of
 from infra.replay.anonymize import Anonymous
 from infra.replay.capture import captured_events
@@ -22,15 +22,18 @@ def run_capture(
     profile: str | None,
     region: str | None,
     stack: str,
+    as_json: bool,
 ) -> None:
     begin = datetime.now(UTC) - _duration(since)
-    with account_of(profile, region) as account, event_files(to) as files:
+    with account_of(profile, region) as account, event_files(to, as_json=as_json) as files:
         group = log_group or output_of(account, stack, "CapturedEventsLogGroupName", "--log-group")
         anonymous = Anonymous(account.place.account)
         with err.status("reading"):
             for event in captured_events(account.client("logs"), group, begin):
                 content = event if keep_account else anonymous.copy_of(event)
-                files.write(content, event_filename(event))
+                line = files.write(content, event_filename(event))
+                if as_json:
+                    print_json(line)
 
 
 def _duration(text: str) -> timedelta:

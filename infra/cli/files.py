@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def event_files(folder: Path, what: str = "event") -> Iterator[EventFiles]:
-    """Yield the folder, and print at the end how many of `what` were written."""
+def event_files(
+    folder: Path, what: str = "event", *, as_json: bool = False
+) -> Iterator[EventFiles]:
+    """Yield the folder, and say at the end how many of `what` were written."""
     files = EventFiles(folder)
     try:
         yield files
     except CannotWrite as error:
         stop(str(error), status=1)
-    out.print(outside(f"{counted(files.written, what)} written to {folder}"), soft_wrap=True)
+    written = outside(f"{counted(files.written, what)} written to {folder}")
+    (err if as_json else out).print(written, soft_wrap=True)
     if files.known:
         err.print(f"already there: {counted(files.known, what)}", highlight=False)
 

@@ -49,6 +49,7 @@ JsonPlan = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Apply without asking.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON Lines.")]
+OneJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Wait = Annotated[
     float,
     typer.Option(

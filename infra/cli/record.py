@@ -6,14 +6,20 @@ from pathlib import Path
 import typer
 
 from infra.cli.account import account_of
-from infra.cli.render import counted, err, out, outside, progress_line, stop
+from infra.cli.render import counted, err, out, outside, print_json, progress_line, stop
 from infra.operate.account import Account
 from infra.operate.find import find_template, with_canaries
 from infra.operate.paging import Progress
-from infra.replay.anonymize import Anonymous, user_data_in
+from infra.replay.anonymize import Anonymous
 from infra.replay.atomic_write import PRIVATE, CannotWrite, check_can_write, write_file
 from infra.replay.pasted import BadPaste, read_pasted
-from infra.replay.record import Described, record_chains, record_world
+from infra.replay.record import (
+    Described,
+    RecordLine,
+    record_chains,
+    record_line,
+    record_world,
+)
 from models.base import printable
 
 
@@ -26,6 +32,7 @@ def run_record(
     force: bool,
     profile: str | None,
     region: str | None,
+    as_json: bool,
 ) -> None:
     try:
         check_can_write(to, force=force)
@@ -45,10 +52,10 @@ def run_record(
             world, notes = _record(account, template or [], progress)
     for line in notes:
         err.print(line, markup=False, highlight=False, soft_wrap=True)
-    _write(to, world, keep_account=keep_account, force=force)
+    _write(to, world, keep_account=keep_account, force=force, as_json=as_json)
 
 
-def _write(to: Path, world: Described, *, keep_account: bool, force: bool) -> None:
+def _write(to: Path, world: Described, *, keep_account: bool, force: bool, as_json: bool) -> None:
     # the embedded AWS takes a second to import, and most verbs do not need it
     from infra.embedded.world.seed import BadWorld, read_world
 
@@ -60,19 +67,21 @@ def _write(to: Path, world: Described, *, keep_account: bool, force: bool) -> No
         write_file(to, text, mode=PRIVATE, force=force)
     except (BadWorld, CannotWrite) as error:
         stop(str(error), status=1)
-    for line in left_out:
-        err.print(line, markup=False, highlight=False, soft_wrap=True)
-    found = ", ".join(
-        counted(len(world[key]), what)
-        for key, what in (
-            ("LaunchTemplates", "launch template"),
-            ("LaunchTemplateVersions", "version"),
-            ("Images", "image"),
-            ("AutoScalingGroups", "group"),
+    for left in left_out:
+        err.print(left, markup=False, highlight=False, soft_wrap=True)
+    line = record_line(str(to), world)
+    if as_json:
+        print_json(line)
+    else:
+        counts = (
+            (line.launch_templates, "launch template"),
+            (line.versions, "version"),
+            (line.images, "image"),
+            (line.groups, "group"),
         )
-    )
-    out.print(outside(f"{to}: {found}"), soft_wrap=True)
-    _print_user_data(world)
+        found = ", ".join(counted(number, what) for number, what in counts)
+        out.print(outside(f"{to}: {found}"), soft_wrap=True)
+    _print_user_data(line)
 
 
 def _record(account: Account, names: list[str], progress: Progress) -> tuple[Described, list[str]]:
@@ -90,10 +99,10 @@ def _record(account: Account, names: list[str], progress: Progress) -> tuple[Des
     return world, notes + left_out
 
 
-def _print_user_data(world: Described) -> None:
+def _print_user_data(line: RecordLine) -> None:
     """Account ids are replaced in text; a person must look at what else user data holds."""
-    versions, opaque = user_data_in(world)
-    if versions:
+    if line.user_data:
+        opaque = line.opaque_user_data
         compressed = f", of which {opaque} is compressed or not text" if opaque else ""
-        held = f"user data of {counted(versions, 'version')} is in it{compressed}"
+        held = f"user data of {counted(line.user_data, 'version')} is in it{compressed}"
         err.print(f"{held}: look before you share the file", highlight=False, soft_wrap=True)

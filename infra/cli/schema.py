@@ -49,7 +49,14 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "quarantine": ("infra.operate.quarantine.QuarantineLine",),
     "unquarantine": ("infra.operate.quarantine.UnquarantineLine",),
     "package": ("infra.cli.package.PackageLine",),
+    "capture": ("infra.replay.event_writer.CapturedLine",),
+    "record": ("infra.replay.record.RecordLine",),
+    "window": ("infra.operate.window.WindowLine",),
     "dlq-list": _DEAD_LETTER,
+    "dlq-show": ("infra.dead_letters.message_line.ShownMessage",),
+    "dlq-redrive": ("infra.dead_letters.message_line.RedriveLine",),
+    "dlq-save": ("infra.replay.event_writer.SavedLine",),
+    "dlq-drop": ("infra.dead_letters.message_line.DropLine",),
 }
 """Of a verb with `--json`, or of a thing: the models of the lines that are printed."""
 

@@ -3,9 +3,18 @@
 import sys
 
 from infra.cli.account import account_of
-from infra.cli.render import stop
+from infra.cli.render import print_json, stop
 from infra.operate.find import find_template
-from infra.operate.window import BadWindow, as_cloudformation, as_hcl, read_window
+from infra.operate.window import (
+    BadWindow,
+    Window,
+    WindowLine,
+    as_cloudformation,
+    as_hcl,
+    read_window,
+)
+from models.base import Place
+from models.launch_template import Template
 
 
 def run_window(
@@ -17,6 +26,7 @@ def run_window(
     hcl: bool,
     profile: str | None,
     region: str | None,
+    as_json: bool,
 ) -> None:
     try:
         window = read_window(opens, hours, timezone)
@@ -29,4 +39,21 @@ def run_window(
             text = as_hcl(window, found, account.place, partition)
         else:
             text = as_cloudformation(window, found, account.place)
-    sys.stdout.write(text)
+        if as_json:
+            print_json(_line(window, found, account.place, text, hcl=hcl))
+        else:
+            sys.stdout.write(text)
+
+
+def _line(window: Window, template: Template, place: Place, text: str, *, hcl: bool) -> WindowLine:
+    return WindowLine(
+        account=place.account,
+        region=place.region,
+        launch_template_id=template.launch_template_id,
+        launch_template_name=template.launch_template_name,
+        opens=window.opens,
+        closes=window.closes,
+        timezone=window.timezone,
+        language="hcl" if hcl else "cloudformation",
+        text=text,
+    )

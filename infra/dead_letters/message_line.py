@@ -1,12 +1,17 @@
-"""A message of the dead-letter queue, as `dlq list --json` prints it; a public interface."""
+"""A message of the dead-letter queue, as each verb of `dlq` prints it with `--json`."""
 
+import operator
 from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
 
 from infra.dead_letters.verdict import Judged
 from infra.dead_letters.verdicts import Verdict
 from models.base import ImageId, Value, aws_date
 from models.dead_letter import Shape
-from models.outcome import TemplateOutcome
+from models.guard import GuardOutcome
+from models.outcome import Outcome, TemplateOutcome
 
 
 class MessageLine(Value):
@@ -46,6 +51,115 @@ class MessageLine(Value):
     receive_count: int | None
     wrapped_in: tuple[str, ...]
     templates: tuple[TemplateOutcome, ...]
+
+
+class ShownMessage(MessageLine):
+    """All about one message, as `dlq show --json` prints it; a public interface.
+
+    Attributes:
+        condition: Why AWS gave up: `RetriesExhausted`, `MaximumEventAgeInSeconds`, and so on.
+        gave_up: When it did, if that is known.
+        function: The ARN of the function.
+        rule: The ARN of the rule that could not deliver; None if the function was invoked.
+        request_id: Lambda's id of the invocation, as in the function's log.
+        stack: The function's stack, by line.
+        event: The event as it was; None if there is none.
+        body: The body of a message without an event, as it is.
+        next: The command to type next.
+    """
+
+    condition: str | None
+    gave_up: str | None
+    function: str | None
+    rule: str | None
+    request_id: str | None
+    stack: tuple[str, ...]
+    event: dict[str, Any] | None
+    body: str | None
+    next: str
+
+
+class DropLine(Value):
+    """A message that was to be deleted, as `dlq drop --json` prints it; a public interface.
+
+    Attributes:
+        message_id: SQS's id of it.
+        deleted: Whether it is gone from the queue.
+        copy_in: The file that has a copy of it.
+    """
+
+    message_id: str
+    deleted: bool
+    copy_in: str
+
+
+RedriveState = Literal["left", "not-redriven", "redriven", "done", "failed-again", "not-done"]
+"""`redriven` is the last word only if the function is not watched."""
+
+
+class RedriveLine(Value):
+    """What became of a message, as `dlq redrive --json` prints it; a public interface.
+
+    Attributes:
+        planned: Nothing was invoked: `state` is what it would be. Absent if it is so.
+        message_id: SQS's id of it.
+        verdict: What would have become of its event, as in `dlq list`.
+        event_id: The event's id; None if no event could be read.
+        detail_type: The event's, as its id.
+        image_id: The image that the event speaks of.
+        state: `left`: not chosen. `not-redriven`: Lambda did not accept the event. `redriven`:
+            Lambda accepted it, and the function was not watched. `done`: the function is done with
+            it. `failed-again`: it failed each time that Lambda tried. `not-done`: watched, and
+            neither came in time.
+        in_queue: Whether the message, or a new one with its event, is in the queue now, as far as
+            is known.
+        why: Why it is left, not redriven or in the queue still, if there is more to say.
+        outcome: What the function logged of its last attempt, as in `outcome`; None if it was not
+            watched or logged none.
+    """
+
+    planned: bool = Field(default=False, exclude_if=operator.not_)
+    message_id: str
+    verdict: Verdict
+    event_id: str | None
+    detail_type: str | None
+    image_id: ImageId | None
+    state: RedriveState
+    in_queue: bool
+    why: str | None = None
+    outcome: GuardOutcome | Outcome | None = None
+
+
+def redrive_line(judged: Judged, state: RedriveState, why: str | None = None) -> RedriveLine:
+    """The line of a message that is in the queue."""
+    outcome = judged.outcome
+    return RedriveLine(
+        message_id=judged.dead_letter.message_id,
+        verdict=judged.verdict,
+        event_id=outcome.event_id if outcome else None,
+        detail_type=outcome.detail_type if outcome else None,
+        image_id=outcome.image_id if outcome else None,
+        state=state,
+        in_queue=True,
+        why=why,
+    )
+
+
+def shown_message(judged: Judged, now: datetime, body: str, next_: str) -> ShownMessage:
+    """All about a message that was judged, at that time."""
+    dead_letter, failure = judged.dead_letter, judged.dead_letter.failure
+    return ShownMessage(
+        **message_line(judged, now).model_dump(),
+        condition=failure.condition,
+        gave_up=aws_date(failure.gave_up) if failure.gave_up else None,
+        function=failure.function,
+        rule=failure.rule,
+        request_id=failure.request_id,
+        stack=failure.stack,
+        event=dead_letter.event,
+        body=None if dead_letter.event else body,
+        next=next_,
+    )
 
 
 def message_line(judged: Judged, now: datetime) -> MessageLine:

@@ -10,8 +10,9 @@ import json
 import re
 import zoneinfo
 from dataclasses import dataclass
+from typing import Literal
 
-from models.base import Place, printable
+from models.base import Place, Value, printable
 from models.errors import ReactorError
 from models.launch_template import Template
 from models.tags import CLOSED, WINDOW_TAG
@@ -40,6 +41,28 @@ class Window:
     opens: str
     closes: str
     timezone: str
+
+
+class WindowLine(Value):
+    """A window, as `window --json` prints it; a public interface.
+
+    Attributes:
+        opens: EventBridge Scheduler's expression of the moments at which the window opens.
+        closes: The same of those at which it closes.
+        timezone: Whose clock that is: an IANA name.
+        language: What the text is written in.
+        text: What to deploy: the two schedules and their role.
+    """
+
+    account: str
+    region: str
+    launch_template_id: str
+    launch_template_name: str
+    opens: str
+    closes: str
+    timezone: str
+    language: Literal["cloudformation", "hcl"]
+    text: str
 
 
 def read_window(opens: str, hours: int, timezone: str) -> Window:

@@ -7,10 +7,40 @@ from pathlib import Path
 from typing import Any
 
 from infra.replay.atomic_write import PRIVATE, content_of, write_file
-from models.base import date_or_none
+from models.base import Value, date_or_none
 from models.events import claimed_image
 
 _WORDS_CHARACTERS = 100
+
+
+class CapturedLine(Value):
+    """A captured event's file, as `capture --json` prints it; a public interface.
+
+    Attributes:
+        file: Its path.
+        is_new: Whether it was written; else the same event was there already.
+        event_id: The event's id; None if it has none.
+        detail_type: The event's, as its id.
+        image_id: The image that the event speaks of; None if it names none.
+        time: When it happened, as the event says.
+    """
+
+    file: str
+    is_new: bool
+    event_id: str | None
+    detail_type: str | None
+    image_id: str | None
+    time: str | None
+
+
+class SavedLine(CapturedLine):
+    """A message's file, as `dlq save --json` prints it; a public interface.
+
+    Attributes:
+        message_id: SQS's id of the message. One without an event is written as it is.
+    """
+
+    message_id: str
 
 
 @dataclass
@@ -26,7 +56,7 @@ class EventFiles:
     written: int = 0
     known: int = 0
 
-    def write(self, event: dict[str, Any], name: str) -> None:
+    def write(self, event: dict[str, Any], name: str) -> CapturedLine:
         """Write one event; another event of the same name gets a number.
 
         Raises:
@@ -37,11 +67,24 @@ class EventFiles:
         while (content := content_of(path)) is not None:
             if content == text.encode():
                 self.known += 1
-                return
+                return _line(path, event, is_new=False)
             number += 1
             path = self.folder / f"{name}-{number}.json"
         write_file(path, text, mode=PRIVATE, force=False)
         self.written += 1
+        return _line(path, event, is_new=True)
+
+
+def _line(path: Path, event: dict[str, Any], *, is_new: bool) -> CapturedLine:
+    told = {key: value if isinstance(value, str) else None for key, value in event.items()}
+    return CapturedLine(
+        file=str(path),
+        is_new=is_new,
+        event_id=told.get("id"),
+        detail_type=told.get("detail-type"),
+        image_id=claimed_image(event),
+        time=told.get("time"),
+    )
 
 
 def event_filename(event: dict[str, Any], error: str = "") -> str:

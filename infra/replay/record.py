@@ -11,9 +11,10 @@ from handlers.ec2 import Ec2
 from handlers.paging import batches, each
 from infra.operate.chains import REFRESH, Chain, chain_of
 from infra.operate.paging import Gaps, Progress
+from infra.replay.anonymize import user_data_in
 from models.auto_scaling import Group
 from models.aws_limits import FILTER_VALUES
-from models.base import Place, printable
+from models.base import Place, Value, printable
 from models.image import amis
 from models.launch_template import Template
 from models.selectors import Selectors, read_selectors
@@ -24,6 +25,45 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 Described = dict[str, Any]
+
+
+class RecordLine(Value):
+    """What is in the file of a world, as `record --json` prints it; a public interface.
+
+    Attributes:
+        file: Its path.
+        launch_templates: How many are in it.
+        versions: How many are in it.
+        images: How many are in it.
+        groups: How many Auto Scaling groups are in it.
+        stacks: How many stacks of chains are in it.
+        user_data: Of how many versions user data is in it: look before you share the file.
+        opaque_user_data: How many of these are compressed or not text.
+    """
+
+    file: str
+    launch_templates: int
+    versions: int
+    images: int
+    groups: int
+    stacks: int
+    user_data: int
+    opaque_user_data: int
+
+
+def record_line(file: str, world: Described) -> RecordLine:
+    """What is in a world that was recorded."""
+    user_data = user_data_in(world)
+    return RecordLine(
+        file=file,
+        launch_templates=len(world["LaunchTemplates"]),
+        versions=len(world["LaunchTemplateVersions"]),
+        images=len(world["Images"]),
+        groups=len(world["AutoScalingGroups"]),
+        stacks=len(world.get("Stacks", [])),
+        user_data=user_data.versions,
+        opaque_user_data=user_data.opaque,
+    )
 
 
 def record_world(

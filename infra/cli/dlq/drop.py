@@ -11,8 +11,9 @@ from infra.cli.account import agreed
 from infra.cli.dlq.open_queue import OpenQueue, open_queue
 from infra.cli.dlq.options import QueueOptions
 from infra.cli.dlq.table import table_of
-from infra.cli.render import counted, err, out, outside, stop
+from infra.cli.render import counted, err, out, outside, print_json, stop
 from infra.dead_letters.causes import MessageGroups
+from infra.dead_letters.message_line import DropLine
 from infra.dead_letters.queue import Message, without_handle
 from infra.operate.aws_errors import error_line
 from infra.replay.atomic_write import PRIVATE, file_error
@@ -28,6 +29,7 @@ def run_drop(
     profile: str | None,
     region: str | None,
     stack: str,
+    as_json: bool,
 ) -> None:
     with open_queue(QueueOptions(profile, region, stack, queue_url, poll)) as queue:
         messages: list[Message] = []
@@ -37,18 +39,23 @@ def run_drop(
             groups.add(judged)
         if not messages:
             raise typer.Exit(1)
-        out.print(table_of(groups, queue.now))
+        if not as_json:
+            out.print(table_of(groups, queue.now))
         if not agreed(queue.account, f"Delete {counted(len(messages), 'message')}?", yes=yes):
             raise typer.Exit(1)
         path = to or Path(f"dropped-{queue.now:%Y-%m-%d-%H%M%S}.jsonl")
-        left = _drop(queue, messages, path)
-        deleted = counted(len(messages) - left, "message")
-        out.print(outside(f"deleted {deleted}; copies in {path}"), soft_wrap=True)
+        lines = _drop(queue, messages, path)
+        left = sum(not line.deleted for line in lines)
+        if as_json:
+            for line in lines:
+                print_json(line)
+        deleted = outside(f"deleted {counted(len(lines) - left, 'message')}; copies in {path}")
+        (err if as_json else out).print(deleted, soft_wrap=True)
         raise typer.Exit(1 if left or queue.missing else 0)
 
 
-def _drop(queue: OpenQueue, messages: list[Message], path: Path) -> int:
-    """Write the messages to the file, and only then delete them; how many are left."""
+def _drop(queue: OpenQueue, messages: list[Message], path: Path) -> list[DropLine]:
+    """Write the messages to the file, and only then delete them."""
     text = "".join(json.dumps(without_handle(message)) + "\n" for message in messages)
     try:
         with open(path, "x", encoding="utf-8", opener=_private) as file:
@@ -57,7 +64,10 @@ def _drop(queue: OpenQueue, messages: list[Message], path: Path) -> int:
             os.fsync(file.fileno())
     except OSError as error:
         stop(f"{file_error(path, error)}: nothing was deleted")
-    return sum(not _is_deleted(queue, message["MessageId"]) for message in messages)
+    ids = [message["MessageId"] for message in messages]
+    return [
+        DropLine(message_id=one, deleted=_is_deleted(queue, one), copy_in=str(path)) for one in ids
+    ]
 
 
 def _private(path: str, flags: int) -> int:

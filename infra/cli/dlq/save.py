@@ -8,11 +8,11 @@ import typer
 from infra.cli.dlq.open_queue import open_queue
 from infra.cli.dlq.options import QueueOptions
 from infra.cli.files import event_files
-from infra.cli.render import stop
+from infra.cli.render import print_json, stop
 from infra.dead_letters.queue import Message, without_handle
 from infra.dead_letters.verdict import Judged
 from infra.replay.anonymize import Anonymous
-from infra.replay.event_writer import event_filename, slug
+from infra.replay.event_writer import SavedLine, event_filename, slug
 from models.dead_letter import DeadLetter, Shape
 
 
@@ -27,15 +27,18 @@ def run_save(
     profile: str | None,
     region: str | None,
     stack: str,
+    as_json: bool,
 ) -> None:
     if bool(ids) == everything:
         stop("save: pass either message ids or --all")
     options = QueueOptions(profile, region, stack, queue_url, poll)
-    with event_files(to, "message") as files, open_queue(options) as queue:
+    with event_files(to, "message", as_json=as_json) as files, open_queue(options) as queue:
         anonymous = Anonymous(queue.account.place.account)
         for message, judged in queue.messages(ids or []):
             content, name = _file_of(message, judged)
-            files.write(content if keep_account else anonymous.copy_of(content), name)
+            line = files.write(content if keep_account else anonymous.copy_of(content), name)
+            if as_json:
+                print_json(SavedLine(**line.model_dump(), message_id=message["MessageId"]))
     if queue.missing:
         raise typer.Exit(1)
 

@@ -9,7 +9,8 @@ from rich.text import Text
 from infra.cli.dlq.open_queue import OpenQueue, open_queue
 from infra.cli.dlq.options import QueueOptions
 from infra.cli.dlq.table import STYLES
-from infra.cli.render import ago, counted, out, outside, stop
+from infra.cli.render import ago, counted, out, outside, print_json, stop
+from infra.dead_letters.message_line import shown_message
 from infra.dead_letters.queue import Message
 from infra.dead_letters.verdict import Judged
 from infra.dead_letters.verdicts import Verdict
@@ -36,13 +37,18 @@ def run_show(
     profile: str | None,
     region: str | None,
     stack: str,
+    as_json: bool,
 ) -> None:
     if bool(message_id) == latest:
         stop("show: pass either a message id or --latest")
     with open_queue(QueueOptions(profile, region, stack, queue_url, poll)) as queue:
         found = list(queue.messages([message_id]) if message_id else queue.latest())
         for message, judged in found:
-            _show(queue, message, judged)
+            if as_json:
+                line = shown_message(judged, queue.now, message["Body"], _command(queue, judged))
+                print_json(line)
+            else:
+                _show(queue, message, judged)
         raise typer.Exit(0 if found else 1)
 
 
@@ -64,9 +70,13 @@ def _show(queue: OpenQueue, message: Message, judged: Judged) -> None:
     _section("Wrapped in", (outside(layer) for layer in dead_letter.chain))
     _section("Stack", (outside(line) for line in failure.stack))
     _section("Event" if dead_letter.event else "Body", map(outside, _content(message, dead_letter)))
-    command = f"ami-reactor dlq {_next(judged)} {dead_letter.message_id}{queue.options}"
     first = "after the fix: " if judged.verdict is Verdict.BLOCKED else ""
-    _section("Next", [outside(f"{first}{command}")])
+    _section("Next", [outside(f"{first}{_command(queue, judged)}")])
+
+
+def _command(queue: OpenQueue, judged: Judged) -> str:
+    """What to type next."""
+    return f"ami-reactor dlq {_next(judged)} {judged.dead_letter.message_id}{queue.options}"
 
 
 def _next(judged: Judged) -> str:

@@ -1,12 +1,13 @@
 """After `ami-reactor dlq redrive`: watch the function, and show what became of each event."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.padding import Padding
 from rich.text import Text
 
 from infra.cli.dlq.open_queue import OpenQueue
-from infra.cli.render import counted, err, out, outside, result_table
+from infra.cli.render import counted, err, out, outside, print_json, result_table
+from infra.dead_letters.message_line import RedriveLine
 from infra.dead_letters.watch import Attempt, watch
 from infra.operate.outcome_log import log_group_of
 from models.errors import AwsRefused
@@ -16,59 +17,89 @@ from models.guard import why_of
 _A_FEW = 5  # message ids that are named
 
 
-def watch_and_show(queue: OpenQueue, accepted: Mapping[str, str], wait: float) -> bool:
+def watch_and_show(
+    queue: OpenQueue, redriven: Mapping[str, RedriveLine], wait: float, *, as_json: bool
+) -> bool:
     """Show what becomes of each event, once it is so; whether none failed or took too long.
 
     Args:
         queue: What was redriven came from it; the rest is visible again meanwhile.
-        accepted: The invocations by their ids: of which message.
+        redriven: The messages that Lambda accepted, by the ids of the invocations.
         wait: How many seconds to watch.
+        as_json: Print a line for each message, not one for each attempt.
     """
     queue.reading.reset_visibility()
-    err.print(f"watching the function: {counted(len(accepted), 'event')}", highlight=False)
-    last: dict[str, Attempt] = {}
-    for attempt in _attempts(queue, accepted, wait):
-        last[attempt.request_id] = attempt
-        _show(accepted[attempt.request_id], attempt)
-    failed = [one for one in last.values() if one.is_last and one.is_failure]
-    done = [one for one in last.values() if one.is_last and not one.is_failure]
-    ended = {one.request_id for one in (*failed, *done)}
-    late = [message_id for request_id, message_id in accepted.items() if request_id not in ended]
-    again = f" · failed again {len(failed)}" if failed else ""
-    out.print(f"done {len(done)}{again}{f' · not done in time {len(late)}' if late else ''}")
-    for line in _what_next(queue, len(failed), late, wait):
-        err.print(outside(line, "yellow"), soft_wrap=True)
+    err.print(f"watching the function: {counted(len(redriven), 'event')}", highlight=False)
+    lines = dict(redriven)
+    try:
+        for attempt in _attempts(queue, redriven, wait):
+            line = lines[attempt.request_id] = _after(lines[attempt.request_id], attempt)
+            if not as_json:
+                _show(line, attempt)
+            elif attempt.is_last:
+                print_json(line)
+    finally:  # after ^C too: the messages are gone from the queue
+        late = [_late(line) for line in lines.values() if line.state not in _ENDS]
+        if as_json:
+            for line in late:
+                print_json(line)
+    ends = [line.state for line in lines.values()]
+    done, failed = ends.count("done"), ends.count("failed-again")
+    again = f" · failed again {failed}" if failed else ""
+    tally = f"done {done}{again}{f' · not done in time {len(late)}' if late else ''}"
+    (err if as_json else out).print(tally, highlight=False)
+    for text in _what_next(queue, failed, late, wait):
+        err.print(outside(text, "yellow"), soft_wrap=True)
     return not failed and not late
 
 
-def _attempts(queue: OpenQueue, accepted: Mapping[str, str], wait: float) -> Iterator[Attempt]:
+_ENDS = ("done", "failed-again")
+
+
+def _after(line: RedriveLine, attempt: Attempt) -> RedriveLine:
+    """The line of a message after that attempt."""
+    changes = {"outcome": attempt.outcome}
+    if not attempt.is_last:
+        return line.model_copy(update=changes)
+    if attempt.is_failure:
+        return line.model_copy(update=changes | {"state": "failed-again", "in_queue": True})
+    return line.model_copy(update=changes | {"state": "done"})
+
+
+def _late(line: RedriveLine) -> RedriveLine:
+    return line.model_copy(update={"state": "not-done"})
+
+
+def _attempts(queue: OpenQueue, request_ids: Iterable[str], wait: float) -> Iterator[Attempt]:
     """Each attempt; none from the moment on when the log may not be read, which is said."""
     log_group = log_group_of(queue.options.stack)
     try:
-        yield from watch(queue.account, log_group, accepted, queue.now, wait)
+        yield from watch(queue.account, log_group, list(request_ids), queue.now, wait)
     except AwsRefused as error:
         err.print(outside(f"not watched: {error_text(error, YOURS)}", "yellow"), soft_wrap=True)
 
 
-def _show(message_id: str, attempt: Attempt) -> None:
+def _show(line: RedriveLine, attempt: Attempt) -> None:
     what = ("done", "green")
     if attempt.is_failure:
         is_over = "failed again, and goes back to the queue", "bold red"
         what = is_over if attempt.is_last else ("failed; Lambda tries again", "yellow")
-    out.print(Text.assemble(outside(message_id), ": ", what), soft_wrap=True)
+    out.print(Text.assemble(outside(line.message_id), ": ", what), soft_wrap=True)
     table = result_table(attempt.outcome, why_of(attempt.outcome))
     out.print(Padding(table, (0, 0, 0, 2)))
     if handed_on := len(attempt.outcome.handed_on):
-        line = f"  {counted(handed_on, 'template')} more: each gets a Reconcile Requested"
-        out.print(line, highlight=False)
+        more = f"  {counted(handed_on, 'template')} more: each gets a Reconcile Requested"
+        out.print(more, highlight=False)
 
 
-def _what_next(queue: OpenQueue, failed: int, late: list[str], wait: float) -> Iterator[str]:
+def _what_next(
+    queue: OpenQueue, failed: int, late: list[RedriveLine], wait: float
+) -> Iterator[str]:
     if failed:
         verb = "show --latest" if failed == 1 else "list"
         yield f"failed again: ami-reactor dlq {verb}{queue.options}"
     if late:
-        named = ", ".join(late[:_A_FEW])
+        named = ", ".join(line.message_id for line in late[:_A_FEW])
         more = f" and {len(late) - _A_FEW} more" if len(late) > _A_FEW else ""
         yield f"not done within {wait:g} s: {named}{more}"
         yield f"see: ami-reactor doctor; ami-reactor dlq list{queue.options}"

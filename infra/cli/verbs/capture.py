@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.importing import importing
-from infra.cli.options import STACK, KeepAccount, Profile, Region, Stack, To
+from infra.cli.options import STACK, AsJson, KeepAccount, Profile, Region, Stack, To
 
 
 def capture(
@@ -25,6 +25,7 @@ def capture(
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
+    as_json: AsJson = False,
 ) -> None:
     """Write the events that the stack's rules matched, one file each. Read-only.
 
@@ -43,4 +44,5 @@ def capture(
         profile=profile,
         region=region,
         stack=stack,
+        as_json=as_json,
     )

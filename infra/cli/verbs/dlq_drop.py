@@ -8,7 +8,7 @@ import typer
 from infra.cli.completion import offer_messages
 from infra.cli.dlq.options import POLL, OldWait, Poll, QueueUrl
 from infra.cli.importing import importing
-from infra.cli.options import STACK, Profile, Region, Stack, Yes
+from infra.cli.options import STACK, AsJson, Profile, Region, Stack, Yes
 
 
 def dlq_drop(
@@ -33,6 +33,7 @@ def dlq_drop(
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
+    as_json: AsJson = False,
 ) -> None:
     """Delete messages from the queue, after asking; a copy of each is written to a file first.
 
@@ -54,4 +55,5 @@ def dlq_drop(
         profile=profile,
         region=region,
         stack=stack,
+        as_json=as_json,
     )

@@ -6,7 +6,7 @@ import typer
 
 from infra.cli.dlq.options import POLL, All, Ids, Poll, QueueUrl
 from infra.cli.importing import importing
-from infra.cli.options import STACK, WAIT, Profile, Region, Stack, Wait, Yes
+from infra.cli.options import STACK, WAIT, JsonPlan, Profile, Region, Stack, Wait, Yes
 from infra.dead_letters.verdicts import Verdict
 
 _RATE = 10.0  # a second
@@ -38,6 +38,7 @@ def dlq_redrive(
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
+    as_json: JsonPlan = False,
 ) -> None:
     """Invoke the function again with the events of messages, and delete those that it got.
 
@@ -65,4 +66,5 @@ def dlq_redrive(
         profile=profile,
         region=region,
         stack=stack,
+        as_json=as_json,
     )

@@ -2,7 +2,7 @@
 
 from infra.cli.dlq.options import POLL, All, Ids, OldWait, Poll, QueueUrl
 from infra.cli.importing import importing
-from infra.cli.options import STACK, KeepAccount, Profile, Region, Stack, To
+from infra.cli.options import STACK, AsJson, KeepAccount, Profile, Region, Stack, To
 
 
 def dlq_save(
@@ -16,6 +16,7 @@ def dlq_save(
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
+    as_json: AsJson = False,
 ) -> None:
     """Write messages as captured events, one file each, named by time, type, image and error.
 
@@ -39,4 +40,5 @@ def dlq_save(
         profile=profile,
         region=region,
         stack=stack,
+        as_json=as_json,
     )

@@ -7,7 +7,7 @@ import typer
 from infra.cli.completion import offer_messages
 from infra.cli.dlq.options import POLL, OldWait, Poll, QueueUrl
 from infra.cli.importing import importing
-from infra.cli.options import STACK, Profile, Region, Stack
+from infra.cli.options import STACK, OneJson, Profile, Region, Stack
 
 
 def dlq_show(
@@ -29,6 +29,7 @@ def dlq_show(
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
+    as_json: OneJson = False,
 ) -> None:
     """Show everything about one message: what happened, when, why, and what to type next.
 
@@ -47,4 +48,5 @@ def dlq_show(
         profile=profile,
         region=region,
         stack=stack,
+        as_json=as_json,
     )

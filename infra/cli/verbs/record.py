@@ -7,7 +7,7 @@ import typer
 
 from infra.cli.completion import offer_templates
 from infra.cli.importing import importing
-from infra.cli.options import Force, KeepAccount, Profile, Region
+from infra.cli.options import Force, KeepAccount, OneJson, Profile, Region
 
 
 def record(
@@ -35,6 +35,7 @@ def record(
     force: Force = False,
     profile: Profile = None,
     region: Region = None,
+    as_json: OneJson = False,
 ) -> None:
     """Write the account's world: launch templates, versions, images, groups. Read-only.
 
@@ -58,4 +59,5 @@ def record(
         force=force,
         profile=profile,
         region=region,
+        as_json=as_json,
     )

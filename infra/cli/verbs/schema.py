@@ -11,7 +11,8 @@ _NAMES = (
     *("event", "world", "outcome", "dead-letter", "error"),
     *("replay", "status", "report", "explain", "history", "doctor", "verify"),
     *("follow", "unfollow", "reconcile", "hold", "resume", "rollback", "prune"),
-    *("quarantine", "unquarantine", "package", "dlq-list"),
+    *("quarantine", "unquarantine", "package", "capture", "record", "window"),
+    *("dlq-list", "dlq-show", "dlq-redrive", "dlq-save", "dlq-drop"),
 )
 Shape = StrEnum("Shape", [(name, name) for name in _NAMES])  # type: ignore[misc]
 """What has a schema."""

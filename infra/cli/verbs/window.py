@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.importing import importing
-from infra.cli.options import Profile, Region, TemplateName
+from infra.cli.options import OneJson, Profile, Region, TemplateName
 
 
 def window(
@@ -31,6 +31,7 @@ def window(
     ] = False,
     profile: Profile = None,
     region: Region = None,
+    as_json: OneJson = False,
 ) -> None:
     """Print two schedules that open and close a launch template for promotions, and their role.
 
@@ -51,4 +52,5 @@ def window(
         hcl=hcl,
         profile=profile,
         region=region,
+        as_json=as_json,
     )
