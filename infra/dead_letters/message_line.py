@@ -10,7 +10,7 @@ from infra.dead_letters.verdict import Judged
 from infra.dead_letters.verdicts import Verdict
 from models.base import ImageId, Value, aws_date
 from models.dead_letter import Shape
-from models.guard import GuardOutcome
+from models.guard import GuardedTemplate, GuardOutcome
 from models.outcome import Outcome, TemplateOutcome
 
 
@@ -50,7 +50,7 @@ class MessageLine(Value):
     attempts: int | None
     receive_count: int | None
     wrapped_in: tuple[str, ...]
-    templates: tuple[TemplateOutcome, ...]
+    templates: tuple[GuardedTemplate | TemplateOutcome, ...]
 
 
 class ShownMessage(MessageLine):
@@ -149,7 +149,7 @@ def shown_message(judged: Judged, now: datetime, body: str, next_: str) -> Shown
     """All about a message that was judged, at that time."""
     dead_letter, failure = judged.dead_letter, judged.dead_letter.failure
     return ShownMessage(
-        **message_line(judged, now).model_dump(),
+        **dict(message_line(judged, now)),
         condition=failure.condition,
         gave_up=aws_date(failure.gave_up) if failure.gave_up else None,
         function=failure.function,

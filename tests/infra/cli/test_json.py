@@ -1,6 +1,8 @@
 """What a program reads: `--json` of each verb, held to its schema, and text in a pipe."""
 
+import contextlib
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,15 +25,18 @@ from tests.support.builders import (
     a_template,
     a_version,
     a_world,
+    ami_state,
     an_image,
 )
 from tests.support.fleets import Ran, a_group, run
-from tests.support.messages import Queue
+from tests.support.messages import Queue, a_message
 from tests.support.paths import EVENTS
 from tests.support.schemas import faults
 
 MEMBER = "i-0aaaaaaaaaaaaaaa1"
 STRAY = "ami-0bbbbbbbbbbbbbbbb"
+OPENS = "--open 'cron(0 2 ? * TUE-THU *)' --hours 3"
+DROPPED = "dddddddd-0000-4000-8000-000000000001"
 RUN = "ami-reactor-verify-0123456789ab"
 UNFINISHED = "lt-00000000000000009"
 TAGS = {
@@ -81,7 +86,16 @@ CASES = {
     "prune": Case(("web", "web --yes"), "none"),
     "quarantine": Case((f"{STRAY} --reason panic --yes",), f"{NEWER[:-1]}b --reason panic"),
     "unquarantine": Case((f"{NEWER} --yes",), f"{NEWER[:-1]}b"),
+    "window": Case((f"web {OPENS}", f"web {OPENS} --hcl"), f"none {OPENS}"),
+    "capture": Case(("--to captured", "--to captured"), "--to captured --since x"),
+    "record": Case(("--to world.json --force",), "--to other.json --template none"),
     "dlq list": Case(("--poll 0",), "--queue-url none"),
+    "dlq show": Case(("--latest --poll 0",), "--latest --queue-url none"),
+    "dlq save": Case(("--all --to saved --poll 0",), "--all --to saved --queue-url none"),
+    "dlq drop": Case((f"{DROPPED} --yes --poll 0",), f"{DROPPED} --queue-url none"),
+    "dlq redrive": Case(
+        ("--all --poll 0", "--all --yes --poll 0 --wait 9"), "--all --queue-url none"
+    ),
     "replay": Case((), "none.json"),  # its own world: test_schema.py, test_stream.py
     "package": Case((), "--target none"),  # an index: tests/infra/deploy/test_archive.py
 }
@@ -113,10 +127,17 @@ def the_world() -> str:
 
 
 @pytest.fixture(scope="module")
-def account() -> Iterator[Stage]:
-    """One world for all verbs: what each changes, no other needs."""
-    with stage(read_world(the_world(), "world")) as staged:
-        Queue(staged).put(*(json.loads(p.read_text()) for p in EVENTS.glob("dlq_*.json")))
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One world for all verbs: what each changes, no other needs. Files land in a new folder."""
+    with (
+        stage(read_world(the_world(), "world")) as staged,
+        contextlib.chdir(tmp_path_factory.mktemp("files")),
+    ):
+        queue = Queue(staged)
+        queue.put(*(json.loads(path.read_text()) for path in EVENTS.glob("dlq_*.json")))
+        queue.put(a_message("to drop"))
+        queue.of_moto[-1].id = DROPPED
+        staged.delivery.deliver(ami_state("ami-0cccccccccccccccc"))
         yield staged
 
 
@@ -137,7 +158,7 @@ def schema_of(verb: str) -> str:
 
 
 def run_as_json(verb: str, arguments: str) -> Ran:
-    ran = run(*verb.split(), *arguments.split(), "--json")
+    ran = run(*verb.split(), *shlex.split(arguments), "--json")
     assert "Traceback" not in ran.stderr
     for line in ran.lines:
         assert faults(schema_of(verb), line) == [], line
@@ -175,7 +196,7 @@ def test_an_error_is_an_object_with_the_sentence_of_the_prose(verb):
     [error] = [line for line in said(ran) if "error" in line]
     assert error["verb"] == verb
     assert error["status"] == ran.status > 0
-    prose = run(*verb.split(), *CASES[verb].wrong.split())
+    prose = run(*verb.split(), *shlex.split(CASES[verb].wrong))
     assert (prose.status, prose.stderr.splitlines()[-1]) == (
         ran.status,
         f"ami-reactor: {error['error']}",
@@ -204,7 +225,7 @@ def test_a_flag_that_is_not_there_is_an_error_like_any_other(verb):
     ],
 )
 def test_wrong_arguments_are_an_error_like_any_other(arguments, verb, named):
-    ran = run(*arguments.split())
+    ran = run(*shlex.split(arguments))
 
     assert (ran.status, ran.stdout) == (2, "")
     [error] = said(ran)

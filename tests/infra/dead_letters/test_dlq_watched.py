@@ -6,6 +6,7 @@ And `dlq show --latest`, which is what it says to type.
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Lock
 
 import pytest
@@ -23,7 +24,8 @@ from tests.support.builders import (
     backup_completed,
 )
 from tests.support.guarding import end_refresh, guarded_world, refresh_failed
-from tests.support.messages import Queue, a_message, run, throttled
+from tests.support.messages import Queue, a_message, lines, run, throttled
+from tests.support.schemas import faults
 
 REDRIVE = ("redrive", "--all", "--yes", "--wait", "9")
 FAILS = ("CreateLaunchTemplateVersion", "ServiceUnavailable", 99)
@@ -264,3 +266,127 @@ def test_show_takes_an_id_or_latest(which):
 
     assert result.exit_code == 2
     assert "show: pass either a message id or --latest" in result.stderr
+
+
+# -- as JSON ---------------------------------------------------------------------------------------
+
+
+def states(result):
+    return {line["message_id"]: (line["state"], line["in_queue"]) for line in lines(result)}
+
+
+def test_each_message_is_one_line_of_json(queue, never_run):
+    done, late, left = queue.put(an_event("one"), an_event("two"), a_message("not json {"))
+    never_run("two")
+
+    result = run("redrive", "--all", "--yes", "--wait", "0.01", "--json")
+
+    assert result.exit_code == 1
+    assert states(result) == {
+        done: ("done", False),
+        late: ("not-done", False),
+        left: ("left", True),
+    }
+    [outcome] = [line["outcome"] for line in lines(result) if line["outcome"]]
+    assert [one["outcome"] for one in outcome["templates"]] == ["promoted"]
+    assert {"note": "redriven 2 · left 1 unreadable"} in said(result)
+
+
+def said(result):
+    return [json.loads(line) for line in result.stderr.splitlines()]
+
+
+def test_what_fails_again_is_told_once_with_its_last_outcome(queue, staged):
+    [message_id] = queue.put(throttled())
+    staged.faults.inject(*FAILS)
+
+    result = run("redrive", message_id, "--yes", "--wait", "9", "--json")
+
+    assert states(result) == {message_id: ("failed-again", True)}
+    assert lines(result)[0]["outcome"]["result"] == "failed"
+
+
+def test_what_came_back_at_once_is_told_as_the_message_that_it_was(queue, staged):
+    [message_id] = queue.put(throttled())
+    staged.faults.inject(*FAILS)
+
+    result = run(*REDRIVE, "--json")
+
+    assert states(result) == {message_id: ("failed-again", True)}
+    assert "is back as " in lines(result)[0]["why"]
+
+
+def test_unwatched_it_says_what_lambda_and_the_queue_said(queue, staged):
+    ids = queue.put(an_event("one"), an_event("two"), an_event("three"))
+    staged.faults.inject("Invoke", "TooManyRequestsException")
+    staged.faults.inject("DeleteMessage", "ReceiptHandleIsInvalid")
+
+    result = run(
+        "redrive", "--all", "--yes", "--verdict=replayable", "--verdict=obsolete", "--json"
+    )
+
+    assert result.exit_code == 1
+    assert [states(result)[one] for one in ids] == [
+        ("not-redriven", True),
+        ("redriven", True),
+        ("redriven", False),
+    ]
+
+
+def test_a_plan_says_so(queue):
+    chosen, other = queue.put(throttled(), a_message("not json {"))
+
+    result = run("redrive", "--all", "--json")
+
+    assert states(result) == {chosen: ("redriven", True), other: ("left", True)}
+    assert all(line["planned"] for line in lines(result))
+    assert queue.depth() == (2, 0)
+
+
+def test_interrupted_it_still_says_what_was_redriven(queue, monkeypatch):
+    first, _ = queue.put(an_event("one"), an_event("two"))
+
+    def interrupted(_function, body, *_how):
+        if json.loads(body)["id"] == "two":
+            raise KeyboardInterrupt
+        return ""
+
+    monkeypatch.setattr(LambdaFunction, "invoke", interrupted)
+
+    result = run("redrive", "--all", "--yes", "--json")
+
+    assert (result.exit_code, states(result)) == (1, {first: ("redriven", False)})
+
+
+def test_show_save_and_drop_name_the_message(queue, tmp_path):
+    message_id, other = queue.put(throttled(), a_message("not json {"))
+
+    [shown] = lines(run("show", message_id, "--json"))
+    [unreadable] = lines(run("show", other, "--json"))
+    saved = lines(run("save", "--all", "--to", str(tmp_path), "--json"))
+    copies = str(tmp_path / "copies.jsonl")
+    [dropped] = lines(run("drop", other, "--to", copies, "--yes", "--json"))
+
+    assert (shown["event"], shown["body"]) == (backup_completed(), None)
+    assert shown["next"] == f"ami-reactor dlq redrive {message_id}"
+    assert (unreadable["event"], unreadable["body"]) == (None, "not json {")
+    assert {line["message_id"]: line["image_id"] for line in saved} == {
+        message_id: NEW,
+        other: None,
+    }
+    assert all(json.loads(Path(line["file"]).read_text()) for line in saved)
+    assert dropped == {"message_id": other, "deleted": True, "copy_in": copies}
+    assert queue.depth() == (1, 0)
+
+
+@pytest.mark.parametrize("verb", ["show --latest", "list", "redrive --all --yes --wait 9"])
+def test_the_guards_words_are_in_the_schemas(stage_with, verb):
+    queue = Queue(stage_with(guarded_world()))
+    end_refresh()
+    queue.put(throttled(refresh_failed()))
+
+    [line] = lines(run(*verb.split(), "--json"))
+
+    assert faults(f"dlq-{verb.split()[0]}", line) == []
+    [template] = (line.get("outcome") or line)["templates"]
+    assert template["outcome"] == "moved-back"
