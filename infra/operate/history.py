@@ -31,6 +31,10 @@ class LoggedOutcome(Value):
         outcome = self.outcome
         return outcome.outcome == "promoted" or outcome.to_version != outcome.from_version
 
+    @property
+    def is_guards(self) -> bool:
+        return isinstance(self.outcome, GuardedTemplate)
+
 
 class HistoryEntry(Value):
     """One version and what became of it.
@@ -123,18 +127,19 @@ def read_history(account: Account, template: Template, last: int, log: Log) -> l
 
 def _how(version: VersionInfo, template: Template, log: Log) -> Iterator[str]:
     """What is known of how the template came to that version."""
-    if not version.is_promotion:
-        yield _made_by(version)
-    elif not log.moves_to(version):
+    moves = log.moves_to(version)
+    if version.is_promotion and not moves:
         yield unlogged(version, log)
-    found = [(m.at, _move(m)) for m in log.moves_to(version)]
+    elif not version.is_promotion and not any(move.is_guards for move in moves):
+        yield _made_by(version)
+    found = [(move.at, _move(move)) for move in moves]
     yield from (line for _, line in sorted([*found, *_back(version, log)]))
     if version.version_number == template.default_version_number:
         yield from made_default(version, template, log)
 
 
 def _move(move: LoggedOutcome) -> str:
-    if not isinstance(move.outcome, GuardedTemplate):
+    if not move.is_guards:
         return f"promoted {_at(move.at)} by {move.event}"
     why = f"{move.outcome.reason}: {printable(move.outcome.message)}"
     return f"moved back by the guard {_at(move.at)} by {move.event}: {why}"

@@ -16,7 +16,7 @@ from pydantic import PlainSerializer
 from infra.operate.history import HistoryEntry, Log, LoggedOutcome
 from infra.operate.versions import VersionInfo
 from models.base import Timestamp, Value, aws_date, date_or_none
-from models.guard import GUARD, GuardedTemplate
+from models.guard import GUARD
 from models.launch_template import Template
 from models.tags import QUARANTINE_TAG, Stamp, read_stamp
 
@@ -298,14 +298,13 @@ def stays_of(
 
 def _logged(move: LoggedOutcome) -> _Move:
     outcome = move.outcome
-    is_guards = isinstance(outcome, GuardedTemplate)
     stay = Stay(
         version=outcome.to_version,
         image_id=outcome.to_image,
         since=move.at,
-        how=How.MOVED_BACK if is_guards else How.PROMOTED,
+        how=How.MOVED_BACK if move.is_guards else How.PROMOTED,
         by=move.event,
-        why=outcome.message if is_guards else None,
+        why=outcome.message if move.is_guards else None,
     )
     return _Move(outcome.from_version, outcome.from_image, stay)
 
@@ -437,7 +436,7 @@ def _hold_in(told: LoggedOutcome) -> HoldSpan | None:
         since, until = (date_or_none(f"{found[n]}T{found[n + 1]}:00Z") for n in (2, 4))
         seen = {"since": since, "until": until, "last_seen": told.at}
         return HoldSpan(who=found[1], why=found[6], **seen)
-    if isinstance(outcome, GuardedTemplate):  # it tells of a hold that came or went meanwhile
+    if told.is_guards:  # it tells of a hold that came or went meanwhile
         return None
     return HoldSpan(who=None, since=None, why=outcome.message, last_seen=told.at)
 
@@ -463,5 +462,4 @@ def _is_same(one: HoldSpan, other: HoldSpan) -> bool:
 
 def _proves_the_end(told: LoggedOutcome) -> bool:
     """The function looks for a hold first. The guard does not, and a failure tells nothing."""
-    is_guards = isinstance(told.outcome, GuardedTemplate)
-    return not is_guards and told.outcome.outcome != "failed"
+    return not told.is_guards and told.outcome.outcome != "failed"

@@ -1,7 +1,6 @@
 """The picture of `history --svg`: where things are on it, what it says, and what it never holds."""
 
 import re
-import time
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import combinations, pairwise
 from xml.etree import ElementTree
@@ -395,17 +394,6 @@ def test_labels_without_room_are_counted():
     [note] = [text for text in shown if "no room" in text]
     labels = [text for text in shown if re.fullmatch(r"(version )?\d+(,.*)?", text)]
     assert int(note.split()[0]) + len(labels) == 40
-
-
-def test_thousands_of_versions_of_one_image_are_drawn_in_time():
-    stays = [a_stay(n, ago(hours=3000 - n), ago(hours=2999 - n), of=1) for n in range(2999)]
-    last = a_stay(2999, ago(hours=1), of=1)
-
-    began = time.process_time()
-    svg = timeline_svg(a_timeline(a_lane(*stays, last)))
-
-    assert time.process_time() - began < 10  # each label against each other took minutes
-    assert len(shapes(ElementTree.fromstring(svg), "bar")) == 2999
 
 
 @pytest.mark.parametrize("text", ["plain", "WIDE @@ %%", "日本語のテンプレート", "→…", ""])
