@@ -12,7 +12,7 @@ from infra.cli.account import FAILURES, failure, show_calls
 from infra.cli.render import counted, outside, print_error, print_gaps, print_notes, stop
 from infra.operate.account import Account, account_in, open_session
 from infra.operate.find import did_you_mean
-from infra.operate.fleet import ASKED, Fleet, read_fleet, with_chains
+from infra.operate.fleet import ASKED, Fleet, read_fleet
 from infra.operate.paging import Progress
 from infra.operate.side_by_side import side_by_side
 from infra.operate.stack_trouble import StackTrouble, read_stack_trouble
@@ -100,7 +100,7 @@ class Fleets(Generic[T]):
         stack: The name of the CloudFormation stack.
         asked: So many groups at most are asked for their last instance refresh, of all targets
             together; None: all.
-        has_chains: Also read what follows a promotion.
+        more: Reads what is to be read apart.
     """
 
     def __init__(
@@ -111,10 +111,10 @@ class Fleets(Generic[T]):
         stack: str,
         *,
         asked: int | None = ASKED,
-        has_chains: bool = False,
+        more: Callable[[Account, Fleet, Progress], Fleet] | None = None,
     ) -> None:
         self.targets, self.names, self.keep, self.stack = targets, names, keep, stack
-        self._has_chains = has_chains
+        self._more = more
         self._asked = None if asked is None else asked // len(targets)
         self._sessions: dict[tuple[str | None, str | None], boto3.Session] = {}
         self._accounts: dict[Target, Account] = {}
@@ -161,9 +161,8 @@ class Fleets(Generic[T]):
         known = account.ec2.opted_in_templates()
         wanted = [one for one in known if not self.names or _has_one_of(one, self.names)]
         fleet = read_fleet(account, progress, wanted, asked=self._asked)
-        if self._has_chains:
-            progress("stacks")
-            fleet = with_chains(account, fleet)
+        if self._more:
+            fleet = self._more(account, fleet, progress)
         return Found(
             target,
             account,

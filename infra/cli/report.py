@@ -2,9 +2,10 @@
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -22,7 +23,8 @@ from infra.cli.fleets import (
 from infra.cli.render import NONE_FOLLOWS, err, out, outside, print_json, progress_line, stop
 from infra.cli.report_table import show_rows
 from infra.operate.fleet import ASKED
-from infra.operate.report import ReportLine, not_read, rows_of
+from infra.operate.report import Reported, ReportLine, not_read, reported
+from infra.operate.timelines import with_timelines
 from infra.replay.atomic_write import PUBLIC, CannotWrite, check_can_write, new_file
 from models.base import printable
 
@@ -51,17 +53,23 @@ def run_report(
     names: Sequence[str],
     chosen: Format,
     refreshes: bool,
+    timelines: bool,
     force: bool,
     profile: str | None,
     role_arns: Sequence[str],
     region: str | None,
     stack: str,
 ) -> None:
-    _check(chosen, force=force)
+    _check(chosen, force=force, timelines=timelines)
     targets = targets_of("report", profile, role_arns, region)
     now = datetime.now(UTC)
     fleets = Fleets(
-        targets, names, lambda fleet: rows_of(fleet, now), stack, asked=None if refreshes else ASKED
+        targets,
+        names,
+        lambda fleet: reported(fleet, now),
+        stack,
+        asked=None if refreshes else ASKED,
+        more=partial(with_timelines, stack=stack, now=now) if timelines else None,
     )
     with progress_line() as progress:
         found = fleets.read(progress)
@@ -74,7 +82,9 @@ def run_report(
     raise typer.Exit(max(missing, *map(_exit_status, found)))
 
 
-def _check(chosen: Format, *, force: bool) -> None:
+def _check(chosen: Format, *, force: bool, timelines: bool) -> None:
+    if timelines and not chosen.html:
+        stop("report: --timelines: must come with --html")
     if sum(map(bool, chosen)) > 1:
         stop("report: --html, --csv, --json: give one of them at most")
     if chosen.file is not None:
@@ -84,24 +94,26 @@ def _check(chosen: Format, *, force: bool) -> None:
             stop(str(error))
 
 
-def _exit_status(found: Found[ReportLine]) -> int:
+def _exit_status(found: Found[Reported]) -> int:
     if found.error:
         return found.error[1]
     return 1 if found.gaps else 0
 
 
-def all_rows(found: Sequence[Found[ReportLine]]) -> Iterator[ReportLine]:
+def rows_shown(found: Iterable[Found[Reported]]) -> list[ReportLine]:
+    return [row for one in found for template in one.shown for row in template.rows]
+
+
+def all_rows(found: Sequence[Found[Reported]]) -> Iterator[ReportLine]:
     """The rows of all targets; what could not be read is one, too."""
     for one in found:
-        yield from one.shown
+        yield from rows_shown([one])
         where = one.account.place if one.account else None
         for gap in (*one.gaps, *([one.error[0]] if one.error else [])):
             yield not_read(where, str(one.target), gap)
 
 
-def _write(
-    found: Sequence[Found[ReportLine]], chosen: Format, now: datetime, *, force: bool
-) -> None:
+def _write(found: Sequence[Found[Reported]], chosen: Format, now: datetime, *, force: bool) -> None:
     _show_heads(found, chosen)
     if chosen.html:
         from infra.cli.report_page import pieces_of_page
@@ -118,12 +130,12 @@ def _write(
     elif not any(one.known for one in found) and all(one.fleet for one in found):
         out.print(NONE_FOLLOWS)
     else:
-        show_rows([row for one in found for row in one.shown], several=len(found) > 1)
+        show_rows(rows_shown(found), several=len(found) > 1)
     if chosen.file:
         err.print(outside(f"written: {chosen.file}"))
 
 
-def _show_heads(found: Sequence[Found[ReportLine]], chosen: Format) -> None:
+def _show_heads(found: Sequence[Found[Reported]], chosen: Format) -> None:
     is_table = not any(chosen)
     for one in found:
         print_head(one, (out if is_table else err).print, is_alone=is_table and len(found) == 1)

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,8 @@ from jinja2 import Environment, StrictUndefined
 from infra.cli.fleets import Found
 from infra.cli.render import counted
 from infra.cli.report_words import behind_words, held_words, refresh_words, version_words
-from infra.operate.report import MAX_AGE_DAYS, ReportLine, is_too_old, summary
+from infra.cli.timeline import TIMELINE_STYLE, timeline_svg
+from infra.operate.report import MAX_AGE_DAYS, Reported, ReportLine, is_too_old, summary
 from models.base import printable
 
 _FOLDER = Path(__file__).with_name("page")
@@ -46,7 +48,7 @@ class _Place(NamedTuple):
 
 
 def pieces_of_page(
-    found: Sequence[Found[ReportLine]], rows: Sequence[ReportLine], now: datetime
+    found: Sequence[Found[Reported]], rows: Sequence[ReportLine], now: datetime
 ) -> Iterator[str]:
     """The page, piece by piece.
 
@@ -55,7 +57,10 @@ def pieces_of_page(
         rows: Theirs, also those of what could not be read.
         now: When they were read.
     """
-    style, script = _text("report.css"), _text("report.js")
+    templates = [one for place in found for one in place.shown]
+    has_timelines = any(one.timeline for one in templates)
+    style = _text("report.css") + (TIMELINE_STYLE if has_timelines else "")
+    script = _text("report.js")
     return (
         _environment()
         .from_string(_text("report.html.j2"))
@@ -70,7 +75,8 @@ def pieces_of_page(
             numbers=list(_numbers(rows)),
             places=[_place(one) for one in found],
             not_read=[row for row in rows if row.kind == "not-read"],
-            rows=[row for row in rows if row.kind != "not-read"],
+            templates=templates,
+            has_timelines=has_timelines,
         )
     )
 
@@ -84,6 +90,7 @@ def _environment() -> Environment:
         one.__name__: one for one in (behind_words, held_words, refresh_words, version_words)
     }
     environment.filters |= words | {"safe_text": lambda text: printable(text or "")}
+    environment.filters["drawn"] = partial(timeline_svg, with_style=False)
     environment.tests["too_old"] = is_too_old
     return environment
 
@@ -126,8 +133,8 @@ def _numbers(rows: Sequence[ReportLine]) -> Iterator[tuple[str, str, str]]:
         yield "Not read", str(total.not_read), "see above"
 
 
-def _place(one: Found[ReportLine]) -> _Place:
-    total = summary(one.shown)
+def _place(one: Found[Reported]) -> _Place:
+    total = summary(row for template in one.shown for row in template.rows)
     account = one.account.place.account if one.account else str(one.target._replace(region=None))
     region = one.account.place.region if one.account else one.target.region or ""
     return _Place(
@@ -135,7 +142,7 @@ def _place(one: Found[ReportLine]) -> _Place:
     )
 
 
-def _state(one: Found[ReportLine]) -> Iterator[str]:
+def _state(one: Found[Reported]) -> Iterator[str]:
     """Whether it was read, and what is wrong with the stack."""
     if one.error:
         yield f"not read: {one.error[0]}"

@@ -27,7 +27,7 @@ from infra.cli.render import (
     stop,
 )
 from infra.cli.status_table import problems_of, show_statuses
-from infra.operate.fleet import Fleet, TemplateStatus
+from infra.operate.fleet import Fleet, TemplateStatus, with_chains
 from infra.operate.status_line import status_line
 
 
@@ -86,7 +86,7 @@ def run_status(
     as_json: bool,
 ) -> None:
     targets = targets_of("status", profile, role_arns, region)
-    fleets = Fleets(targets, names, filters.of, stack, has_chains=True)
+    fleets = Fleets(targets, names, filters.of, stack, more=with_chains)
     exit_status = _show_once(fleets, filters, as_json=as_json)
     with suppress(KeyboardInterrupt):
         while every is not None:

@@ -270,8 +270,7 @@ class Explainer:
     def _fleet(self, templates: list[Template] | None) -> Fleet:
         fleet = read_fleet(self.account, self.progress, templates)
         if templates:
-            self.progress("stacks")
-            fleet = with_chains(self.account, fleet)
+            fleet = with_chains(self.account, fleet, self.progress)
         self.gaps.extend(fleet.gaps)
         return fleet
 

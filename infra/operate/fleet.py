@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handlers.clock import Clock
 from handlers.observation import observe
@@ -25,6 +25,9 @@ from models.launch_template import Template
 from models.outcome import TemplateOutcome
 from models.selectors import Selectors, read_selectors
 from models.tags import SOURCE_INSTANCE
+
+if TYPE_CHECKING:
+    from infra.operate.timeline import Timeline
 
 ASKED = 50
 """If the whole fleet is read, so many groups are asked for a refresh: each takes a call."""
@@ -54,6 +57,7 @@ class TemplateStatus:
         skipped: Why the other images that its tags select are no candidates.
         is_observed: Whether the images that its tags select were read.
         chains: What follows a promotion; to be read apart.
+        timeline: What became of it; to be read apart.
     """
 
     template: Template
@@ -65,6 +69,7 @@ class TemplateStatus:
     skipped: dict[str, Skipped] = field(default_factory=dict)
     is_observed: bool = False
     chains: tuple[Chain, ...] = ()
+    timeline: "Timeline | None" = None
 
     @cached_property
     def running(self) -> Counter[str]:
@@ -215,8 +220,9 @@ def read_fleet(
     return Fleet(account.place, read, tuple(gaps), tuple(_notes(gaps)))
 
 
-def with_chains(account: Account, fleet: Fleet) -> Fleet:
+def with_chains(account: Account, fleet: Fleet, progress: Progress) -> Fleet:
     """The same, with what follows a promotion of each; AWS is not asked if there is no template."""
+    progress("stacks")
     gaps = Gaps(fleet.gaps)
     chains: list[Chain] = gaps.read(lambda: read_chains(account), []) if fleet.statuses else []
     statuses = (

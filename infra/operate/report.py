@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from infra.operate.fleet import Fleet, TemplateStatus
 from infra.operate.instances import Instance
+from infra.operate.timeline import Timeline
 from models.auto_scaling import Group, Refresh
 from models.base import Place, Value, aws_date
 
@@ -66,6 +67,18 @@ class ReportLine(Value):
     error: str | None = None
 
 
+class Reported(NamedTuple):
+    """What is reported of a template.
+
+    Attributes:
+        rows: By group and instance.
+        timeline: If it was read.
+    """
+
+    rows: tuple[ReportLine, ...]
+    timeline: Timeline | None = None
+
+
 class Oldest(NamedTuple):
     """The oldest image that runs; if no instance runs, that new ones launch."""
 
@@ -95,10 +108,10 @@ class Summary(NamedTuple):
     not_read: int
 
 
-def rows_of(fleet: Fleet, now: datetime) -> Iterator[ReportLine]:
-    """The rows of one account and Region: by template, group and instance."""
+def reported(fleet: Fleet, now: datetime) -> Iterator[Reported]:
+    """What is reported of one account and Region, by template."""
     for status in fleet.statuses:
-        yield from _Rows(fleet.place, status, now).each()
+        yield Reported(tuple(_Rows(fleet.place, status, now).each()), status.timeline)
 
 
 def not_read(where: Place | None, target: str, error: str) -> ReportLine:

@@ -1,10 +1,10 @@
-"""What `status` takes for 500 templates in three accounts and two Regions, beside its bare calls.
+"""What `status` and `report` take for 500 templates in three accounts and two Regions.
 
     python -m tests.bench.status [TEMPLATES]
 
-The embedded AWS answers in the process. The bare calls are the same requests once more, from the
-same number of threads; Auto Scaling groups have an instance each. Memory is what Python holds at
-most while the command runs, beyond what the embedded AWS holds.
+The embedded AWS answers in the process. The bare calls are the requests of `status` once more, from
+the same number of threads; Auto Scaling groups have an instance each. Memory is what Python holds
+at most while the command runs, beyond what the embedded AWS holds.
 """
 
 import gc
@@ -69,34 +69,45 @@ def measured(total: int) -> str:
             for region in REGIONS:
                 place = json.dumps(a_place(each) | {"Region": region})
                 seed(read_world(place.replace("111122223333", account), "world"))
-        status()  # imports, and botocore's models
-        calls, began = recorded()
-        seconds = time.perf_counter() - began
+        read("status")  # imports, and botocore's models
+        calls, seconds = recorded("status")
         bare = replayed(calls)
-        gc.collect()
-        tracemalloc.start()
-        shown = status("--moving", "web-000*")
-        peak = tracemalloc.get_traced_memory()[1] / 2**20
-        tracemalloc.stop()
-    number = sum(map(len, calls.values()))
-    refreshes = sum(
-        one[1] == "DescribeInstanceRefreshes" for made in calls.values() for one in made
-    )
+        shown, peak = traced("status", "--moving", "web-000*")
+        asked, took = recorded("report")
+        page, highest = traced("report", "--html", "-")
     widest = max(map(len, shown.stdout.splitlines()))
     return (
-        f"{each * len(ACCOUNTS) * len(REGIONS)} templates: {number} calls, of which {refreshes} for"
-        f" a group; {seconds:.1f} s, bare calls {bare:.1f} s: {seconds / bare:.2f} times;"
-        f" {peak:.0f} MiB; {len(shown.stdout.splitlines())} lines of {widest} columns at most"
+        f"{each * len(ACCOUNTS) * len(REGIONS)} templates: {counted(calls)}; {seconds:.1f} s, bare"
+        f" calls {bare:.1f} s: {seconds / bare:.2f} times; {peak:.0f} MiB;"
+        f" {len(shown.stdout.splitlines())} lines of {widest} columns at most\n  report:"
+        f" {counted(asked)}; {took:.1f} s; {highest:.0f} MiB for a page of"
+        f" {len(page.stdout) / 2**20:.1f} MiB"
     )
 
 
-def status(*more: str) -> Ran:
+def counted(calls: dict[tuple[str, str], list[Call]]) -> str:
+    operations = [operation for made in calls.values() for _, operation, _ in made]
+    refreshes = operations.count("DescribeInstanceRefreshes")
+    return f"{len(operations)} calls, of which {refreshes} for a group"
+
+
+def traced(verb: str, *more: str) -> tuple[Ran, float]:
+    """What it prints, and the MiB that Python held at most meanwhile."""
+    gc.collect()
+    tracemalloc.start()
+    shown = read(verb, *more)
+    peak = tracemalloc.get_traced_memory()[1] / 2**20
+    tracemalloc.stop()
+    return shown, peak
+
+
+def read(verb: str, *more: str) -> Ran:
     os.environ["COLUMNS"] = "120"
-    return run("status", *_ROLES, "--region", ",".join(REGIONS), *more)
+    return run(verb, *_ROLES, "--region", ",".join(REGIONS), *more)
 
 
-def recorded() -> tuple[dict[tuple[str, str], list[Call]], float]:
-    """The calls of one `status`, by credentials and Region; and when it began."""
+def recorded(verb: str) -> tuple[dict[tuple[str, str], list[Call]], float]:
+    """The calls of one such command, by credentials and Region; and the seconds that it took."""
     made: dict[tuple[str, str], list[Call]] = defaultdict(list)
     call = BaseClient._make_api_call
 
@@ -107,10 +118,11 @@ def recorded() -> tuple[dict[tuple[str, str], list[Call]], float]:
 
     BaseClient._make_api_call = record
     began = time.perf_counter()
-    shown = status()
+    shown = read(verb)
+    seconds = time.perf_counter() - began
     assert shown.status == 0, shown.stderr
     BaseClient._make_api_call = call
-    return made, began
+    return made, seconds
 
 
 def replayed(calls: dict[tuple[str, str], list[Call]]) -> float:

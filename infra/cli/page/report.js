@@ -37,6 +37,7 @@ function show(wanted) {
   document.getElementById("shown").textContent = `${count} of ${body.rows.length} rows`;
 }
 
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
 heads.forEach((head, column) => head.firstElementChild.addEventListener("click", () => sortBy(column)));
 const filter = document.getElementById("filter");
 filter.addEventListener("input", () => show(filter.value));

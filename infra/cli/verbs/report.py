@@ -37,6 +37,13 @@ def report(
             help="Ask each group for its last instance refresh, a call a group; by default, 50.",
         ),
     ] = False,
+    timelines: Annotated[
+        bool,
+        typer.Option(
+            "--timelines",
+            help="With --html: also draw each template's history, a few calls a template.",
+        ),
+    ] = False,
     force: Force = False,
     profile: Annotated[
         str | None,
@@ -87,6 +94,7 @@ def report(
         names=template or [],
         chosen=Format(html, csv, as_json),
         refreshes=refreshes,
+        timelines=timelines,
         force=force,
         profile=profile,
         role_arns=role_arn or [],

@@ -4,13 +4,15 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from infra.cli.fleets import Found, Target
 from infra.cli.report_page import COLUMNS, pieces_of_page
 from infra.operate.account import Account
-from infra.operate.report import ReportLine, not_read
+from infra.operate.report import Reported, ReportLine, not_read
+from infra.operate.timeline import How, Lane, Stay, Timeline
 from models.base import Place
 from tests.support.browser import Browser, browser, why_no_browser
 from tests.support.builders import ACCOUNT, NEW, NEWER, NOON, OLD, REGION
@@ -53,9 +55,28 @@ ROWS = [
 ]
 
 
-def a_page(rows: list[ReportLine] = ROWS, error: str | None = None) -> str:
+TIMELINE = Timeline(
+    template_id="lt-web-1",
+    template_name="web-1",
+    default_version=1,
+    lanes=(
+        Lane(
+            image_id=NEW,
+            created=NOON,
+            stays=(Stay(version=1, image_id=NEW, since=NOON, how=How.CREATED),),
+            is_current=True,
+        ),
+    ),
+    holds=(),
+    now=NOON + timedelta(days=9),
+)
+
+
+def a_page(
+    rows: list[ReportLine] = ROWS, error: str | None = None, timeline: Timeline | None = None
+) -> str:
     account = Account(None, PLACE, "")  # type: ignore[arg-type] nothing is asked
-    found = [Found(Target(None, None, REGION), account, shown=tuple(rows))]
+    found = [Found(Target(None, None, REGION), account, shown=(Reported(tuple(rows), timeline),))]
     if error:
         found.append(Found(Target(NASTY, None, None), error=(error, 1)))
     listed = [*rows, *([not_read(None, NASTY, error)] if error else [])]
@@ -115,7 +136,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if why_not := why_no_browser():
         pytest.skip(why_not)
     file = tmp_path_factory.mktemp("page") / "report.html"
-    file.write_text(a_page(error="ExpiredToken"), encoding="utf-8")
+    file.write_text(a_page(error="ExpiredToken", timeline=TIMELINE), encoding="utf-8")
     with browser() as window:
         window.open(file)
         yield window
@@ -160,6 +181,16 @@ def test_only_the_rows_with_the_words_are_shown(opened):
 
     opened.type("#filter", "\ue003" * 5)  # Backspace
     assert len(names(opened)) == len(ROWS)
+
+
+def test_the_name_of_a_template_leads_to_its_timeline(opened):
+    is_open = "return document.querySelector('details').open"
+    assert not opened.script(is_open)
+
+    opened.click("#sorted tbody a")
+
+    assert opened.script(is_open)
+    assert opened.script("return document.querySelector('details svg').clientHeight") > 50
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

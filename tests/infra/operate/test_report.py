@@ -14,7 +14,7 @@ from infra.cli.report import write_csv
 from infra.embedded.world.seed import read_world, seed
 from infra.operate.fleet import Fleet, TemplateStatus
 from infra.operate.instances import Instance
-from infra.operate.report import ReportLine, not_read, rows_of, summary
+from infra.operate.report import ReportLine, not_read, reported, summary
 from models.auto_scaling import Group
 from models.base import Place
 from models.image import Image
@@ -67,7 +67,7 @@ def a_status(
 
 
 def rows(*statuses: TemplateStatus) -> list[ReportLine]:
-    return list(rows_of(Fleet(PLACE, statuses, ()), NOW))
+    return [row for one in reported(Fleet(PLACE, statuses, ()), NOW) for row in one.rows]
 
 
 def group(name: str = "web", **fields: object) -> Group:
@@ -267,13 +267,35 @@ def test_what_may_not_be_read_is_a_row_of_its_account(account_with, monkeypatch)
     assert "autoscaling:DescribeAutoScalingGroups" in gap["error"]
 
 
-def test_one_format_at_most(account_with):
-    account_with(a_fleet())
-
-    shown = run("report", "--json", "--csv", "-")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--html", "a.html", "--csv", "-"), "--html, --csv, --json: give one of them at most"),
+        (("--csv", "-", "--timelines"), "--timelines: must come with --html"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(arguments, said):
+    shown = run("report", *arguments)
 
     assert (shown.status, shown.stdout) == (2, "")
-    assert "--html, --csv, --json: give one of them at most" in shown.stderr
+    assert said in shown.stderr
+
+
+def test_a_page_can_have_the_timeline_of_each_template(account_with):
+    ids = {"lt-0000000000000000a": "api", "lt-0000000000000000b": "web"}
+    account_with(
+        a_world(
+            templates=[a_template(id_, name) for id_, name in ids.items()],
+            versions=[a_version(template_id=id_) for id_ in ids],
+        )
+    )
+
+    shown = run("report", "--html", "-", "--timelines")
+
+    assert shown.stdout.count("<svg") == len(ids)
+    assert shown.stdout.count("<style") == 1
+    assert shown.status == 1  # nothing is deployed: the log cannot be read, which is said once
+    assert shown.stderr.count("not read: ") == 1
 
 
 def test_a_file_is_replaced_only_with_force(account_with, tmp_path):
