@@ -39,7 +39,7 @@ from infra.embedded.clock import StageClock
 from infra.embedded.faults import Faults
 from infra.embedded.policies import lets_eventbridge
 from infra.embedded.refreshes import images_of
-from infra.embedded.state_machines import StateMachines, definition_of
+from infra.embedded.state_machines import StateMachines, machine_of
 from models.base import Place, aws_date
 from models.errors import EventRejected
 from models.outcome import rejected
@@ -269,14 +269,14 @@ class Delivery:
     def _to_machine(
         self, rule: Rule, target: dict[str, Any], event: dict[str, Any], receipt: Receipt
     ) -> None:
-        definition = definition_of(target["Arn"], self.place)
-        if definition is None:
+        machine = machine_of(target["Arn"], self.place)
+        if machine is None:
             failure = Undeliverable("NO_RESOURCE", "The target does not exist.")
             self._dead_letter_of_rule(rule, target, event, failure, receipt)
             self._settled(event, receipt)
         else:
             receipt.has_started = True
-            self._machines.start(target["Arn"], definition, event)
+            self._machines.start(machine, event)
 
     def _target(self, rule: Rule, arn: str) -> LambdaFunction:
         name = arn.rpartition(":")[2]

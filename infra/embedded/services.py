@@ -26,6 +26,7 @@ _SERVED = {
     "monitoring": ("cloudwatch", "cloudwatch"),
     "scheduler": ("scheduler", "scheduler"),
     "sqs": ("sqs", "sqs"),
+    "states": ("stepfunctions", "stepfunctions"),
     "sts": ("sts", "sts"),
 }
 _NO_CHANGE_SET = (

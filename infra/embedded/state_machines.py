@@ -8,16 +8,17 @@ language, but it waits in real time, in a thread for each execution.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
-from moto.stepfunctions.models import stepfunctions_backends
+from moto.core.utils import utcnow
+from moto.stepfunctions.models import Execution, StateMachine, stepfunctions_backends
 
 from infra.embedded.clock import StageClock
 from infra.embedded.services import SERVICES
@@ -34,30 +35,40 @@ Walk = Iterator[datetime]
 
 
 class Failed(Exception):
-    """The execution fails, as on AWS."""
+    """The execution fails, as on AWS.
+
+    Attributes:
+        name: Of the error, as a state may name it.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
-def definition_of(machine_arn: str, place: Place) -> State | None:
-    """A state machine's definition; None: there is no such machine."""
+_FAILURES = (Failed, ParamValidationError, KeyError, TypeError, ValueError)
+
+
+def machine_of(arn: str, place: Place) -> StateMachine | None:
+    """The state machine of that ARN; None: there is none."""
     machines = stepfunctions_backends[place.account][place.region].state_machines
-    found = [machine.definition for machine in machines if machine.arn == machine_arn]
-    definition: State | None = json.loads(found[0]) if found else None
-    return definition
+    return next((machine for machine in machines if machine.arn == arn), None)
 
 
 @dataclass
 class StateMachines:
     """The state machines of one account and Region, and the executions that wait.
 
-    One whose input tells the same as that of another that waits is not started: AWS would start it,
-    and the second would find nothing left to do.
+    Each execution is listed as AWS lists it, with how it ended. One whose input tells the same as
+    that of another that waits is not started: AWS would start it, and the second would find nothing
+    left to do.
     """
 
     place: Place
     clock: StageClock
     _waiting: set[str] = field(default_factory=set)
 
-    def start(self, machine_arn: str, definition: State, event: dict[str, Any]) -> None:
+    def start(self, machine: StateMachine, event: dict[str, Any]) -> None:
         """Run a state machine with one event as its input.
 
         An execution that fails ends, as on AWS: the input has not what a path names, no time is
@@ -67,20 +78,35 @@ class StateMachines:
             NotImplementedError: It has a state of another kind, or calls a service that the
                 embedded AWS does not have.
         """
-        key = f"{machine_arn} {json.dumps(event['detail'], sort_keys=True)}"
+        key = f"{machine.arn} {json.dumps(event['detail'], sort_keys=True)}"
         if key in self._waiting:
             return
         self._waiting.add(key)
-        walk = self._walk(definition, event)
+        place, name = self.place, str(uuid4())
+        execution = machine.start_execution(place.region, place.account, name, json.dumps(event))
+        walk = self._walk(json.loads(machine.definition), event)
 
         def go_on() -> None:
-            with suppress(Failed, ParamValidationError, KeyError, TypeError, ValueError):
-                if moment := next(walk, None):
-                    self.clock.at(moment, go_on)
-                    return
-            self._waiting.discard(key)
+            if self._is_over(execution, walk, go_on):
+                self._waiting.discard(key)
 
         go_on()
+
+    def _is_over(self, execution: Execution, walk: Walk, go_on: Callable[[], None]) -> bool:
+        """Walk on to where it waits next, if it was not stopped; whether it has ended."""
+        if execution.status != "RUNNING":
+            return True
+        try:
+            if moment := next(walk, None):
+                self.clock.at(moment, go_on)
+                return False
+        except _FAILURES as failure:
+            execution.status, execution.cause = "FAILED", str(failure)
+            execution.error = failure.name if isinstance(failure, Failed) else "States.Runtime"
+        else:
+            execution.status = "SUCCEEDED"
+        execution.stop_date = utcnow()
+        return True
 
     def _walk(self, definition: State, given: Any) -> Walk:
         """From the first state to the one that ends."""
@@ -111,8 +137,7 @@ class StateMachines:
             try:
                 getattr(client, operation)(**parameters)
             except ClientError as error:
-                names = _names_of(service, error.response["Error"]["Code"])
-                yield self.clock.after(_pause(state.get("Retry", []), names, tried))
+                yield self.clock.after(_pause(state.get("Retry", []), service, error, tried))
             else:
                 return
 
@@ -165,26 +190,29 @@ def _at(path: str, given: Any) -> Any:
     return given
 
 
-def _names_of(service: str, code: str) -> set[str]:
-    """What a retrier may call an error: `AutoScaling.InstanceRefreshInProgressException`.
+def _name_of(service: str, code: str) -> str:
+    """What Step Functions calls an error, but for upper and lower case: ec2.DryRunException.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """
-    own = f"{service}.{code.removesuffix('Exception')}Exception"
-    return {own.lower(), "states.taskfailed", "states.all"}
+    return f"{service}.{code.removesuffix('Exception')}Exception"
 
 
-def _pause(retriers: list[State], names: set[str], tried: Counter[int]) -> timedelta:
+def _pause(
+    retriers: list[State], service: str, error: ClientError, tried: Counter[int]
+) -> timedelta:
     """How long the first retrier that names the error waits.
 
     Raises:
         Failed: None does, or it has tried often enough.
     """
+    name = _name_of(service, error.response["Error"]["Code"])
+    names = {name.lower(), "states.taskfailed", "states.all"}
     for number, retrier in enumerate(retriers):
-        if names & {name.lower() for name in retrier["ErrorEquals"]}:
+        if names & {one.lower() for one in retrier["ErrorEquals"]}:
             if tried[number] >= retrier.get("MaxAttempts", 3):
                 break
             factor = retrier.get("BackoffRate", 2.0) ** tried[number]
             tried[number] += 1
             return timedelta(seconds=retrier.get("IntervalSeconds", 1) * factor)
-    raise Failed
+    raise Failed(name, str(error))

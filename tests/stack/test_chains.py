@@ -9,6 +9,7 @@ import pytest
 from botocore.client import BaseClient
 from moto import mock_aws
 from moto.events.models import EventPattern
+from moto.stepfunctions.models import StateMachine, stepfunctions_backends
 from typer.testing import CliRunner
 
 from infra.cli import app
@@ -378,8 +379,10 @@ def walk(definition):
     clock = StageClock(stands=True)
     clock.move_to(NOON)
     with mock_aws():
+        backend = stepfunctions_backends[ACCOUNT][REGION]
+        machine = StateMachine(MACHINE, "chain", definition, "", backend)
         machines = StateMachines(Place(account=ACCOUNT, region=REGION), clock)
-        machines.start(MACHINE, json.loads(definition), {"detail": {}})
+        machines.start(machine, {"detail": {}})
         while clock.run_next():
             pass
     return clock.now() - NOON
@@ -536,7 +539,10 @@ def test_the_story_of_the_guard_tells_a_damaged_chain(before, after, difference)
 
 
 def rolled(chain):
-    """Two promotions within a minute: how many refreshes end well, how many instances start."""
+    """Two promotions within a minute: how many refreshes end well, how many instances start; runs.
+
+    The runs of the state machine are those that ended in each way.
+    """
     group = a_group(instances={"i-0000000000000000a": "1", "i-0000000000000000b": "1"})
     world = a_world(
         templates=[a_template(default=2, tags=HELD)],
@@ -555,20 +561,37 @@ def rolled(chain):
         scaling = staged.session.client("autoscaling")
         refreshes = scaling.describe_instance_refreshes(AutoScalingGroupName="web")
         activities = scaling.describe_scaling_activities(AutoScalingGroupName="web")
+        runs = runs_of(staged)
     ended = [one["Status"] for one in refreshes["InstanceRefreshes"]]
-    return ended.count("Successful"), len(activities["Activities"])
+    return ended.count("Successful"), len(activities["Activities"]), runs
+
+
+def runs_of(staged):
+    """How the runs of the chain ended, as `doctor` reads them."""
+    client = staged.session.client("stepfunctions")
+    [arn] = [
+        one["stateMachineArn"]
+        for one in client.list_state_machines()["stateMachines"]
+        if "-Refresh-" in one["name"]
+    ]
+    listed = client.list_executions(stateMachineArn=arn)["executions"]
+    return sorted(one["status"] for one in listed)
 
 
 def test_a_promotion_during_a_refresh_is_not_missed_and_replaces_nothing_twice():
-    assert rolled(chain_template) == (2, 2)
+    assert rolled(chain_template) == (2, 2, ["SUCCEEDED"] * 2)
 
 
 def test_without_its_retries_it_would_be_missed():
-    assert rolled(changed('\\"Retry\\"', '\\"Retries\\"')) == (1, 2)
+    assert rolled(changed('\\"Retry\\"', '\\"Retries\\"')) == (1, 2, ["FAILED", "SUCCEEDED"])
 
 
 def test_without_skip_matching_all_instances_would_be_replaced_twice():
-    assert rolled(changed('\\"SkipMatching\\": true', '\\"SkipMatching\\": false')) == (2, 4)
+    assert rolled(changed('\\"SkipMatching\\": true', '\\"SkipMatching\\": false')) == (
+        2,
+        4,
+        ["SUCCEEDED"] * 2,
+    )
 
 
 # -- the alarms ------------------------------------------------------------------------------------

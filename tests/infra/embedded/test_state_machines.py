@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from moto.stepfunctions.models import StateMachine, stepfunctions_backends
 
 from infra.embedded.clock import StageClock
 from infra.embedded.stack import transformed
@@ -25,6 +26,7 @@ from tests.support.cloudformation import resources_of
 from tests.support.fleets import a_group, default_image, run, tags_of
 from tests.support.interpreter import execute, interpreting
 
+MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:machine"
 HERE = Place(account=ACCOUNT, region=REGION)
 HOLD = "ami-reactor-state:hold"
 SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=36)
@@ -34,6 +36,11 @@ def postponed(until):
     moment = until if isinstance(until, str) else f"{until:%Y-%m-%dT%H:%M:%SZ}"
     detail = {"launch_template_id": TEMPLATE, "until": moment, "reason": "soaking"}
     return an_event("ami-reactor", "Promotion Postponed", None, **detail)
+
+
+def a_machine(definition):
+    backend = stepfunctions_backends[ACCOUNT][REGION]
+    return StateMachine(MACHINE, "machine", json.dumps(definition), "", backend)
 
 
 def put(staged, event):
@@ -112,7 +119,7 @@ def test_a_state_of_another_kind_is_refused_and_not_skipped():
     definition = {"StartAt": "A", "States": {"A": {"Type": "Choice"}}}
 
     with pytest.raises(NotImplementedError, match="does not run the state A"):
-        StateMachines(HERE, StageClock()).start("machine", definition, {"detail": {}})
+        StateMachines(HERE, StageClock()).start(a_machine(definition), {"detail": {}})
 
 
 # -- a task that AWS refuses -----------------------------------------------------------------------
@@ -145,13 +152,18 @@ class Rolled:
 
     def __init__(self, staged):
         self.staged, self.scaling = staged, staged.session.client("autoscaling")
-        self.machines = StateMachines(HERE, staged.clock)
+        self.machines, self.machine = StateMachines(HERE, staged.clock), a_machine({})
         self.began = staged.clock.now()
         slow = {"BakeTime": 55 * 60}
         self.scaling.start_instance_refresh(AutoScalingGroupName="web", Preferences=slow)
 
     def start(self, *groups, **how):
-        self.machines.start("machine", rolling(*groups, **how), {"detail": {}})
+        self.machine.definition = json.dumps(rolling(*groups, **how))
+        self.machines.start(self.machine, {"detail": {}})
+
+    @property
+    def executions(self):
+        return [(one.status, one.error) for one in self.machine.executions]
 
     def started(self, name):
         """After how many minutes each refresh was started."""
@@ -199,6 +211,19 @@ def test_an_execution_that_failed_is_over_and_another_one_starts(rolled):
     rolled.start("web")
 
     assert rolled.started("web") == [0, 60]
+    failed = ("FAILED", "autoscaling.ValidationErrorException")
+    assert rolled.executions == [failed, ("SUCCEEDED", None)]
+
+
+def test_an_execution_that_is_stopped_does_nothing_more(rolled):
+    rolled.start("web")
+    [execution] = rolled.machine.executions
+    assert execution.status == "RUNNING"
+
+    execution.stop()
+    rolled.staged.advance(timedelta(hours=2))
+
+    assert (rolled.started("web"), execution.status) == ([0], "ABORTED")
 
 
 @pytest.mark.parametrize("service", ["eks:updateNodegroupVersion", "ssm:putParameter"])
