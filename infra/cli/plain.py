@@ -76,6 +76,8 @@ def _print_error(line: str, status: int) -> int:
     try:
         sys.stderr.write(f"{error_text(line, status)}\n")
         sys.stderr.flush()
+    except BrokenPipeError:
+        return CLOSED
     except OSError:
         pass  # stderr is closed
     return status

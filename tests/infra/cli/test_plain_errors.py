@@ -180,6 +180,7 @@ def test_a_full_disk_is_one_line(arguments):
         (["--help"], "stdout"),
         (["replay", "none.json", "--json"], "stderr"),
         (["hold"], "stderr"),
+        (["\x1b"], "stderr"),
     ],
 )
 def test_a_reader_that_goes_away_is_no_failure(arguments, stream):
