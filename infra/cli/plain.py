@@ -86,10 +86,9 @@ def _print_error(line: str, status: int) -> int:
 def _end(status: Any) -> NoReturn:
     """End the program; output that cannot be written is not tried again."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            # Python flushes once more, and if that failed the exit status would be 120
-            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, 1)  # Python flushes once more, and would print an error if that failed
     sys.exit(status)
