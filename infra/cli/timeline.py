@@ -457,6 +457,7 @@ class _Drawing:
             f"version {stay.version}, {how} {stay.since:%Y-%m-%d}",
             f"version {stay.version}, {how}",
             f"version {stay.version}, {_SHORT[stay.how]}",
+            f"{stay.version}, {_SHORT[stay.how]}",
             f"version {stay.version}",
             f"{stay.version}",
         ]
@@ -522,9 +523,10 @@ class _Drawing:
             draw(self.root, x + 7, y - 4)
             _text(self.root, x + 20, y, words, "ink")
             x += width
-        for note in self._notes():
+        room = self.width - 2 * _MARGIN
+        for line in (line for note in self._notes() for line in folded(note, _SMALL, room, 2)):
             y += 20
-            _text(self.root, _MARGIN, y, fitted(note, _SMALL, self.width - 2 * _MARGIN), "dim")
+            _text(self.root, _MARGIN, y, line, "dim")
         return y + 16
 
     def _notes(self) -> Iterator[str]:

@@ -24,7 +24,7 @@ _STEPS = (
 )
 """Unit and count: what may lie between two ticks."""
 
-_TICK_WIDTH = 76
+_TICK_WIDTH, _FEWEST_TICKS = 76, 3
 _SHORTEST = timedelta(minutes=8)
 
 _NARROW = frozenset("iIjlftr.,:;|!'()[] /-")
@@ -71,7 +71,7 @@ class Tick(NamedTuple):
 
 def ticks_of(axis: Axis) -> list[Tick]:
     """Round moments (UTC) that are far enough from each other for their texts."""
-    most = max(2, int((axis.right - axis.left) // _TICK_WIDTH))
+    most = max(_FEWEST_TICKS, int((axis.right - axis.left) // _TICK_WIDTH))
     seconds = (axis.ends - axis.begins).total_seconds()
     unit, count = next(
         (step for step in _STEPS if seconds / (step[0] * step[1]) < most), _STEPS[-1]

@@ -11,7 +11,9 @@ from infra.cli.timeline import TIMELINE_STYLE, timeline_svg
 from infra.cli.timeline_layout import Axis, axis_over, fitted, folded, ticks_of, width_of
 from infra.operate.timeline import HoldSpan, How, Lane, Stay, Timeline
 from models.tags import Stamp
+from tests.support.paths import ROOT
 
+PICTURE = ROOT / "infra" / "operate" / "timeline.svg"
 NOW = datetime(2026, 11, 27, 13, tzinfo=UTC)
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -74,6 +76,43 @@ MOVED_BACK = a_timeline(
     holds=(
         HoldSpan(who="jane", since=ago(days=7), ended=ago(days=5), why="load test"),
         HoldSpan(who="ami-reactor-guard", since=ago(days=3), why="5xx", is_current=True),
+    ),
+)
+
+
+EVENT = "Backup Job State Change dafac799-9b88-0134-26b7-fef4d54a134f"
+ALARM = "Instance refresh failed because the alarm web-5xx is in ALARM state."
+EXAMPLE = a_timeline(
+    a_lane(
+        a_stay(6, ago(days=5.8), by=EVENT),
+        image_id="ami-0f2c3d4e5f6071829",
+        created=ago(days=6.7),
+    ),
+    a_lane(
+        a_stay(4, ago(days=13), ago(days=12.5), by=EVENT),
+        image_id="ami-0a1b2c3d4e5f60718",
+        created=ago(days=13.7),
+        quarantine=Stamp(who="ami-reactor-guard", since=ago(days=12.5), why=ALARM),
+    ),
+    a_lane(
+        a_stay(3, ago(days=20), ago(days=13), by=EVENT),
+        a_stay(5, ago(days=12.5), ago(days=5.8), how=How.MOVED_BACK, by=EVENT, why=ALARM),
+        image_id="ami-0c9d8e7f6a5b4c3d2",
+        created=ago(days=20.7),
+    ),
+    a_lane(
+        a_stay(2, ago(days=27), ago(days=20), by=EVENT),
+        image_id="ami-06b7a8c9d0e1f2a3b",
+        created=ago(days=27.7),
+    ),
+    a_lane(
+        a_stay(1, ago(days=34), ago(days=27), how=How.CREATED, by="user/jane"),
+        image_id="ami-04555b9b3720fcb7f",
+        created=ago(days=34.7),
+    ),
+    holds=(
+        HoldSpan(who="ami-reactor-guard", since=ago(days=12.5), ended=ago(days=5.9), why=ALARM),
+        HoldSpan(who="jane", since=ago(days=2), why="load test", is_current=True),
     ),
 )
 
@@ -388,6 +427,17 @@ def test_no_text_reaches_into_another_or_out_of_the_picture(case, width):
         assert bottom <= float(root.get("height")), text
 
 
+def test_notes_say_what_is_not_known_and_are_folded():
+    wide, narrow = (
+        words(drawn(CASES["of others, with what waits"], width=width)) for width in (960, 480)
+    )
+
+    note = "A dashed line below a bar: when exactly it became the default is not known."
+    assert note in wide
+    assert note in " ".join(narrow)
+    assert not any("…" in text for text in narrow if text.startswith("A dashed"))
+
+
 def test_labels_without_room_are_counted():
     shown = words(drawn(CASES["all in one lane"]))
 
@@ -462,3 +512,10 @@ def test_a_page_with_many_needs_the_style_once():
     assert "<style" not in timeline_svg(MOVED_BACK, with_style=False)
     assert "prefers-color-scheme:dark" in TIMELINE_STYLE
     assert not set("<>&") & set(TIMELINE_STYLE)
+
+
+def test_the_picture_in_the_manual_is_how_it_is_drawn():
+    svg = timeline_svg(EXAMPLE) + "\n"
+
+    # to renew it, write that into the file
+    assert PICTURE.read_text(encoding="utf-8") == svg
