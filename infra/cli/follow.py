@@ -35,7 +35,7 @@ from models.ripening import canaries
 from models.selectors import Misconfigured, read_selectors
 
 _FLAGGED = re.compile(
-    r"ami-reactor:(source-instance|image-tag|image-name|copied-images|soak|after|gate)(:KEY)?"
+    r"ami-reactor:(source-instance|image-tag|image-name|copied-images|soak|after|gate|on-trouble)(:KEY)?"
 )
 """The tags that have a flag of the same name."""
 

@@ -2,7 +2,7 @@
 
 import unicodedata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -71,9 +71,23 @@ def one_line(context: typer.Context, reason: str) -> str:
         return reason
     from infra.cli.render import stop
 
-    verb = context.info_name
     if not reason.strip():
-        stop(f"{verb}: --reason must say why")
-    if any(unicodedata.category(char).startswith("C") for char in reason):
-        stop(f"{verb}: --reason must be one line without control characters")
+        stop(f"{context.info_name}: --reason must say why")
+    _refuse_controls(context, "--reason", reason, "C")
     return reason
+
+
+def without_controls(context: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
+    """What becomes a tag is compared with images: a line break would match none."""
+    if not context.resilient_parsing:
+        for text in [value] if isinstance(value, str) else value or []:
+            _refuse_controls(context, param.opts[0], text, "Cc")
+    return value
+
+
+def _refuse_controls(context: typer.Context, flag: str, text: str, category: str) -> None:
+    """End the command if the text has a character of that Unicode category."""
+    if any(unicodedata.category(char).startswith(category) for char in text):
+        from infra.cli.render import stop
+
+        stop(f"{context.info_name}: {flag} must be one line without control characters")

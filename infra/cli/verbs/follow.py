@@ -6,7 +6,18 @@ import typer
 
 from infra.cli.completion import offer_templates
 from infra.cli.importing import importing
-from infra.cli.options import STACK, WAIT, JsonPlan, Profile, Region, Stack, TemplateName, Wait, Yes
+from infra.cli.options import (
+    STACK,
+    WAIT,
+    JsonPlan,
+    Profile,
+    Region,
+    Stack,
+    TemplateName,
+    Wait,
+    Yes,
+    without_controls,
+)
 
 
 def follow(
@@ -16,11 +27,16 @@ def follow(
         typer.Option(metavar="ID", help="Images made from this instance, or one of these."),
     ] = None,
     image_tag: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Images with this tag.")
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Images with this tag.", callback=without_controls),
     ] = None,
     image_name: Annotated[
         str | None,
-        typer.Option(metavar="GLOB", help="Images whose name matches: * and ? are wild."),
+        typer.Option(
+            metavar="GLOB",
+            help="Images whose name matches: * and ? are wild.",
+            callback=without_controls,
+        ),
     ] = None,
     copied_images: Annotated[
         bool, typer.Option("--copied-images", help="Images made by CopyImage may be taken too.")
@@ -39,7 +55,11 @@ def follow(
     ] = None,
     gate: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Only once the image has this tag."),
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Only once the image has this tag.",
+            callback=without_controls,
+        ),
     ] = None,
     on_trouble: Annotated[
         str | None,

@@ -58,10 +58,14 @@ def offered(*words, **environment):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["re"], ["replay", "record", "reconcile", "resume"]),
+        (["re"], ["replay", "record", "report", "reconcile", "resume"]),
         (["dlq", ""], ["list", "show", "redrive", "save", "drop"]),
         (["status", "--js"], ["--json"]),
         (["dlq", "drop", "--qu"], ["--queue-url"]),
+        (["dlq", "show", "--la"], ["--latest"]),
+        (["dlq", "redrive", "--wa"], ["--wait"]),
+        (["dlq", "list", "--wa"], []),
+        (["report", "--h"], ["--html", "--help"]),
         (["dlq", "redrive", "--all", "--verdict", "o"], ["obsolete"]),
         (["nothing", "x"], []),
     ],

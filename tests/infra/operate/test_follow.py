@@ -242,7 +242,10 @@ def test_images_of_several_instances_are_named_before_one_of_them_is_taken(accou
         ((), "no selector"),
         (("--source-instance", "web-golden"), "instance ids i-..."),
         (("--image-tag", "role"), "--image-tag: must be KEY=VALUE, not role"),
-        (("--image-name", "*"), "at least one other character"),
+        (("--image-name", "*"), "--image-name: must be a name"),
+        (("--image-name", "a\nb"), "follow: --image-name must be one line without control"),
+        (("--image-tag", "role=a\tb"), "follow: --image-tag must be one line without control"),
+        ((*SOURCE, "--gate", "a\nb=c"), "follow: --gate must be one line without control"),
     ],
 )
 def test_wrong_usage_is_said_before_anything_is_written(account_with, options, said):
@@ -252,6 +255,7 @@ def test_wrong_usage_is_said_before_anything_is_written(account_with, options, s
 
     assert ran.status == 2
     assert said in ran.stderr
+    assert "ami-reactor:" not in ran.stderr.removeprefix("ami-reactor: ")  # no tag: flags
     assert tags_of() == {}
 
 

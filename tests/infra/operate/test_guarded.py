@@ -212,7 +212,7 @@ def test_follow_takes_no_other_word(account_with):
     ran = run("follow", "web", "--image-name", "x*", "--on-trouble", "rollback", "--yes")
 
     assert ran.status == 2
-    assert f"{ON_TROUBLE}: must be one of: hold, go-back" in ran.stderr
+    assert "follow: --on-trouble: must be one of: hold, go-back" in ran.stderr
     assert ON_TROUBLE not in tags_of()
 
 
