@@ -40,15 +40,22 @@ class _Root(CommandGroup):
         try:
             sys.exit(super().main(args, *more, **(extra | {"standalone_mode": False})))
         except typer.Abort:
-            _end("interrupted", 1)
+            sys.stderr.write(f"{error_text('interrupted', 1)}\n")
+            sys.exit(1)
         except typer.TyperException as error:
-            _end(error.format_message(), error.exit_code)
+            _end_at_wrong_usage(error.format_message(), error.exit_code)
 
 
-def _end(message: str, status: int) -> NoReturn:
+def _end_at_wrong_usage(message: str, status: int) -> NoReturn:
     if message:  # else the help was wanted, and is printed
-        sys.stderr.write(f"{error_text(' '.join(message.split()), status)}\n")
+        line = f"{_sentence(message)} Help: ami-reactor {JsonMode.verb or ''} -h"
+        sys.stderr.write(f"{error_text(' '.join(line.split()), status)}\n")
     sys.exit(status)
+
+
+def _sentence(message: str) -> str:
+    """Some of typer's messages end without a full stop."""
+    return message if message.endswith((".", "?", ")")) else f"{message}."
 
 
 _OFF: dict[str, Any] = {"help": False, "install_completion": False, "show_completion": False}

@@ -274,3 +274,74 @@ def test_what_does_not_exist_is_one_line(account_with, what, why):
     assert (ran.status, ran.stdout) == (1, "")
     assert why in ran.stderr
     assert ran.stderr.count("\n") == 1
+
+
+def nodes(*arguments: str) -> list[dict[str, Any]]:
+    """Each node of what is explained, whatever it is below."""
+
+    def below(node: dict[str, Any]) -> list[dict[str, Any]]:
+        return [node, *(one for child in node["below"] for one in below(child))]
+
+    return [one for line in run("explain", *arguments, "--json").lines for one in below(line)]
+
+
+def only(kind: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    """The node of that kind, without what is for people."""
+    [node] = [one for one in found if one["kind"] == kind]
+    return {key: value for key, value in node.items() if key not in ("what", "mood", "below")}
+
+
+def test_the_nodes_of_a_template_have_kinds_and_fields(account_with):
+    tags = {
+        **FOLLOWS_INSTANCE,
+        **HELD,
+        "ami-reactor:soak": "36h",
+        "ami-reactor:gate:approved": "yes",
+    }
+    group = a_group(version="1", instances={MEMBER: "1"})
+    account_with(a_world(*images(), templates=[a_template(tags=tags)], AutoScalingGroups=[group]))
+
+    found = nodes("web")
+
+    names = {"launch_template_id": TEMPLATE, "launch_template_name": "web"}
+    assert only("template", found) == {"kind": "template", **names}
+    follows = {"mode": "on", "source_instances": [INSTANCE]}
+    assert only("follows", found) == {"kind": "follows", **follows}
+    waits = {"soak": "36h", "gates": {"approved": "yes"}}
+    assert only("waits-for", found) == {"kind": "waits-for", **waits}
+    assert only("held", found)["stamp"]["why"] == "jane: load test"
+    launches = {"image_id": OLD, "image_created": at(0), "version": 1}
+    assert only("launches", found) == {"kind": "launches", **launches}
+    assert only("made", found) == {"kind": "made", "version": 1, "at": at(-24), "by": "root"}
+    assert only("selected", found) == {"kind": "selected", "count": 3, "candidates": 1}
+    assert [(one["image_id"], one.get("reason")) for one in found if one["kind"] == "image"] == [
+        (NEWER, "awaiting-gate"),
+        (NEW, "awaiting-gate"),
+        (OLD, None),
+    ]
+    of_group = {"group": "web", "uses_default": "does not use $Default", "count": 1}
+    assert only("group", found) == {"kind": "group", **of_group}
+    assert only("finding", found)["uses_default"] == "does not use $Default"
+    assert only("fix", found)["fix"].startswith("aws autoscaling update-auto-scaling-group ")
+    would = {"outcome": "kept", "reason": "held", "image_id": OLD}
+    assert only("would", found) == {"kind": "would", **would}
+
+
+def test_the_nodes_of_an_image_and_of_an_instance_have_kinds_and_fields(account_with):
+    group = a_group(instances={MEMBER: "1"})
+    account_with(a_world(*images(), AutoScalingGroups=[group]))
+
+    of_image, of_instance = nodes(NEWER), nodes(MEMBER)
+
+    name = f"AwsBackup_{INSTANCE}_{NEWER}"
+    image = {"kind": "image", "image_id": NEWER, "image_name": name}
+    assert only("image", of_image) == image
+    assert only("source", of_image)["source_instances"] == [INSTANCE]
+    assert only("running", of_image)["count"] == 0
+    assert only("template", of_image)["launch_template_id"] == TEMPLATE
+    instance = {"kind": "instance", "instance_id": MEMBER, "image_id": OLD}
+    assert only("instance", of_instance) == instance
+    start = {"kind": "from-version", "version": 1, "launch_template_id": TEMPLATE}
+    assert only("from-version", of_instance) == start
+    assert only("by-group", of_instance)["group"] == "web"
+    assert only("instead", of_instance)["image_id"] == OLD
