@@ -58,6 +58,7 @@ def _drop(queue: OpenQueue, messages: list[Message], path: Path) -> list[DropLin
     """Write the messages to the file, and only then delete them."""
     text = "".join(json.dumps(without_handle(message)) + "\n" for message in messages)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "x", encoding="utf-8", opener=_private) as file:
             file.write(text)
             file.flush()

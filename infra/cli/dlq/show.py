@@ -39,10 +39,10 @@ def run_show(
     stack: str,
     as_json: bool,
 ) -> None:
-    if bool(message_id) == latest:
+    if (message_id is not None) == latest:
         stop("show: pass either a message id or --latest")
     with open_queue(QueueOptions(profile, region, stack, queue_url, poll)) as queue:
-        found = list(queue.messages([message_id]) if message_id else queue.latest())
+        found = list(queue.latest() if message_id is None else queue.messages([message_id]))
         for message, judged in found:
             if as_json:
                 line = shown_message(judged, queue.now, message["Body"], _command(queue, judged))

@@ -251,7 +251,7 @@ _EVENTS = (
         claim="A message whose visibility timeout is set to 0 is received again at once.",
         grade=Grade.DOCUMENTED,
         source="API model of SQS, ChangeMessageVisibility",
-        rests=("infra/dead_letters/queue.py _reset_visibility",),
+        rests=("infra/dead_letters/queue.py reset_visibility",),
         otherwise="A message that dlq looked at would be in flight for a while; none is lost.",
     ),
     Fact(

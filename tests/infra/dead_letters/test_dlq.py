@@ -543,7 +543,7 @@ def test_a_file_that_is_no_text_is_left_alone(queue, tmp_path):
 
 def test_drop_writes_the_messages_to_a_file_and_deletes_them(queue, tmp_path):
     ids = queue.put(throttled(), a_message("not json {"), throttled())
-    file = tmp_path / "dropped.jsonl"
+    file = tmp_path / "new" / "dropped.jsonl"
 
     result = run("drop", *ids[:2], "--to", str(file), "--yes")
 
