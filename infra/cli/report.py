@@ -75,7 +75,7 @@ def run_report(
         found = fleets.read(progress)
     if len(found) == 1 and found[0].error:
         stop(*found[0].error)
-    _write(found, chosen, now, force=force)
+    _write(found, chosen, names, now, force=force)
     print_what_was_not_read(found)
     missing = print_missing_names(found)
     sys.stdout.flush()
@@ -113,13 +113,20 @@ def all_rows(found: Sequence[Found[Reported]]) -> Iterator[ReportLine]:
             yield not_read(where, str(one.target), gap)
 
 
-def _write(found: Sequence[Found[Reported]], chosen: Format, now: datetime, *, force: bool) -> None:
+def _write(
+    found: Sequence[Found[Reported]],
+    chosen: Format,
+    names: Sequence[str],
+    now: datetime,
+    *,
+    force: bool,
+) -> None:
     _show_heads(found, chosen)
     if chosen.html:
         from infra.cli.report_page import pieces_of_page
 
         with _opened(chosen, force=force) as file:
-            for piece in pieces_of_page(found, list(all_rows(found)), now):
+            for piece in pieces_of_page(found, list(all_rows(found)), names, now):
                 file.write(piece)
     elif chosen.csv:
         with _opened(chosen, force=force) as file:

@@ -48,13 +48,17 @@ class _Place(NamedTuple):
 
 
 def pieces_of_page(
-    found: Sequence[Found[Reported]], rows: Sequence[ReportLine], now: datetime
+    found: Sequence[Found[Reported]],
+    rows: Sequence[ReportLine],
+    names: Sequence[str],
+    now: datetime,
 ) -> Iterator[str]:
     """The page, piece by piece.
 
     Args:
         found: The accounts and Regions.
         rows: Theirs, also those of what could not be read.
+        names: Of the launch templates that were asked for; empty: all that follow images.
         now: When they were read.
     """
     templates = [one for place in found for one in place.shown]
@@ -71,6 +75,7 @@ def pieces_of_page(
             made=f"{now:%Y-%m-%d %H:%M} UTC",
             version=version("ami-reactor"),
             max_age=MAX_AGE_DAYS,
+            names=", ".join(names),
             columns=COLUMNS,
             numbers=list(_numbers(rows)),
             places=[_place(one) for one in found],

@@ -34,7 +34,10 @@ def report(
         bool,
         typer.Option(
             "--refreshes",
-            help="Ask each group for its last instance refresh, a call a group; by default, 50.",
+            help=(
+                "Ask every group for its last instance refresh, a call each; by default, of more"
+                " than 50 only those with signs of one."
+            ),
         ),
     ] = False,
     timelines: Annotated[

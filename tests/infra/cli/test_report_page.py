@@ -73,14 +73,23 @@ TIMELINE = Timeline(
 
 
 def a_page(
-    rows: list[ReportLine] = ROWS, error: str | None = None, timeline: Timeline | None = None
+    rows: list[ReportLine] = ROWS,
+    error: str | None = None,
+    timeline: Timeline | None = None,
+    names: tuple[str, ...] = (),
 ) -> str:
     account = Account(None, PLACE, "")  # type: ignore[arg-type] nothing is asked
-    found = [Found(Target(None, None, REGION), account, shown=(Reported(tuple(rows), timeline),))]
+    found = [
+        Found(
+            Target(None, None, REGION),
+            account,
+            shown=(Reported(tuple(rows), timeline),) if rows else (),
+        )
+    ]
     if error:
         found.append(Found(Target(NASTY, None, None), error=(error, 1)))
     listed = [*rows, *([not_read(None, NASTY, error)] if error else [])]
-    return "".join(pieces_of_page(found, listed, NOON))
+    return "".join(pieces_of_page(found, listed, names, NOON))
 
 
 def test_it_names_no_address_and_only_its_own_style_and_script_run():
@@ -128,6 +137,15 @@ def test_it_says_when_and_of_what_it_was_made():
     assert "<title>Images in use · 2026-06-15 12:00 UTC</title>" in page
 
 
+def test_it_says_of_which_templates_it_was_made():
+    assert "Only launch templates" not in a_page()
+    assert "Only launch templates called web-*, &lt;b&gt;." in a_page(names=("web-*", "<b>"))
+
+    nothing = a_page([])
+    assert "No launch template that was read has the tag ami-reactor." in nothing
+    assert "<script>" not in nothing
+
+
 # -- in a browser ----------------------------------------------------------------------------------
 
 
@@ -142,7 +160,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield window
 
 
-def names(window: Browser) -> list[str]:
+def shown_names(window: Browser) -> list[str]:
     rows = "[...document.querySelectorAll('#sorted tbody tr')]"
     return window.script(f"return {rows}.filter(r => !r.hidden).map(r => r.cells[0].innerText)")
 
@@ -159,16 +177,16 @@ def click(window: Browser, title: str) -> None:
 
 
 def test_a_click_sorts_by_that_column_as_numbers_with_the_unknown_last(opened):
-    assert names(opened) == ["web-1", "web-2", "web-3", "web-4"]
+    assert shown_names(opened) == ["web-1", "web-2", "web-3", "web-4"]
 
     click(opened, "Age in days")
-    assert names(opened) == ["web-1", "web-3", "web-2", "web-4"]
+    assert shown_names(opened) == ["web-1", "web-3", "web-2", "web-4"]
     click(opened, "Age in days")
-    assert names(opened) == ["web-2", "web-3", "web-1", "web-4"]
+    assert shown_names(opened) == ["web-2", "web-3", "web-1", "web-4"]
     assert [way for way in sorts(opened) if way] == ["descending"]
 
     click(opened, "Behind")
-    assert names(opened) == ["web-1", "web-3", "web-2", "web-4"]
+    assert shown_names(opened) == ["web-1", "web-3", "web-2", "web-4"]
     assert [(n, way) for n, way in enumerate(sorts(opened)) if way] == [(5, "ascending")]
     assert opened.complaints() == []
 
@@ -176,11 +194,11 @@ def test_a_click_sorts_by_that_column_as_numbers_with_the_unknown_last(opened):
 def test_only_the_rows_with_the_words_are_shown(opened):
     opened.type("#filter", "WEB-3")
 
-    assert names(opened) == ["web-3"]
+    assert shown_names(opened) == ["web-3"]
     assert opened.script("return document.getElementById('shown').value") == "1 of 4 rows"
 
     opened.type("#filter", "\ue003" * 5)  # Backspace
-    assert len(names(opened)) == len(ROWS)
+    assert len(shown_names(opened)) == len(ROWS)
 
 
 def test_the_name_of_a_template_leads_to_its_timeline(opened):
