@@ -209,6 +209,8 @@ def test_the_name_of_a_template_leads_to_its_timeline(opened):
 
     assert opened.script(is_open)
     assert opened.script("return document.querySelector('details svg').clientHeight") > 50
+    fill = "return getComputedStyle(document.querySelector('.ami-timeline-current')).fill"
+    assert opened.script(fill) != "rgb(0, 0, 0)"  # what it is without its style sheet
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
