@@ -322,6 +322,17 @@ def test_a_rule_that_starts_nothing_is_told(account_with, break_it, what, fix):
     assert how.startswith(fix)
 
 
+def test_notices_that_go_nowhere_are_told(account_with):
+    """This chain runs no state machine."""
+    account_with(a_fleet())
+    a_deployed("notify", Email="ops@example.com")
+    boto3.client("events").remove_targets(Rule=rule(), Ids=["mail", "chat"])
+
+    state, what, _ = the_check()
+
+    assert (state, what.endswith("starts nothing of the stack")) == ("fail", True)
+
+
 def test_a_chain_without_a_rule_is_told(account_with):
     account_with(a_fleet())
     a_chain()
