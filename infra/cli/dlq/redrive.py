@@ -1,12 +1,15 @@
 """`ami-reactor dlq redrive`: the function gets the events again."""
 
+import sys
 from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import typer
 
+from infra.cli.account import agreed
 from infra.cli.dlq.open_queue import OpenQueue, open_queue
 from infra.cli.dlq.options import QueueOptions
 from infra.cli.dlq.table import table_of
@@ -14,6 +17,7 @@ from infra.cli.dlq.watching import watch_and_show
 from infra.cli.render import counted, err, out, outside, print_json, stop
 from infra.dead_letters.causes import MessageGroups
 from infra.dead_letters.message_line import RedriveLine, redrive_line
+from infra.dead_letters.queue import Message
 from infra.dead_letters.redrive import Redriver
 from infra.dead_letters.verdict import Judged
 from infra.dead_letters.verdicts import Verdict
@@ -59,15 +63,16 @@ def run_redrive(
     wanted = _wanted(ids, verdict, everything=everything)
     with open_queue(QueueOptions(profile, region, stack, queue_url, poll)) as queue:
         err.print(str(queue.account), highlight=False)
-        if not yes:
-            _dry_run(queue, ids or [], wanted, as_json=as_json)
+        shown = None if yes else _dry_run(queue, ids or [], wanted, as_json=as_json)
+        if shown is not None and not _is_agreed(queue, shown, as_json=as_json):
             return
         name = function or queue.output("FunctionName", "--function")
         guard = None if function else partial(queue.output, "GuardFunctionName", "--function")
         redriver = Redriver(queue.account, name, queue.reading, rate, guard=guard)
         tally = _Tally()
         try:
-            _redrive(queue, redriver, ids or [], wanted, tally, as_json=as_json)
+            found = queue.messages(ids or [], prints=True)
+            _redrive(_those(found, shown, redriver), redriver, wanted, tally, as_json=as_json)
         except KeyboardInterrupt:
             tally.is_interrupted = True
             if redriver.in_doubt:
@@ -103,10 +108,24 @@ def _watched(
     return True
 
 
-def _dry_run(queue: OpenQueue, ids: list[str], wanted: set[Verdict], *, as_json: bool) -> None:
+def _those(
+    found: Iterable[tuple[Message, Judged]], shown: Collection[str] | None, redriver: Redriver
+) -> Iterator[tuple[Message, Judged]]:
+    """Those that a person has seen before saying yes, and what failed again since; None: all."""
+    for message, judged in found:
+        is_again = judged.dead_letter.failure.request_id in redriver.accepted
+        if shown is None or is_again or message["MessageId"] in shown:
+            yield message, judged
+
+
+def _dry_run(
+    queue: OpenQueue, ids: list[str], wanted: set[Verdict], *, as_json: bool
+) -> dict[str, bool]:
+    """Show what would be redriven and what would be left; by message id, whether it would."""
     left: Counter[str] = Counter()
     groups = MessageGroups()
-    for _, judged in queue.messages(ids, prints=as_json):
+    shown: dict[str, bool] = {}
+    for message, judged in queue.messages(ids, prints=as_json):
         reason = _reason_to_leave(judged, wanted)
         if as_json:
             line = redrive_line(judged, "left" if reason else "redriven")
@@ -115,14 +134,31 @@ def _dry_run(queue: OpenQueue, ids: list[str], wanted: set[Verdict], *, as_json:
             left[reason] += 1
         else:
             groups.add(judged)
+        shown[message["MessageId"]] = not reason
     if groups.listed() and not as_json:
         out.print(table_of(groups, queue.now))
     count = groups.count(*Verdict)
-    next_ = "; nothing was invoked: pass --yes to redrive" if count else ""
+    is_all = count and not _can_ask(as_json=as_json)
+    next_ = "; nothing was invoked: pass --yes to redrive" if is_all else ""
     err.print(f"{counted(count, 'message')} would be redriven{next_}", highlight=False)
     if left:
         parts = (f"{number} {reason}{_how_to_choose(reason)}" for reason, number in left.items())
         err.print(f"would be left: {', '.join(parts)}", highlight=False, soft_wrap=True)
+    return shown
+
+
+def _can_ask(*, as_json: bool) -> bool:
+    return sys.stdin.isatty() and not as_json
+
+
+def _is_agreed(queue: OpenQueue, shown: dict[str, bool], *, as_json: bool) -> bool:
+    """Whether a person says to redrive what was shown. Meanwhile it is visible to others."""
+    count = sum(shown.values())
+    if not count or not _can_ask(as_json=as_json):
+        return False
+    queue.reading.reset_visibility()
+    question = f"Redrive {counted(count, 'message')}?"
+    return agreed(queue.account, question, yes=False, is_shown=True)
 
 
 def _how_to_choose(verdict: str) -> str:
@@ -131,15 +167,14 @@ def _how_to_choose(verdict: str) -> str:
 
 
 def _redrive(
-    queue: OpenQueue,
+    found: Iterable[tuple[Message, Judged]],
     redriver: Redriver,
-    ids: list[str],
     wanted: set[Verdict],
     tally: _Tally,
     *,
     as_json: bool,
 ) -> None:
-    for message, judged in queue.messages(ids, prints=True):
+    for message, judged in found:
         message_id, event = message["MessageId"], judged.dead_letter.event
         reason = _reason_to_leave(judged, wanted)
         if before := redriver.accepted.pop(judged.dead_letter.failure.request_id or "", None):

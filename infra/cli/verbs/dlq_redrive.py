@@ -42,9 +42,10 @@ def dlq_redrive(
 ) -> None:
     """Invoke the function again with the events of messages, and delete those that it got.
 
-    Without --yes, only shows which. A message is deleted once Lambda has accepted its event (202),
-    and never before: whatever fails leaves it in the queue, and it may be redriven again. Then
-    watches until the function is done with each event, and shows what became of it.
+    Without --yes, shows which, and asks at a terminal. A message is deleted once Lambda has
+    accepted its event (202), and never before: whatever fails leaves it in the queue, and it may be
+    redriven again. Then watches until the function is done with each event, and shows what became
+    of it.
 
     Example: ami-reactor dlq redrive --all --yes
 

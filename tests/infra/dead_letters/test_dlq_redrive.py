@@ -206,6 +206,36 @@ def test_messages_in_flight_are_left_too(queue):
     assert run("redrive", "--all", "--yes").exit_code == 1
 
 
+@pytest.mark.parametrize(("answer", "depth"), [("y\n", (1, 0)), ("n\n", (2, 0))])
+def test_at_a_terminal_a_person_is_asked_and_only_what_was_shown_is_redriven(
+    queue, monkeypatch, answer, depth
+):
+    chosen, _ = queue.put(throttled(), a_message("not json {"))
+    monkeypatch.setattr("typer.testing._NamedTextIOWrapper.isatty", lambda _: True)
+
+    result = run("redrive", "--all", input=answer)
+
+    assert "1 message would be redriven\n" in result.stderr
+    assert "Redrive 1 message? [y/N]" in result.stderr
+    assert (f"redriven {chosen}" in result.stdout) is (answer == "y\n")
+    assert result.exit_code == (1 if answer == "y\n" else 0)  # one is left: unreadable
+    assert queue.depth() == depth
+
+
+def test_what_came_since_a_person_was_asked_is_not_redriven(queue, monkeypatch):
+    [first] = queue.put(throttled())
+    monkeypatch.setattr("typer.testing._NamedTextIOWrapper.isatty", lambda _: True)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: queue.put(*numbered(1)) and True)
+
+    result = run("redrive", "--all")
+
+    assert result.stdout.endswith(f"redriven {first}  Backup Job State Change · {NEW}\n" + TALLY)
+    assert queue.depth() == (1, 0)
+
+
+TALLY = "redriven 1 · left 0\n"
+
+
 # -- what can go wrong on the way ------------------------------------------------------------------
 
 
