@@ -29,6 +29,13 @@ _PUT_EVENTS = ":states:::events:putEvents"
 _SDK = ":states:::aws-sdk:"
 _ONCE = Config(retries={"total_max_attempts": 1})  # how often it is tried, the state says
 
+_KNOWN = {
+    *("Type", "Comment", "Next", "End"),
+    *("Result", "TimestampPath", "ItemProcessor"),
+    *("Resource", "Parameters", "Retry"),
+}
+"""The fields of a state that are walked. Any other, such as Catch, would change what it does."""
+
 State = dict[str, Any]
 Walk = Iterator[datetime]
 """Yields each moment for which it waits, and goes on when that has come."""
@@ -47,6 +54,7 @@ class Failed(Exception):
 
 
 _FAILURES = (Failed, ParamValidationError, KeyError, TypeError, ValueError)
+"""What ends an execution: the input has not what a path names, or AWS refuses the parameters."""
 
 
 def machine_of(arn: str, place: Place) -> StateMachine | None:
@@ -114,7 +122,7 @@ class StateMachines:
         while following:
             name, state = following, definition["States"][following]
             following = state.get("Next")
-            match state:
+            match state if state.keys() <= _KNOWN else None:
                 case {"Type": "Pass", "Result": given}:
                     pass
                 case {"Type": "Wait", "TimestampPath": path}:

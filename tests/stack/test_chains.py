@@ -579,7 +579,11 @@ def test_a_promotion_during_a_refresh_is_not_missed_and_replaces_nothing_twice()
 
 
 def test_without_its_retries_it_would_be_missed():
-    assert rolled(changed('\\"Retry\\"', '\\"Retries\\"')) == (1, 2, ["FAILED", "SUCCEEDED"])
+    assert rolled(changed('\\"MaxAttempts\\": 288', '\\"MaxAttempts\\": 0')) == (
+        1,
+        2,
+        ["FAILED", "SUCCEEDED"],
+    )
 
 
 def test_without_skip_matching_all_instances_would_be_replaced_twice():

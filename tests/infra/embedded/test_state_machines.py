@@ -115,8 +115,11 @@ def test_what_cannot_start_the_timer_is_in_the_dead_letter_queue(stage_with):
     assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_RESOURCE"
 
 
-def test_a_state_of_another_kind_is_refused_and_not_skipped():
-    definition = {"StartAt": "A", "States": {"A": {"Type": "Choice"}}}
+@pytest.mark.parametrize(
+    "state", [{"Type": "Choice"}, {"Type": "Pass", "Result": 1, "ResultPath": "$.a", "End": True}]
+)
+def test_a_state_of_another_kind_is_refused_and_not_skipped(state):
+    definition = {"StartAt": "A", "States": {"A": state}}
 
     with pytest.raises(NotImplementedError, match="does not run the state A"):
         StateMachines(HERE, StageClock()).start(a_machine(definition), {"detail": {}})
