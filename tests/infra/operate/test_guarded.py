@@ -1,9 +1,11 @@
 """What operators see of the guard, and what they type next: one story told through the verbs."""
 
 import json
+from datetime import timedelta
 
 import boto3
 import pytest
+from moto.ec2.models import ec2_backends
 
 from infra.embedded.stack import transformed
 from infra.embedded.stage import stage
@@ -11,15 +13,16 @@ from infra.embedded.world.seed import read_world
 from infra.operate.account import account_in
 from infra.operate.doctor import examine_stack
 from tests.support.builders import (
+    ACCOUNT,
     NEW,
     NEWER,
     OLD,
     REGION,
-    TEMPLATE,
+    a_chain,
+    a_template,
     a_world,
     an_image,
     backup_completed,
-    reconcile,
 )
 from tests.support.fleets import a_group, default_image, run, tags_of, template_of
 from tests.support.guarding import (
@@ -245,33 +248,51 @@ def test_dlq_says_that_what_the_guard_did_already_is_obsolete(moved_back):
 
 # -- the story on the stage ------------------------------------------------------------------------
 
+FIVE_MINUTES = timedelta(minutes=5)
+"""What a refresh takes there."""
+
+
+def run_by_web(staged):
+    """The images that the instances of web run."""
+    groups = staged.session.client("autoscaling").describe_auto_scaling_groups()
+    ids = [one["InstanceId"] for one in groups["AutoScalingGroups"][0]["Instances"]]
+    found = staged.session.client("ec2").describe_instances(InstanceIds=ids)["Reservations"]
+    return sorted(one["ImageId"] for each in found for one in each["Instances"])
+
 
 def test_a_bad_image_is_left_and_the_next_good_one_is_taken_once_a_person_resumes(stage_with):
     """On the stage from the promotion on: what the issue wants to see, in one test."""
-    newer = an_image(NEWER, 2, State="pending")
+    group = a_group(instances={"i-0aaaaaaaaaaaaaaa1": "1", "i-0aaaaaaaaaaaaaaa2": "1"})
     staged = stage_with(
         guarded_world(
             an_image(OLD),
             an_image(NEW, 1),
-            newer,
-            templates=[
-                {
-                    "LaunchTemplateId": TEMPLATE,
-                    "LaunchTemplateName": "web",
-                    "DefaultVersionNumber": 1,
-                    "Tags": [{"Key": k, "Value": v} for k, v in GO_BACK.items()],
-                }
-            ],
+            an_image(NEWER, 2, State="pending"),
+            templates=[a_template(tags=GO_BACK)],
             versions=[guarded_world()["LaunchTemplateVersions"][0]],
+            AutoScalingGroups=[group],
+            Stacks=[a_chain(AlarmNames="web-5xx")],
         )
     )
+    staged.faults.inject("InstanceRefresh", "Alarm")
     staged.delivery.deliver(backup_completed(NEW))
-    assert default_image() == NEW
-    end_refresh(began="2099-01-01T00:00:00Z")
+    assert (default_image(), run_by_web(staged)) == (NEW, [OLD, OLD])
 
-    staged.delivery.deliver(refresh_failed())
+    failed, *_ = staged.advance(FIVE_MINUTES)
+    assert failed.event["detail-type"] == "EC2 Auto Scaling Instance Refresh Failed"
     assert (default_image(), QUARANTINE in tags_of(NEW), HOLD in tags_of()) == (OLD, True, True)
-    staged.delivery.deliver(refresh_failed())
+    assert run_by_web(staged) == sorted([OLD, NEW])
+    staged.advance(FIVE_MINUTES)
+    assert run_by_web(staged) == [OLD, OLD]
+
+    staged.delivery.deliver(failed.event)
     assert template_of()["LatestVersionNumber"] == 3
-    held = staged.delivery.deliver(reconcile()).outcome["templates"]
+    ec2_backends[ACCOUNT][REGION].amis[NEWER].state = "available"
+    held = staged.delivery.deliver(backup_completed(NEWER)).outcome["templates"]
     assert [(one["outcome"], one["reason"]) for one in held] == [("kept", "held")]
+
+    run("unquarantine", NEW, "--yes")
+    run("resume", "web", "--yes", "--wait", "0")
+    assert default_image() == NEWER
+    staged.advance(FIVE_MINUTES)
+    assert run_by_web(staged) == [NEWER, NEWER]
