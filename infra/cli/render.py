@@ -98,6 +98,9 @@ def print_notes(notes: Iterable[str]) -> None:
 @contextmanager
 def progress_line() -> Iterator[Progress]:
     """Say on a terminal what is being read; nothing elsewhere."""
+    if not err.is_watched:  # colour may be forced on a log
+        yield lambda _what: None
+        return
     with err.status("reading") as status:
         yield lambda what: status.update(outside(f"reading {what}"))
 
@@ -112,7 +115,7 @@ def tracked(items: Iterable[T], what: str, total: int, *, prints: bool) -> Itera
         prints: Results are printed meanwhile. On the same terminal, they and the bar would tear
             each other apart, and they tell enough of the progress.
     """
-    is_watched = err.is_terminal and not (prints and out.is_terminal)
+    is_watched = err.is_watched and not (prints and out.is_watched)
     with ProgressBar(
         console=err,
         transient=True,
