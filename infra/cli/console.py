@@ -3,6 +3,7 @@
 import io
 import os
 import re
+from shutil import get_terminal_size
 from typing import Any
 
 from rich.console import Console, ConsoleDimensions, NewLine
@@ -33,9 +34,10 @@ class VerbConsole(ClosingConsole):
     @property  # type: ignore[misc]
     def size(self) -> ConsoleDimensions:
         size, columns = super().size, os.environ.get("COLUMNS", "")
-        if columns.isdigit():
-            return ConsoleDimensions(int(columns), size.height)
-        return size if self.is_watched else ConsoleDimensions(_UNBOUNDED, size.height)
+        asked = int(columns) if columns.isdecimal() else 0
+        # rich takes a 0 of COLUMNS for a width, and prints nothing
+        width = (size.width or get_terminal_size().columns) if self.is_watched else _UNBOUNDED
+        return ConsoleDimensions(asked or width, size.height)
 
     @property
     def is_watched(self) -> bool:

@@ -89,7 +89,11 @@ def pieces_of_page(
 def _environment() -> Environment:
     """Whatever a name holds is text; a name that the page does not know is an error."""
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     words: dict[str, Any] = {
         one.__name__: one for one in (behind_words, held_words, refresh_words, version_words)

@@ -291,6 +291,16 @@ def test_columns_folds_at_that_width_in_a_pipe_too():
     assert not any(line.endswith(" ") for line in folded.splitlines())
 
 
+@pytest.mark.usefixtures("account")
+def test_a_width_of_nothing_is_none():
+    whole, nothing = (
+        CliRunner(env={"COLUMNS": columns}).invoke(app, ["prune", "web"]).stdout
+        for columns in ("", "0")
+    )
+
+    assert nothing == whole != ""
+
+
 # -- files -----------------------------------------------------------------------------------------
 
 

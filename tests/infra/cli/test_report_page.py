@@ -135,6 +135,7 @@ def test_it_says_when_and_of_what_it_was_made():
     assert "from 1 account and Region." in " ".join(page.split())
     assert '<html lang="en">' in page
     assert "<title>Images in use · 2026-06-15 12:00 UTC</title>" in page
+    assert page.endswith("</html>\n")
 
 
 def test_it_says_of_which_templates_it_was_made():
