@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from shlex import quote
 from typing import Any
 
-from handlers.paging import each
+from handlers.aws_errors import translated
 from infra.operate.account import Account
 from models.base import Value, printable
 from models.launch_template import Template
@@ -74,8 +74,10 @@ def read_chains(account: Account) -> list[Chain]:
         AwsRefused: The stacks may not be listed.
         AwsUnavailable: AWS does not answer now.
     """
-    stacks = each(account.client("cloudformation"), "describe_stacks", "Stacks")
-    found = [chain for stack in stacks if (chain := chain_of(stack))]
+    with translated("listing stacks for what follows a promotion", service="cloudformation"):
+        pages = account.client("cloudformation").get_paginator("describe_stacks").paginate()
+        stacks = (stack for page in pages for stack in page["Stacks"])
+        found = [chain for stack in stacks if (chain := chain_of(stack))]
     return sorted(found, key=lambda chain: chain.stack)
 
 

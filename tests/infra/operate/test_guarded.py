@@ -35,6 +35,7 @@ from tests.support.guarding import (
     end_refresh,
     guarded_world,
     refresh_failed,
+    threats_found,
 )
 from tests.support.messages import Queue, throttled
 
@@ -244,6 +245,18 @@ def test_dlq_says_that_what_the_guard_did_already_is_obsolete(moved_back):
 
     assert line["verdict"] == "obsolete"
     assert "held" in line["why"]
+
+
+def test_dlq_knows_an_image_that_the_guard_would_keep_out(stage_with):
+    staged = stage_with(guarded_world())
+    Queue(staged).put(throttled(threats_found(OLD)))
+
+    listed = words("dlq", "list")
+    redriven = run("dlq", "redrive", "--all", "--yes", "--wait", "0")
+
+    assert "an image that web may take would be quarantined by the guard (threats-found)" in listed
+    assert redriven.status == 0
+    assert (QUARANTINE in tags_of(OLD), default_image()) == (True, NEW)
 
 
 # -- the story on the stage ------------------------------------------------------------------------
