@@ -533,6 +533,7 @@ def test_curl_goes_on_working(url):
 
 VERBS = {
     "status": [],
+    "report": [],
     "explain": ["web"],
     "follow": ["web", "--source-instance", INSTANCE, "--yes"],
     "unfollow": ["web", "--yes"],
