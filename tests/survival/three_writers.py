@@ -321,7 +321,7 @@ class Search:
     ) -> State:
         before, after = (w.template(TEMPLATE) for w in (state.world, world))
         if state.world.images != world.images:
-            runs = tuple(one._replace(has_old_images=True) for one in state.runs)
+            runs = tuple(one._replace(has_old_images=not one.is_guard) for one in state.runs)
             return state._replace(runs=runs)
         if before.tag(HOLD) == BY_PERSON and before != after and not run.is_behind:
             self._break(Promise.PERSONS_FENCE, path)
