@@ -1,13 +1,13 @@
 """After `ami-reactor dlq redrive`: watch the function, and show what became of each event."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from rich.padding import Padding
 from rich.text import Text
 
 from infra.cli.dlq.open_queue import OpenQueue
 from infra.cli.render import counted, err, out, outside, print_json, result_table
-from infra.dead_letters.message_line import RedriveLine
+from infra.dead_letters.message_line import RedriveLine, RedriveState
 from infra.dead_letters.watch import Attempt, watch
 from infra.operate.outcome_log import log_group_of
 from models.errors import AwsRefused
@@ -31,25 +31,22 @@ def watch_and_show(
     queue.reading.reset_visibility()
     err.print(f"watching the function: {counted(len(redriven), 'event')}", highlight=False)
     lines = dict(redriven)
+    end: RedriveState = "not-done"
     try:
-        for attempt in _attempts(queue, redriven, wait):
+        for attempt in watch(queue.account, _log_group(queue), list(redriven), queue.now, wait):
             line = lines[attempt.request_id] = _after(lines[attempt.request_id], attempt)
-            if not as_json:
-                _show(line, attempt)
-            elif attempt.is_last:
-                print_json(line)
+            _show(line, attempt, as_json=as_json)
+    except AwsRefused as error:
+        end = "redriven"
+        why = f"not watched: {_log_group(queue)} cannot be read: {error_text(error, YOURS)}"
+        err.print(outside(why, "yellow"), soft_wrap=True)
     finally:  # after ^C too: the messages are gone from the queue
-        late = [_late(line) for line in lines.values() if line.state not in _ENDS]
-        if as_json:
-            for line in late:
-                print_json(line)
+        late = [_with(line, end) for line in lines.values() if line.state not in _ENDS]
+        for line in late if as_json else ():
+            print_json(line)
     ends = [line.state for line in lines.values()]
     done, failed = ends.count("done"), ends.count("failed-again")
-    again = f" · failed again {failed}" if failed else ""
-    tally = f"done {done}{again}{f' · not done in time {len(late)}' if late else ''}"
-    (err if as_json else out).print(tally, highlight=False)
-    for text in _what_next(queue, failed, late, wait):
-        err.print(outside(text, "yellow"), soft_wrap=True)
+    _tell(queue, done, failed, late, wait, as_json=as_json)
     return not failed and not late
 
 
@@ -66,20 +63,20 @@ def _after(line: RedriveLine, attempt: Attempt) -> RedriveLine:
     return line.model_copy(update=changes | {"state": "done"})
 
 
-def _late(line: RedriveLine) -> RedriveLine:
-    return line.model_copy(update={"state": "not-done"})
+def _with(line: RedriveLine, state: RedriveState) -> RedriveLine:
+    return line.model_copy(update={"state": state})
 
 
-def _attempts(queue: OpenQueue, request_ids: Iterable[str], wait: float) -> Iterator[Attempt]:
-    """Each attempt; none from the moment on when the log may not be read, which is said."""
-    log_group = log_group_of(queue.options.stack)
-    try:
-        yield from watch(queue.account, log_group, list(request_ids), queue.now, wait)
-    except AwsRefused as error:
-        err.print(outside(f"not watched: {error_text(error, YOURS)}", "yellow"), soft_wrap=True)
+def _log_group(queue: OpenQueue) -> str:
+    return log_group_of(queue.options.stack)
 
 
-def _show(line: RedriveLine, attempt: Attempt) -> None:
+def _show(line: RedriveLine, attempt: Attempt, *, as_json: bool) -> None:
+    """An attempt; as JSON, only the last one."""
+    if as_json:
+        if attempt.is_last:
+            print_json(line)
+        return
     what = ("done", "green")
     if attempt.is_failure:
         is_over = "failed again, and goes back to the queue", "bold red"
@@ -92,14 +89,37 @@ def _show(line: RedriveLine, attempt: Attempt) -> None:
         out.print(more, highlight=False)
 
 
+def _tell(
+    queue: OpenQueue,
+    done: int,
+    failed: int,
+    late: list[RedriveLine],
+    wait: float,
+    *,
+    as_json: bool,
+) -> None:
+    """How many ended how, and what to type next."""
+    in_time = [line for line in late if line.state == "not-done"]
+    counts = {
+        "failed again": failed,
+        "not done in time": len(in_time),
+        "not watched": len(late) - len(in_time),
+    }
+    others = "".join(f" · {what} {count}" for what, count in counts.items() if count)
+    (err if as_json else out).print(f"done {done}{others}", highlight=False)
+    for text in _what_next(queue, failed, late, wait):
+        err.print(outside(text, "yellow"), soft_wrap=True)
+
+
 def _what_next(
     queue: OpenQueue, failed: int, late: list[RedriveLine], wait: float
 ) -> Iterator[str]:
     if failed:
         verb = "show --latest" if failed == 1 else "list"
         yield f"failed again: ami-reactor dlq {verb}{queue.options}"
-    if late:
+    if late and late[0].state == "not-done":
         named = ", ".join(line.message_id for line in late[:_A_FEW])
         more = f" and {len(late) - _A_FEW} more" if len(late) > _A_FEW else ""
         yield f"not done within {wait:g} s: {named}{more}"
+    if late:
         yield f"see: ami-reactor doctor; ami-reactor dlq list{queue.options}"

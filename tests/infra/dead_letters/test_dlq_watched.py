@@ -217,8 +217,9 @@ def test_a_log_that_may_not_be_read_is_no_success(queue, staged):
     result = run(*REDRIVE)
 
     assert result.exit_code == 1
-    assert "not watched: " in result.stderr
+    assert "not watched: /aws/lambda/ami-reactor cannot be read: " in result.stderr
     assert "missing permission: logs:FilterLogEvents (your credentials)" in result.stderr
+    assert result.stdout.endswith("done 0 · not watched 1\n")
     assert queue.depth() == (0, 0)
 
 
