@@ -83,6 +83,8 @@ def run_report(
 
 
 def _check(chosen: Format, *, force: bool, timelines: bool) -> None:
+    if "" in (chosen.html, chosen.csv):  # of a variable that is not set
+        stop("report: --html, --csv: must name a file, or be -")
     if timelines and not chosen.html:
         stop("report: --timelines: must come with --html")
     if sum(map(bool, chosen)) > 1:

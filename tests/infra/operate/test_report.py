@@ -272,6 +272,7 @@ def test_what_may_not_be_read_is_a_row_of_its_account(account_with, monkeypatch)
     [
         (("--html", "a.html", "--csv", "-"), "--html, --csv, --json: give one of them at most"),
         (("--csv", "-", "--timelines"), "--timelines: must come with --html"),
+        (("--html", ""), "--html, --csv: must name a file, or be -"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(arguments, said):
