@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
@@ -321,8 +322,10 @@ def _names(template: Template) -> dict[str, Any]:
 
 def _chain(chain: Chain) -> Node:
     """What follows a promotion."""
-    level: Level = "fail" if chain.is_failed else ""
-    return _node("chain", f"then: {chain}", level, stack=chain.stack, state=chain.status)
+    told = partial(_node, "chain", stack=chain.stack, state=chain.status)
+    if chain.is_failed:
+        return told(f"then: {chain.state}", "fail", [_fix(chain.events)])
+    return told(f"then: {chain}")
 
 
 def _would(status: TemplateStatus) -> Node:
@@ -393,7 +396,7 @@ def _launched(status: TemplateStatus, since: Iterable[Node]) -> Node:
     image = status.image
     image_id = printable(status.image_id or "no image")
     created = aws_date(image.creation_date) if image else None
-    dated = f" of {created}" if created else ", which cannot be seen"
+    dated = f" of {created}" if created else ", which cannot be seen" if status.image_id else ""
     number = status.template.default_version_number
     return _node(
         "launches",

@@ -200,6 +200,9 @@ def test_a_failed_stack_is_told_with_what_shows_why(account_with):
 
     assert shown.status == 1
     assert f"{what}\n  fix: {why}" in shown.stdout
+    [node] = [one for one in run("explain", "web", "--json").lines[0]["below"] if "stack" in one]
+    assert (node["what"], node["mood"]) == (f"then: {what}", "fail")
+    assert [below["fix"] for below in node["below"]] == [why]
 
 
 @pytest.mark.parametrize(
