@@ -118,7 +118,8 @@ def _style(entry: HistoryEntry) -> str:
 
 def _about_image(entry: HistoryEntry, now: datetime) -> Iterator[str]:
     if entry.image is None:
-        yield "not there any more"
+        if entry.version.image_id:
+            yield "not there any more"
         return
     born = entry.image.creation_date
     yield f"then {ago(born, entry.version.create_time)} old, now {ago(born, now)}"

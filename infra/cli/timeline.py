@@ -155,8 +155,10 @@ def _state_in_words(timeline: Timeline) -> Iterator[str]:
     else:
         stay = current.stays[-1]
         created = current.created
-        age = f", {ago(created, timeline.now)} old" if created else ", which cannot be read"
         image = current.image_id or _NO_IMAGE
+        age = ", which cannot be read" if current.image_id else ""
+        if created:
+            age = f", {ago(created, timeline.now)} old"
         how = f"version {stay.version}, {_how(stay)} {_when(stay)}"
         yield f"New instances launch {image}{age}: {how}."
         if current.quarantine:
@@ -564,20 +566,24 @@ def _name_of(row: _Row) -> tuple[str, str, str]:
         below = f"made {min(made):%Y-%m-%d} to {max(made):%Y-%m-%d}" if made else ""
         return f"{len(row.lanes)} older images", below, "dim"
     [lane] = row.lanes
+    if lane.image_id is None:
+        return _NO_IMAGE, "current" if lane.is_current else "", "ink"
     made_at = f"made {lane.created:%Y-%m-%d}" if lane.created else "cannot be read"
-    name = lane.image_id or _NO_IMAGE
+    name = lane.image_id
     if lane.quarantine:
         return name, f"quarantined, {made_at}", "bad"
     if lane.is_current:
         return name, f"current image, {made_at}", "ink"
-    return name, made_at if lane.image_id else "", "dim"
+    return name, made_at, "dim"
 
 
 def _row_in_words(row: _Row) -> str:
     if row.is_shared:
         return f"{len(row.lanes)} older images"
     [lane] = row.lanes
-    image = lane.image_id or _NO_IMAGE
+    image = lane.image_id
+    if image is None:
+        return _NO_IMAGE
     told = f"{image}, made {_at(lane.created)}" if lane.created else f"{image} cannot be read"
     return f"{told}; quarantined: {lane.quarantine}" if lane.quarantine else told
 

@@ -323,3 +323,16 @@ def test_a_number_of_versions_that_is_none(stage_with, last):
     stage_with(a_world())
 
     assert run("history", "web", "--last", last).status == 2
+
+
+def test_a_version_that_names_no_image_is_not_said_to_have_lost_one(stage_with, tmp_path):
+    stage_with(a_world(versions=[a_version(None)]))
+
+    told = (
+        run("history", "web", "--svg", str(tmp_path / "web.svg")).words
+        + run("explain", "web").words
+        + (tmp_path / "web.svg").read_text()
+    )
+
+    assert "no image" in told
+    assert not re.search("not there any more|cannot be (seen|read)", told)
