@@ -26,6 +26,41 @@ Region = Annotated[
         show_default=False,
     ),
 ]
+TemplateNames = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="TEMPLATE",
+        help="Only these: names, ids or how an id begins; * and ? stand for any characters.",
+        show_default=False,
+        autocompletion=offer_templates,
+    ),
+]
+Profiles = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B,C",
+        envvar="AMI_REACTOR_PROFILE",
+        help="AWS profiles, read side by side.",
+        show_default=False,
+    ),
+]
+RoleArns = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ARN",
+        help="Take this role with the profile's credentials; may be repeated.",
+        show_default=False,
+    ),
+]
+Regions = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B,C",
+        envvar="AMI_REACTOR_REGION",
+        help="AWS Regions, read side by side.",
+        show_default=False,
+    ),
+]
 STACK = "ami-reactor"
 Stack = Annotated[
     str,

@@ -4,21 +4,21 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.completion import offer_templates
 from infra.cli.importing import importing
-from infra.cli.options import STACK, AsJson, Force, Stack
+from infra.cli.options import (
+    STACK,
+    AsJson,
+    Force,
+    Profiles,
+    Regions,
+    RoleArns,
+    Stack,
+    TemplateNames,
+)
 
 
 def report(
-    template: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="TEMPLATE",
-            help="Only these: names, ids or how an id begins; * and ? stand for any characters.",
-            show_default=False,
-            autocompletion=offer_templates,
-        ),
-    ] = None,
+    template: TemplateNames = None,
     html: Annotated[
         str | None,
         typer.Option(
@@ -48,32 +48,9 @@ def report(
         ),
     ] = False,
     force: Force = False,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,C",
-            envvar="AMI_REACTOR_PROFILE",
-            help="AWS profiles, read side by side.",
-            show_default=False,
-        ),
-    ] = None,
-    role_arn: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ARN",
-            help="Take this role with the profile's credentials; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    region: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,C",
-            envvar="AMI_REACTOR_REGION",
-            help="AWS Regions, read side by side.",
-            show_default=False,
-        ),
-    ] = None,
+    profile: Profiles = None,
+    role_arn: RoleArns = None,
+    region: Regions = None,
     stack: Stack = STACK,
 ) -> None:
     """Report what each group and instance runs: its image, that image's age, how far it is behind.

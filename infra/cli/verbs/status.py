@@ -4,21 +4,12 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.completion import offer_templates
 from infra.cli.importing import importing
-from infra.cli.options import STACK, AsJson, Stack
+from infra.cli.options import STACK, AsJson, Profiles, Regions, RoleArns, Stack, TemplateNames
 
 
 def status(
-    template: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="TEMPLATE",
-            help="Only these: names, ids or how an id begins; * and ? stand for any characters.",
-            show_default=False,
-            autocompletion=offer_templates,
-        ),
-    ] = None,
+    template: TemplateNames = None,
     moving: Annotated[
         bool, typer.Option("--moving", help="Only those that would be promoted.")
     ] = False,
@@ -34,32 +25,9 @@ def status(
         bool,
         typer.Option("--refused", help="Only those that are refused, fail or cannot be read."),
     ] = False,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,C",
-            envvar="AMI_REACTOR_PROFILE",
-            help="AWS profiles, read side by side.",
-            show_default=False,
-        ),
-    ] = None,
-    role_arn: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ARN",
-            help="Take this role with the profile's credentials; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    region: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,C",
-            envvar="AMI_REACTOR_REGION",
-            help="AWS Regions, read side by side.",
-            show_default=False,
-        ),
-    ] = None,
+    profile: Profiles = None,
+    role_arn: RoleArns = None,
+    region: Regions = None,
     stack: Stack = STACK,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Read and show again and again, until ^C.")
@@ -77,9 +45,10 @@ def status(
     Example: ami-reactor status
 
     Exit status: 1 if something wants an engineer: a template shown is refused, fails, looks
-    forgotten in its hold, or has a latest version that is not the default; a group does not use
-    $Default; messages wait in the dead-letter queue; the function is paused, a rule disabled;
-    something could not be read, or nothing has the name. 2 if an account could not be opened.
+    forgotten in its hold, was moved back by the guard, or has a latest version that is not the
+    default; a group does not use $Default; the stack of a chain failed; messages wait in the
+    dead-letter queue; the function is paused, a rule disabled; something could not be read, or
+    nothing has the name. 2 if an account could not be opened.
     """
     with importing():
         from infra.cli.status import Filters, run_status
