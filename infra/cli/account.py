@@ -74,8 +74,13 @@ def agreed(account: Account, question: str, *, yes: bool, is_shown: bool = False
 def agreed_to_plan(
     account: Account, question: str, *, yes: bool, as_json: bool, done: str = "written"
 ) -> bool:
-    """The same for a verb whose plan is a result: without a terminal, or as JSON, it is all."""
+    """The same for a verb whose plan is a result: without a terminal, or as JSON, it is all.
+
+    A person who answers no ends the command with status 1.
+    """
     if yes or (sys.stdin.isatty() and not as_json):
-        return agreed(account, question, yes=yes)
-    err.print(f"nothing was {done}: add --yes")
+        if agreed(account, question, yes=yes):
+            return True
+        raise typer.Exit(1)
+    err.print(f"nothing was {done}: pass --yes")
     return False

@@ -10,6 +10,7 @@ from rich.text import Text
 from infra.cli.account import account_of, agreed_to_plan
 from infra.cli.render import (
     counted,
+    err,
     out,
     outside,
     print_gaps,
@@ -89,6 +90,8 @@ def run_follow(
             write_tags(account, supposed, tags, old)
             if as_json:
                 print_json(_line(status, tags, old))
+            else:
+                err.print(outside(f"{name} follows these"), soft_wrap=True)
             if status.next.outcome == "promoted":
                 is_ok = run_and_show(account, stack, [status.next], wait, as_json=as_json)
                 raise typer.Exit(0 if is_ok else 1)

@@ -16,6 +16,7 @@ from infra.operate.groups import UsesDefault, verdict
 from infra.operate.guarded import by_the_guard, failed_refreshes
 from infra.operate.hold import trouble_with
 from models.base import Place, printable
+from models.launch_template import Template
 from models.tags import HOLD_TAG, read_stamp
 
 _ROOM = 120  # columns, from which on each template has one line
@@ -125,9 +126,10 @@ def _would(status: TemplateStatus) -> Text:
 
 def _blocks(shown: _Shown, now: datetime, *, several: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
-    table.add_column("Template", overflow="fold", ratio=3)
-    table.add_column("New instances launch", overflow="fold", ratio=3, min_width=25)
-    table.add_column("The reactor would", overflow="fold", ratio=3)
+    table.add_column("Template", overflow="fold")
+    # whole, for rich would fold it to less than it then prints, and crop the last column
+    table.add_column("New instances launch", no_wrap=True, min_width=25)
+    table.add_column("The reactor would", overflow="fold")
     for place, status in shown:
         where = [Text(place.account), Text(place.region)] if several else []
         table.add_row(_who(status, where), _launches(status, now), _next(status, now))
@@ -168,9 +170,8 @@ def _next(status: TemplateStatus, now: datetime) -> Stacked:
     verb, style = WOULD[following.outcome]
     lines = [Text.assemble((verb, style), ": ", following.reason)]
     newest = status.candidates[0] if status.candidates else None
-    held = status.template.tags.get(HOLD_TAG)
-    if held is not None:
-        lines.append(outside(str(read_stamp(held))))
+    if held := _hold_in_short(status.template):
+        lines.append(outside(held))
     if newest and newest.image_id != status.image_id:
         if following.outcome != "promoted":
             lines.append(Text("newest candidate:"))
@@ -199,9 +200,20 @@ def _below(status: TemplateStatus, where: str, left_out: list[Text]) -> Iterator
             yield Text(f"  fix: {problem.fix}")
 
 
+def _hold_in_short(template: Template) -> str:
+    """Who holds it, since when and why; the guard's reason is below the table with its fix."""
+    held = template.tags.get(HOLD_TAG)
+    if held is None:
+        return ""
+    found = read_stamp(held)
+    if by_the_guard(template) and found.since:
+        return f"{found.who} since {found.since:%Y-%m-%d %H:%M}Z"
+    return str(found)
+
+
 def _left_out(status: TemplateStatus, *, is_detailed: bool) -> Iterator[Text]:
-    if status.template.hold:
-        yield outside(f"held: {status.template.hold}")
+    if held := _hold_in_short(status.template):
+        yield outside(f"held: {held}")
     for waiting in status.waiting[:_WAITING_SHOWN]:
         yield outside(f"{waiting.image.image_id} {waiting}", "cyan")
     if is_detailed:

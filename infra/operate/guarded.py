@@ -30,7 +30,10 @@ def by_the_guard(template: Template) -> Told | None:
     what = f"the guard moved it back from {hold.image_id}: {printable(hold.why)}"
     if template.versions and template.default.image_id == hold.image_id:
         what = f"the guard holds it and has not moved it back yet from {hold.image_id}"
-    fix = f"if the image is good: ami-reactor unquarantine {hold.image_id}; then {resume}"
+    fix = (
+        f"if the image is good: ami-reactor unquarantine {hold.image_id}; then {resume}"
+        "; if it is bad, only resume: the next good image is taken"
+    )
     return Told(what, fix)
 
 

@@ -22,7 +22,7 @@ def output_of(account: Account, stack: str, name: str, instead: str) -> str:
         AwsRefused: There is no such stack, or it has no such output.
         AwsUnavailable: AWS does not answer now.
     """
-    doing = f"looking for the stack {printable(stack)} (or say {instead})"
+    doing = f"looking for the stack {printable(stack)} (or pass {instead})"
     described = _describe(account, stack, doing).get("Outputs", [])
     outputs: dict[str, str] = {one["OutputKey"]: one["OutputValue"] for one in described}
     if name not in outputs:

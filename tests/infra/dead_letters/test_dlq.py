@@ -686,7 +686,7 @@ def errors(result):
     [
         (["--queue-url", "https://sqs/1/no"], "GetQueueAttributes: AWS.SimpleQueueService.NonEx"),
         (["--queue-url", "nonsense"], "GetQueueAttributes: "),
-        (["--stack", "missing"], "looking for the stack missing (or say --queue-url): Validation"),
+        (["--stack", "missing"], "looking for the stack missing (or pass --queue-url): Validation"),
     ],
 )
 @pytest.mark.usefixtures("staged")

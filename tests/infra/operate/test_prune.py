@@ -112,7 +112,7 @@ def test_without_yes_it_says_what_would_go_and_deletes_nothing(account_with, mon
     assert ran.status == 0
     assert "web: 8 versions would be deleted, of versions 2 to 9" in ran.words
     assert "2 stay: among the newest 3" in ran.words
-    assert ran.stderr == "nothing was deleted: add --yes\n"
+    assert ran.stderr == "nothing was deleted: pass --yes\n"
     assert "DeleteLaunchTemplateVersions" not in asked
 
 

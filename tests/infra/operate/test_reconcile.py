@@ -35,7 +35,7 @@ def test_without_yes_it_shows_what_would_be_done_and_writes_nothing(stage_with, 
 
     assert ran.status == 0
     assert ran.words.startswith("would be promoted web version 1 → 2 newer-image:")
-    assert ran.stderr == "nothing was written: add --yes\n"
+    assert ran.stderr == "nothing was written: pass --yes\n"
     assert not WRITES & set(asked)
 
 

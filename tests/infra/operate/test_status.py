@@ -82,6 +82,16 @@ def test_people_read_the_same_in_a_table(account_with):
     assert "promote: newer-image" in shown.words
 
 
+@pytest.mark.parametrize("columns", [78, 80])
+def test_a_narrow_table_folds_and_crops_nothing(account_with, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    why = "ami-reactor-guard-" + "".join(f"{number:03}" for number in range(40))
+    tags = FOLLOWS_INSTANCE | {"ami-reactor-state:hold": why}
+    account_with(a_fleet(templates=[a_template(name="web-" * 12, tags=tags)]))
+
+    assert why in "".join(line[52:].strip() for line in run("status").stdout.splitlines())
+
+
 def test_it_works_before_anything_is_deployed(account_with):
     account_with(a_fleet())
 

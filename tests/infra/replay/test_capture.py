@@ -146,7 +146,7 @@ def test_a_time_that_is_none_is_one_line(capture, since):
     ("options", "said"),
     [
         (["--log-group", "/aws/missing"], "filter log events: ResourceNotFoundException"),
-        (["--stack", "missing"], "looking for the stack missing (or say --log-group)"),
+        (["--stack", "missing"], "looking for the stack missing (or pass --log-group)"),
     ],
 )
 def test_a_log_group_that_is_not_there_is_one_line(capture, options, said):
