@@ -179,7 +179,8 @@ class Guarding:
         on_it = self.ec2.templates_on(image_id)
         opted_in = self.ec2.opted_in_templates()
         templates = [one for one in opted_in if one.launch_template_id in on_it]
-        others = [one for one in opted_in if one not in templates and not unguarded(one)]
+        rest = (one for one in opted_in if one.launch_template_id not in on_it)
+        others = [one for one in rest if not unguarded(one)]
         templates += self._that_may_take(image_id, others)
         return _Affected(templates, of_scan(image_id)) if templates else Ignored.NO_FOLLOWER
 
