@@ -58,7 +58,12 @@ def run_record(
 def _write(to: Path, world: Described, *, keep_account: bool, force: bool, as_json: bool) -> None:
     # the embedded AWS takes a second to import, and most verbs do not need it
     from infra.embedded.world.seed import BadWorld, read_world
+    from infra.embedded.world.stacks import is_unchanged
 
+    for stack in [one for one in world.get("Stacks", []) if not is_unchanged(one)]:
+        world["Stacks"].remove(stack)
+        why = "its parameters are not those of infra/chains"
+        err.print(outside(f"left out, the chain {stack['StackName']}: {why}"), soft_wrap=True)
     if not keep_account:
         world = Anonymous(world["Account"]).copy_of(world)
     text = json.dumps(world, indent=2, ensure_ascii=False) + "\n"

@@ -80,6 +80,15 @@ class ChainStack(Entry):
         return []
 
 
+def is_unchanged(described: dict[str, Any]) -> bool:
+    """Whether a stack, as DescribeStacks prints it, has the parameters of its chain's template."""
+    try:
+        _parameters_fit(ChainStack.model_validate(described), ())
+    except ValueError:
+        return False
+    return True
+
+
 def leave_stacks_out(world: "World") -> None:
     """An account may have chains that the stage cannot run."""
     for stack in world.stacks:

@@ -97,6 +97,27 @@ def test_all_chains_of_all_templates_are_in_it(record):
     assert "chains" not in result.stderr
 
 
+def test_a_chain_of_a_changed_template_is_left_out(chained, record):
+    said = f"refresh {OTHER_TEMPLATE} api"
+    outputs = {"AmiReactorChain": said, "StateMachine": "arn:aws:states:::stateMachine:own"}
+    template = {
+        "Parameters": {"Own": {"Type": "String"}},
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+    }
+    chained.session.client("cloudformation").create_stack(
+        StackName="own",
+        TemplateBody=json.dumps(template),
+        Parameters=[{"ParameterKey": "Own", "ParameterValue": "1"}],
+    )
+
+    result, world = record()
+
+    assert result.exit_code == 0
+    assert ids(world, "Stacks", "StackName") == {"web-refresh", "api-refresh"}
+    assert "left out, the chain own: its parameters are not those of infra/chains" in result.stderr
+
+
 def test_without_the_permission_a_world_has_no_chains_and_that_is_said(chained, record):
     chained.faults.inject("DescribeStacks", "AccessDenied")
 
