@@ -1,5 +1,6 @@
 """The fields of a report's row in words, for the table and the page."""
 
+from infra.cli.render import counted
 from infra.operate.report import MAX_AGE_DAYS, ReportLine, is_too_old
 
 _REFRESHES = {"none": "none in six weeks", "not-asked": "not asked"}
@@ -45,7 +46,7 @@ def age_words(row: ReportLine) -> str:
     if days is None:
         return "unknown"
     over = f", over {MAX_AGE_DAYS}" if is_too_old(row) else ""
-    return f"{days} day{'' if days == 1 else 's'}{over}"
+    return f"{counted(days, 'day')}{over}"
 
 
 def behind_words(row: ReportLine) -> str:

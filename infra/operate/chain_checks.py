@@ -12,6 +12,7 @@ from handlers.paging import each
 from infra.operate.account import Account
 from infra.operate.chains import REFRESH, Chain, read_chains
 from infra.operate.check import Check, fail, ok, warn
+from infra.operate.deployment import rule_states
 from infra.operate.fleet import Fleet, TemplateStatus
 from infra.operate.groups import UsesDefault
 from models.base import aws_date, printable
@@ -92,9 +93,7 @@ class ChainExaminer:
 
     @cached_property
     def _states(self) -> dict[str, str]:
-        """Whether each rule of the account is enabled, by name."""
-        listed = each(self.account.client("events"), "list_rules", "Rules")
-        return {rule["Name"]: rule["State"] for rule in listed}
+        return rule_states(self.account)
 
     # -- its runs --------------------------------------------------------------------------------
 

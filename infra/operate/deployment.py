@@ -101,9 +101,7 @@ class Deployment:
 
     @cached_property
     def _states(self) -> dict[str, str]:
-        """Whether each rule of the account is enabled, by name."""
-        listed = each(self.account.client("events"), "list_rules", "Rules")
-        return {rule["Name"]: rule["State"] for rule in listed}
+        return rule_states(self.account)
 
     def _faults_of_targets(self, rule: str, targets: list[dict[str, Any]]) -> Iterator[str]:
         suffix, does = f":function:{self._function}", "wake the function"
@@ -241,6 +239,12 @@ class Deployment:
 
 
 _NOT_OURS = "which is not the stack's queue"
+
+
+def rule_states(account: Account) -> dict[str, str]:
+    """Whether each rule of the account is enabled, by name."""
+    listed = each(account.client("events"), "list_rules", "Rules")
+    return {rule["Name"]: rule["State"] for rule in listed}
 
 
 def _fault_of_retries(found: dict[str, Any], wanted: dict[str, int]) -> str | None:
