@@ -168,6 +168,20 @@ def test_the_numbers_of_a_report():
     assert (total.held, total.not_read) == (1, 1)
 
 
+def test_an_image_of_90_days_is_not_yet_older_than_90_days():
+    ages = [ReportLine(kind="instance", image_age_days=days) for days in (90, 91)]
+
+    assert summary(ages).too_old == 1
+
+
+def test_the_oldest_image_is_one_that_runs_if_any_does():
+    launched = ReportLine(kind="template", image_id=OLD, image_age_days=100)
+    runs = ReportLine(kind="instance", image_id=NEW, image_age_days=1)
+
+    assert summary([launched]).oldest == (100, OLD)
+    assert summary([launched, runs]).oldest == (1, NEW)
+
+
 # -- what is printed -------------------------------------------------------------------------------
 
 INSTANCE = "i-0aaaaaaa000000001"
