@@ -169,6 +169,7 @@ def test_it_watches_until_lambdas_last_attempt(at_real_times):
 
     result = run(*REDRIVE)
 
+    assert result.stdout.count(": failed; Lambda tries again\n") == 2
     assert result.stdout.endswith("done 0 · failed again 1\n")
     assert 180 <= sum(slept) * 15 < 250
     assert run("show", "--latest").exit_code == 0

@@ -151,6 +151,14 @@ def test_json_names_account_and_region_of_each():
 
 
 @pytest.mark.usefixtures("four_places")
+def test_a_name_that_one_of_them_has_is_not_missing():
+    shown = run("status", "--json", "us-moving", *ROLES, *BOTH)
+
+    assert (shown.status, len(shown.lines)) == (0, 2)
+    assert "us-moving" not in shown.stderr
+
+
+@pytest.mark.usefixtures("four_places")
 def test_one_that_fails_is_a_line_and_the_others_are_shown():
     shown = run("status", "--json", "*-moving", *ROLES, "--role-arn=nonsense", *BOTH)
 

@@ -286,7 +286,9 @@ def test_a_hold_that_is_seen_in_the_log_and_in_the_tag_is_one():
 
 
 def test_a_hold_whose_end_nothing_tells_of():
-    [hold] = holds(kept_held(3), logged(4, "failed", "aws-unavailable"))
+    of_the_guard = logged(5, reason="not-guarded", by="guard")  # which looks at the wish first
+
+    [hold] = holds(kept_held(3), logged(4, "failed", "aws-unavailable"), of_the_guard)
 
     assert (hold.ended, hold.last_seen, hold.is_current) == (None, after(3), False)
 

@@ -5,6 +5,7 @@ import gzip
 import json
 
 import pytest
+from moto.cloudformation.models import cloudformation_backends
 
 from infra.embedded.stage import stage
 from infra.embedded.world.seed import read_world
@@ -16,6 +17,7 @@ from tests.support.builders import (
     NEWER,
     OLD,
     OTHER_TEMPLATE,
+    REGION,
     TEMPLATE,
     a_chain,
     a_template,
@@ -95,6 +97,16 @@ def test_all_chains_of_all_templates_are_in_it(record):
 
     assert ids(world, "Stacks", "StackName") == {"web-refresh", "api-refresh"}
     assert "chains" not in result.stderr
+
+
+@pytest.mark.usefixtures("chained")
+def test_a_chain_whose_stack_failed_is_left_out(record):
+    cloudformation_backends[ACCOUNT][REGION].get_stack("api-refresh").status = "ROLLBACK_COMPLETE"
+
+    result, world = record()
+
+    assert ids(world, "Stacks", "StackName") == {"web-refresh"}
+    assert f"{NOT_RUN}: api-refresh\n" in result.stderr
 
 
 def test_a_chain_of_a_changed_template_is_left_out(chained, record):
