@@ -327,7 +327,8 @@ def _compare(
     mark = template.high_water_mark
     is_return = mark is not None and best.creation_date <= mark.creation_date
     if is_return and mark is not None and not mark.was_left_for(template.default):
-        message = f"the template was on {mark.image} before and was moved back, not by the reactor"
+        by = "a person, a tool or the guard"
+        message = f"the template was on {mark.image} before and was moved back by {by}"
         return Keep(reason=Reason.DEFAULT_MOVED_BACK, message=message)
     if is_return:
         message += ", to which the reactor moved because a newer one was gone"

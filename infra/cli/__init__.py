@@ -54,7 +54,8 @@ def _end_at_wrong_usage(message: str, status: int) -> NoReturn:
 
 
 def _sentence(message: str) -> str:
-    """Some of typer's messages end without a full stop."""
+    """Some of typer's messages end without a full stop, and some begin with pydantic's words."""
+    message = message.replace(": Value error, ", ": ")
     return message if message.endswith((".", "?", ")")) else f"{message}."
 
 

@@ -219,6 +219,6 @@ def print_missing_names(found: Iterable[Found[T]]) -> int:
     known = frozenset().union(*(one.known for one in read))
     for name in missing:
         like = did_you_mean(get_close_matches(name, known))
-        line = f"{name}: no launch template that has the tag ami-reactor is called so{like}"
+        line = f"{name}: no launch template with the tag ami-reactor has this name or id{like}"
         print_error(line, 1)
     return 1 if missing else 0

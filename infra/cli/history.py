@@ -97,7 +97,7 @@ def _blocks(entries: list[HistoryEntry], now: datetime) -> Table:
     """Some lines for each version."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 1, 0), header_style="bold")
     table.add_column("Version", justify="right", min_width=7)
-    table.add_column("What new instances launched", min_width=31)
+    table.add_column("What new instances launched", no_wrap=True, min_width=31)
     table.add_column("How it came", overflow="fold", ratio=1)
     for entry in entries:
         image = outside(entry.version.image_id or "no image")

@@ -87,6 +87,9 @@ def run_unquarantine(
         )
         if is_cleared:
             clear_marks(account, moved)
+        elif moved:
+            later = f"{names_of(moved)} stays away from it, until: ami-reactor unquarantine {image}"
+            err.print(outside(later), soft_wrap=True)
         _show_lifted(image, moved if is_cleared else [], was=value, as_json=as_json)
 
 

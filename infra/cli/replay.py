@@ -93,13 +93,25 @@ def run_replay(
 
 def _with_story(events: list[Path], world: Path | None) -> tuple[list[Path], Path | None]:
     """The events and the world; of a story's folder or its name, those that are in it."""
-    if world is not None or len(events) > 1:
+    if len(events) > 1:
         return events, world
     folder = events[0] if events else _DEMO
     if not _is_there(folder) and len(folder.parts) == 1:
-        folder = _STORIES / folder
+        folder = _bundled(folder.name, has_world=world is not None)
+    if world is not None:
+        return events, world
     inside = folder / "events", folder / "world.json"
     return ([inside[0]], inside[1]) if all(map(_is_there, inside)) else (events, world)
+
+
+def _bundled(name: str, *, has_world: bool) -> Path:
+    """The folder of a bundled story; what is neither a file nor a story ends the command."""
+    stories = sorted(one.parent.name for one in _STORIES.glob("*/world.json"))
+    if name in stories and has_world:
+        stop(f"{name}: this bundled story has a world of its own: leave --world out")
+    if name not in stories and re.fullmatch(r"\w[\w-]{,40}", name):
+        stop(f"{name}: No such file or directory; the bundled stories: {', '.join(stories)}")
+    return _STORIES / name
 
 
 def _is_there(path: Path) -> bool:

@@ -21,7 +21,7 @@ def show_rows(rows: Sequence[ReportLine], *, several: bool) -> None:
         several: They may be of several accounts or Regions.
     """
     for line in _numbers(rows):
-        out.print(line, soft_wrap=True, highlight=False)
+        out.print(line, highlight=False)
     if not rows:
         return
     out.print((_lines if out.width >= _ROOM else _blocks)(rows, several=several))

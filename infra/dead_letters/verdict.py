@@ -182,6 +182,7 @@ def _cause(dead_letter: DeadLetter) -> str:
     recorded = ": ".join(filter(None, (_code(dead_letter), failure.error_message)))
     for pattern, instead in _VARYING:
         recorded = pattern.sub(instead, recorded)
+    recorded = "; ".join(dict.fromkeys(recorded.split("; ")))  # of several templates, one each
     return recorded or "no cause was recorded"
 
 

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from threading import Thread
 from typing import Any
 from unittest import mock
@@ -63,13 +64,14 @@ def _url(server: BaseWSGIServer) -> str:
 @contextmanager
 def _server(staged: Stage, port: int) -> Iterator[BaseWSGIServer]:
     try:
-        server = make_server(
-            HOST,
-            port,
-            _app(staged),
-            threaded=True,
-            request_handler=_Handler,
-        )
+        with redirect_stderr(StringIO()):  # werkzeug prints advice of its own, and exits
+            server = make_server(
+                HOST,
+                port,
+                _app(staged),
+                threaded=True,
+                request_handler=_Handler,
+            )
     except (OSError, SystemExit) as error:
         raise PortTaken(f"port {port} is taken: name another with --port") from error
     try:

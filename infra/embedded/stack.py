@@ -14,7 +14,9 @@ from moto.cloudformation.models import cloudformation_backends
 from moto.cloudformation.parsing import ResourceMap, clean_json, get_model_map
 from moto.iam.models import Role
 
+from infra.embedded.world.alarm_change import Alarm, write_alarm
 from infra.embedded.world.seed import World
+from models.base import Place
 from models.tags import ON_TROUBLE
 
 if TYPE_CHECKING:
@@ -64,6 +66,10 @@ def deploy(
     for asked in world.stacks:
         given = [one.model_dump(by_alias=True) for one in asked.parameters]
         _create(session, world, asked.stack_name, chain(asked.chain), given)
+        for alarm in filter(
+            None, asked.given("AlarmNames")
+        ):  # a refresh takes no alarm that does not exist
+            write_alarm(Alarm(alarm, "OK"), Place(account=world.account, region=world.region))
     described = session.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
     return Stack(outputs["FunctionName"], outputs["DeadLetterQueueUrl"])

@@ -42,7 +42,7 @@ def error_line(error: Exception, profile: str | None = None) -> str:
 
 def _what(error: Exception) -> str:
     if not isinstance(error, ClientError):
-        return printable(str(error))
+        return printable(" ".join(str(error).split()))  # botocore writes some of them on two lines
     answer = error.response.get("Error", {})
     code, message = answer.get("Code", "no error code"), answer.get("Message", "")
     return f"{error.operation_name}: {code}: {printable(message)[:_CHARACTERS]}"

@@ -26,7 +26,7 @@ def output_of(account: Account, stack: str, name: str, instead: str) -> str:
     described = _describe(account, stack, doing).get("Outputs", [])
     outputs: dict[str, str] = {one["OutputKey"]: one["OutputValue"] for one in described}
     if name not in outputs:
-        raise AwsRefused(f"the stack {printable(stack)} has no output {name}: say {instead}")
+        raise AwsRefused(f"the stack {printable(stack)} has no output {name}: pass {instead}")
     return outputs[name]
 
 

@@ -270,6 +270,14 @@ def test_what_stopped_eventbridge_is_to_be_fixed_though_a_redrive_goes_around_it
             "ami-… cannot be seen",
             id="no image",
         ),
+        pytest.param(
+            a_dead_letter(
+                error_message="web (lt-0123456789abcdef0): aws-unavailable: x;"
+                " api (lt-0fedcba9876543210): aws-unavailable: x"
+            ),
+            "a template: aws-unavailable: x",
+            id="one for templates that fail alike",
+        ),
         pytest.param(a_dead_letter(condition="EventAgeExceeded"), "EventAgeExceeded", id="too old"),
         pytest.param(a_dead_letter(), "no cause was recorded", id="nothing is known"),
         pytest.param(a_dead_letter(fault="not JSON: at line 1 column 7"), "not JSON", id="no JSON"),

@@ -325,5 +325,5 @@ def test_a_port_that_is_taken_is_said_in_one_line(server):
 
     assert time.monotonic() - started < DEADLINE_SECONDS
     assert done.returncode == 2
-    assert f"port {port} is taken" in done.stderr
+    assert done.stderr == f"ami-reactor: port {port} is taken: name another with --port\n"
     assert "Traceback" not in done.stderr

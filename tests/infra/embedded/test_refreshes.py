@@ -14,6 +14,7 @@ from tests.support.builders import (
     NEW,
     OLD,
     REGION,
+    a_chain,
     a_template,
     a_version,
     a_world,
@@ -209,3 +210,12 @@ def test_what_auto_scaling_refuses(fleet):
         fleet.scaling.start_instance_refresh(AutoScalingGroupName="api")
     with pytest.raises(ClientError, match="AutoRollback"):
         fleet.start(AutoRollback=True)
+
+
+def test_the_alarms_of_a_chain_are_there_and_quiet(stage_with):
+    staged = stage_with(a_world(AutoScalingGroups=[a_group()], Stacks=[a_chain(AlarmNames="a,b")]))
+
+    described = staged.session.client("cloudwatch").describe_alarms(AlarmNames=["a", "b"])
+
+    states = [(one["AlarmName"], one["StateValue"]) for one in described["MetricAlarms"]]
+    assert states == [("a", "OK"), ("b", "OK")]

@@ -67,6 +67,15 @@ def test_status_explain_and_doctor_say_what_it_did_why_and_what_to_type(verb):
     assert f"ami-reactor unquarantine {NEW}; then ami-reactor resume web" in said
 
 
+@pytest.mark.usefixtures("moved_back")
+def test_a_narrow_history_folds_and_crops_nothing(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+
+    how = "".join(line[42:] for line in run("history", "web").stdout.splitlines()).replace(" ", "")
+
+    assert RANG.replace(" ", "") in how
+
+
 def test_of_a_template_that_stays_they_say_so(stage_with):
     staged = stage_with(guarded_world())
     end_refresh(reason=CAPACITY)

@@ -104,7 +104,9 @@ def test_a_name_that_no_template_has_is_named_with_those_like_it(account_with):
 
     assert shown.status == 1
     assert "api-moving" in shown.stdout
-    assert "web-hold: no launch template that has the tag ami-reactor is called so" in shown.stderr
+    assert (
+        "web-hold: no launch template with the tag ami-reactor has this name or id" in shown.stderr
+    )
     assert "did you mean web-held" in shown.stderr
 
 

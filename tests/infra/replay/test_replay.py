@@ -651,7 +651,18 @@ def test_a_name_that_is_no_story_is_a_file_that_is_not_there():
     done = CliRunner().invoke(app, ["replay", "wave"])
 
     assert done.exit_code == 2
-    assert done.stderr == "ami-reactor: wave: No such file or directory\n"
+    assert done.stderr == (
+        "ami-reactor: wave: No such file or directory; the bundled stories: guard, nightly, waves\n"
+    )
+
+
+def test_a_bundled_story_takes_no_other_world(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    done = CliRunner().invoke(app, ["replay", "guard", "--world", "world.json"])
+
+    assert done.exit_code == 2
+    assert "guard: this bundled story has a world of its own" in done.stderr
 
 
 HOLD_TAG, HOLD = next(iter(HELD.items()))
