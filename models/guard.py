@@ -406,7 +406,7 @@ GuardVerb = Literal["moved-back", "held", "quarantined", "kept", "refused", "fai
 class GuardedTemplate(TemplateOutcome):
     """What was decided for one template, and done; or would be."""
 
-    # a guard's words, where the reactor has its own: nobody reads one as the other
+    # a guard's own words, not the reactor's: neither is read as the other
     outcome: GuardVerb  # type: ignore[assignment]
     reason: Reason | GuardReason | Literal["not-readable"]  # type: ignore[assignment]
 

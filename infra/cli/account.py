@@ -17,7 +17,7 @@ from models.errors import AwsRefused, AwsUnavailable, ReactorError
 from models.failure_text import YOURS, error_text
 
 FAILURES = (ClientError, BotoCoreError, ResponseParserError, ReactorError)
-"""What AWS, or the reactor's own reading, raises at whoever asks."""
+"""What AWS, or the reactor's own reading, raises."""
 
 
 @contextmanager

@@ -135,7 +135,7 @@ class Fleets(Generic[T]):
         ]
 
     def _log_in(self, target: Target) -> tuple[str, int] | None:
-        """One session for all Regions: in the main thread, and whoever is asked is asked once."""
+        """One session for all Regions: in the main thread, and an MFA code is asked for once."""
         key = target.profile, target.role_arn
         try:
             if key not in self._sessions:

@@ -132,4 +132,4 @@ def _draw(file: Path, timeline: Timeline, *, force: bool) -> None:
         write_file(file, timeline_svg(timeline) + "\n", mode=PUBLIC, force=force)
     except CannotWrite as error:
         stop(str(error), status=1)
-    err.print(outside(f"drawn: {file}"))
+    err.print(outside(f"drawn: {file}"), soft_wrap=True)

@@ -141,7 +141,7 @@ def _write(
     else:
         show_rows(rows_shown(found), several=len(found) > 1)
     if chosen.file:
-        err.print(outside(f"written: {chosen.file}"))
+        err.print(outside(f"written: {chosen.file}"), soft_wrap=True)
 
 
 def _show_heads(found: Sequence[Found[Reported]], chosen: Format) -> None:

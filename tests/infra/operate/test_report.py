@@ -313,7 +313,7 @@ def test_a_page_can_have_the_timeline_of_each_template(account_with):
     assert shown.stderr.count("not read: ") == 1
 
 
-def test_a_file_is_replaced_only_with_force(account_with, tmp_path):
+def test_a_file_is_replaced_only_with_force(account_with, monkeypatch, tmp_path):
     account_with(a_fleet())
     file = tmp_path / "report.csv"
     file.write_text("mine")
@@ -321,8 +321,10 @@ def test_a_file_is_replaced_only_with_force(account_with, tmp_path):
     kept = run("report", "--csv", str(file))
     assert (kept.status, file.read_text()) == (2, "mine")
 
+    monkeypatch.setenv("COLUMNS", "30")
     replaced = run("report", "--csv", str(file), "--force")
     assert (replaced.status, replaced.stdout) == (0, "")
+    assert f"written: {file}\n" in replaced.stderr
     assert file.read_text().startswith("kind,account,region,")
 
 
