@@ -473,7 +473,10 @@ class _Drawing:
                 self.left_out += 1
                 continue
             name = "ink" if found.is_inside else "ink over"
-            _text(self.root, found.x, y + 4, found.text, name)
+            if found.is_before:  # ends at its bar, however wide the viewer's font is
+                _text(self.root, found.right, y + 4, found.text, name, text_anchor="end")
+            else:
+                _text(self.root, found.x, y + 4, found.text, name)
 
     def _steps(self) -> None:
         """From each image to the next one."""

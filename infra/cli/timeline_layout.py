@@ -188,11 +188,13 @@ class Label(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """A text and where it begins."""
+    """A text, from where to where it is, and on which side of its bar."""
 
     text: str
     x: float
+    right: float
     is_inside: bool
+    is_before: bool
 
 
 _GAP = 6
@@ -226,7 +228,8 @@ def _fit(label: Label, taken: Sequence[Span], edge: Span, size: float) -> Placed
         for wanted, limits in _choices(label, width, edge):
             is_within = limits.left <= wanted.left and wanted.right <= limits.right
             if is_within and not any(map(wanted.touches, taken)):
-                return Placed(text, wanted.left, limits is label.inside)
+                is_before = wanted.right < label.bar.left
+                return Placed(text, *wanted, limits is label.inside, is_before)
     return None
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from rich.table import Table
 from rich.text import Text
 
-from infra.cli.render import ago, out, outside, stacked
+from infra.cli.render import ago, out, outside
 from infra.dead_letters.causes import MessageGroups
 from infra.dead_letters.verdicts import Verdict
 
@@ -35,7 +35,7 @@ def table_of(groups: MessageGroups, now: datetime) -> Table:
             Text(group.verdict, STYLES[group.verdict]),
             str(group.count),
             ago(group.oldest, now) if group.oldest else "",
-            stacked([outside(group.cause), *arrows]),
+            Text(" " if out.is_unbounded else "\n").join([outside(group.cause), *arrows]),
             outside(", ".join(sorted(group.behind))),
         )
     return table

@@ -169,7 +169,7 @@ def boxes(root):
     for text in root.iter(f"{SVG}text"):
         size, x, y = (float(text.get(key)) for key in ("font-size", "x", "y"))
         width = width_of(text.text, size) * (1.12 if text.get("font-weight") == "600" else 1)
-        x -= width / 2 if text.get("text-anchor") == "middle" else 0
+        x -= {"middle": width / 2, "end": width}.get(text.get("text-anchor"), 0)
         yield text.text, x, x + width, y - size * 0.8, y + size * 0.2
 
 
