@@ -25,6 +25,12 @@ _LOOKED_AT = 10
 
 _FAILED = ("FAILED", "TIMED_OUT")
 
+_UNDER_WAY = (
+    *("REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS"),
+    *("ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"),
+)
+"""A stack that has not all of its resources now, and nothing is wrong."""
+
 
 @dataclass
 class ChainExaminer:
@@ -54,6 +60,9 @@ class ChainExaminer:
     def _faults_of(self, chain: Chain) -> Iterator[Check]:
         if chain.is_failed:
             yield fail(chain.state, chain.events)
+            return
+        if chain.status in _UNDER_WAY:
+            yield warn(chain.state)
             return
         yield from self._faults_of_rules(chain)
         if chain.state_machine and self.may_see_runs:

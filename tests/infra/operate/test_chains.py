@@ -343,6 +343,16 @@ def test_a_chain_without_a_rule_is_told(account_with):
     assert the_check()[:2] == ("fail", "the chain web-refresh has no rule")
 
 
+@pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS"])
+def test_a_chain_that_is_being_made_or_removed_is_not_to_be_deleted_for_it(account_with, status):
+    account_with(a_fleet())
+    a_chain()
+    set_status("web-refresh", status)
+
+    what = f"the stack web-refresh, which refreshes web, api, is {status}"
+    assert the_check() == ("warn", what, "")
+
+
 def run_it(*statuses: str) -> None:
     """Runs of the chain's state machine, the last one first; the stage would run them."""
     [machine] = [
