@@ -29,7 +29,7 @@ _UNDER_WAY = (
     *("REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS"),
     *("ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"),
 )
-"""A stack that has not all of its resources now, and nothing is wrong."""
+"""Not all of the resources are there yet, or any more."""
 
 
 @dataclass
