@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from infra.cli.account import account_of
 from infra.cli.dlq.options import QueueOptions
-from infra.cli.render import counted, err, outside, tracked
+from infra.cli.render import counted, err, print_error, tracked
 from infra.dead_letters.judge import judge_of
 from infra.dead_letters.queue import VISIBILITY_SECONDS, Message, Reading, sent_at
 from infra.dead_letters.verdict import Judged
@@ -57,7 +57,7 @@ class OpenQueue:
         yield from found if _are_whole(ids) else _unambiguous(list(found), ids)
         for message_id in sorted(self.missing):
             line = f"{message_id}: not in the queue, or in flight to another consumer"
-            err.print(outside(line), soft_wrap=True)
+            print_error(line, 1)
 
     def latest(self) -> Iterator[tuple[Message, Judged]]:
         """The message that came into the queue last, if there is any; the others are not judged."""
@@ -66,7 +66,7 @@ class OpenQueue:
         if newest := max(read, key=sent_at, default=None):
             yield from judge_of(self.account, self.now).messages([[newest]])
         else:
-            err.print(f"{self.account}: no message can be received", highlight=False)
+            print_error(f"{self.account}: no message in the dead-letter queue can be received", 1)
 
     def _found(self, ids: Collection[str], *, prints: bool) -> Iterator[tuple[Message, Judged]]:
         """Those whose id is one of the ids or begins so; all, without any."""

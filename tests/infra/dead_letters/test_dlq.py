@@ -426,7 +426,8 @@ def test_a_message_that_is_not_there_is_said_to_be_missing(queue):
     result = run("show", "missing")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "missing: not in the queue, or in flight to another consumer" in result.stderr
+    missing = "missing: not in the queue, or in flight to another consumer"
+    assert f"ami-reactor: {missing}" in result.stderr
     assert queue.depth() == (1, 0)
 
 
