@@ -33,6 +33,7 @@ from models.guard import (
     read_outcome,
     settle,
     stayed,
+    why_of,
 )
 from models.guard_events import parse_guard_event
 from models.image import Image
@@ -539,6 +540,18 @@ def test_why_an_event_is_ignored_is_said_in_words():
         "no-evidence": "nothing in it tells of a bad image",
         "failure-not-found": "Auto Scaling does not show that refresh or launch any more",
     }
+
+
+def test_why_no_template_was_looked_at_is_said_of_either_function():
+    event = {"event_id": "1", "detail_type": "Scan Job State Change", "image_id": NEW}
+    ignored = event | {"result": "ignored", "reason": "no-evidence"}
+    no_follower = event | {"detail_type": "x", "result": "ignored", "reason": "no-follower"}
+    failed = event | {"result": "failed", "reason": "nothing-launchable", "error": "no answer"}
+
+    assert why_of(read_outcome(ignored)) == GuardIgnored.NO_EVIDENCE.in_words
+    assert why_of(read_outcome(no_follower)) == Ignored.NO_FOLLOWER.in_words
+    assert why_of(read_outcome(failed)) == "no answer"
+    assert why_of(read_outcome(event | {"result": "handled"})) == ""
 
 
 def test_what_is_not_held_was_not_done_before():
