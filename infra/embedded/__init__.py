@@ -12,6 +12,7 @@ from unittest import mock
 
 import botocore.session
 
+from infra.embedded.environment import environment_of
 from infra.embedded.session import models
 
 # Importing moto makes a million objects and no garbage, which the collector would look through
@@ -19,10 +20,9 @@ from infra.embedded.session import models
 # is not there would end the import.
 _collects = gc.isenabled()
 gc.disable()
-_kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 with (
     mock.patch.object(botocore.session, "create_loader", lambda _path=None: models()),
-    mock.patch.dict(os.environ, _kept | {"AWS_CONFIG_FILE": os.devnull}, clear=True),
+    environment_of({"AWS_CONFIG_FILE": os.devnull}),
 ):
     import moto.awslambda.models
     import moto.cloudformation.models

@@ -6,7 +6,6 @@ models. `tests/infra/embedded/test_repairs.py` shows each difference on bare mot
 which repair to delete once moto has closed the gap.
 """
 
-import os
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -52,8 +51,6 @@ def repaired(*, aws_sources: bool = False) -> "Iterator[None]":
             server has no other way to put an event of AWS Backup.
     """
     with ExitStack() as applied:
-        # moto reads it when it makes an EC2 backend, and would add 1,291 images of other owners
-        applied.enter_context(mock.patch.dict(os.environ, MOTO_EC2_LOAD_DEFAULT_AMIS="false"))
         for owner, name, replacement in REPAIRS:
             # create: some are operations or overrides that moto's class does not have itself
             applied.enter_context(mock.patch.object(owner, name, replacement, create=True))

@@ -759,6 +759,22 @@ def test_nothing_of_the_real_environment_comes_through(monkeypatch, tmp_path):
     assert dict(os.environ) == before
 
 
+def test_what_else_is_set_meanwhile_is_the_callers(monkeypatch):
+    monkeypatch.setenv("SET_BY_A_TEST", "1")
+
+    with embedded_aws(World()):
+        monkeypatch.undo()
+        os.environ["AWS_PROFILE"] = "left behind"
+
+    assert "SET_BY_A_TEST" not in os.environ
+    assert "AWS_PROFILE" not in os.environ
+
+
+def test_there_are_no_images_of_others():
+    with embedded_aws(World()) as aws:
+        assert aws.client("ec2").describe_images()["Images"] == []
+
+
 def test_one_embedded_aws_leaves_nothing_to_the_next():
     with embedded_aws(read(a_world())):
         pass
