@@ -159,7 +159,8 @@ def test_the_stacks_are_listed_once_whatever_there_is_and_page_by_page(account_w
     a_chain()
     asked = requests(monkeypatch)
 
-    assert THEN in run("status", "web").words
+    [web] = run("status", "web", "--json").lines
+    assert [chain["stack"] for chain in web["chains"]] == ["web-refresh"]
     assert asked.count("DescribeStacks") == 3  # the stack of the reactor, then two pages
 
 
