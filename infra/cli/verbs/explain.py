@@ -6,7 +6,7 @@ import typer
 
 from infra.cli.completion import offer_templates
 from infra.cli.importing import importing
-from infra.cli.options import STACK, Profile, Region, Stack
+from infra.cli.options import STACK, OneJson, Profile, Region, Stack
 
 
 def explain(
@@ -21,7 +21,7 @@ def explain(
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: OneJson = False,
 ) -> None:
     """Explain why something launches or runs the image that it does, image by image.
 

@@ -7,7 +7,7 @@ import typer
 
 from infra.cli.completion import offer_templates
 from infra.cli.importing import importing
-from infra.cli.options import STACK, Force, Profile, Region, Stack
+from infra.cli.options import STACK, AsJson, Force, Profile, Region, Stack
 
 
 def history(
@@ -30,7 +30,7 @@ def history(
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the versions of a launch template as a timeline, the newest first.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.importing import importing
-from infra.cli.options import STACK, Profile, Region, Stack, TemplateName, Yes, one_line
+from infra.cli.options import STACK, OneJson, Profile, Region, Stack, TemplateName, Yes, one_line
 
 
 def _a_coming_time(value: str | None) -> str | None:
@@ -44,7 +44,7 @@ def hold(
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: OneJson = False,
 ) -> None:
     """Hold a launch template: nothing moves it until it is resumed.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.importing import importing
-from infra.cli.options import Force
+from infra.cli.options import Force, OneJson
 
 _TARGET = "python3.13-arm64"  # what the stack's parameters default to
 
@@ -29,7 +29,7 @@ def package(
     full: Annotated[
         bool, typer.Option("--full", help="Keep everything of the requirements: slower to start.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: OneJson = False,
 ) -> None:
     """Make the archive that Lambda runs: models/, handlers/ and their pinned requirements.
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.importing import importing
-from infra.cli.options import ImageId, Profile, Region, Yes, one_line
+from infra.cli.options import ImageId, OneJson, Profile, Region, Yes, one_line
 
 
 def quarantine(
@@ -14,7 +14,7 @@ def quarantine(
     yes: Yes = False,
     profile: Profile = None,
     region: Region = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: OneJson = False,
 ) -> None:
     """Quarantine an image: no launch template is moved to it.
 

@@ -1,13 +1,10 @@
 """The parameters and the help of `ami-reactor resume`."""
 
-from typing import Annotated
-
-import typer
-
 from infra.cli.importing import importing
 from infra.cli.options import (
     STACK,
     WAIT,
+    OneJson,
     Profile,
     Region,
     Stack,
@@ -24,7 +21,7 @@ def resume(
     profile: Profile = None,
     region: Region = None,
     stack: Stack = STACK,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: OneJson = False,
 ) -> None:
     """End the hold of a launch template, and reconcile it at once.
 

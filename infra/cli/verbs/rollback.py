@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.importing import importing
-from infra.cli.options import Profile, Region, TemplateName, Yes, one_line
+from infra.cli.options import AsJson, Profile, Region, TemplateName, Yes, one_line
 
 
 def rollback(
@@ -31,7 +31,7 @@ def rollback(
     yes: Yes = False,
     profile: Profile = None,
     region: Region = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Go back to an older version, so that it stays.
 

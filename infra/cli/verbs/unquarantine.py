@@ -1,11 +1,7 @@
 """The parameters and the help of `ami-reactor unquarantine`."""
 
-from typing import Annotated
-
-import typer
-
 from infra.cli.importing import importing
-from infra.cli.options import ImageId, Profile, Region, Yes
+from infra.cli.options import ImageId, OneJson, Profile, Region, Yes
 
 
 def unquarantine(
@@ -13,7 +9,7 @@ def unquarantine(
     yes: Yes = False,
     profile: Profile = None,
     region: Region = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: OneJson = False,
 ) -> None:
     """Lift the quarantine of an image, so that templates may be moved to it again.
 
