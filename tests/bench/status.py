@@ -22,42 +22,14 @@ from botocore.client import BaseClient
 from infra.embedded.aws import embedded_aws
 from infra.embedded.session import new_session
 from infra.embedded.world.seed import read_world, seed
-from tests.support.builders import a_template, a_version, a_world, an_image
-from tests.support.fleets import Ran, a_group, run
+from tests.support.builders import a_world
+from tests.support.fleets import Ran, many_templates, run
 
 ACCOUNTS = ("222233334444", "333344445555", "444455556666")
 REGIONS = ("ap-northeast-2", "us-east-1")
 _ROLES = [f"--role-arn=arn:aws:iam::{account}:role/fleet" for account in ACCOUNTS]
 
 Call = tuple[str, str, dict[str, Any]]
-
-
-def a_place(count: int, images_each: int = 5) -> dict[str, Any]:
-    """That many templates, each with a golden instance, a group and an instance of its own."""
-    ids = [f"lt-{n:017x}" for n in range(count)]
-    golden = [f"i-{n:017x}" for n in range(count)]
-    running = [f"i-0aaaaaaaa{n:08x}" for n in range(count)]
-    images = [f"ami-{n:017x}" for n in range(count * images_each)]
-    return a_world(
-        *[
-            an_image(image, n // count, SourceInstanceId=golden[n % count])
-            for n, image in enumerate(images)
-        ],
-        templates=[
-            a_template(
-                id_,
-                f"web-{n:04}",
-                tags={"ami-reactor": "on", "ami-reactor:source-instance": golden[n]},
-            )
-            for n, id_ in enumerate(ids)
-        ],
-        versions=[a_version(images[n], template_id=id_) for n, id_ in enumerate(ids)],
-        AutoScalingGroups=[
-            a_group(f"web-{n}", template_id=id_, instances={running[n]: "1"})
-            for n, id_ in enumerate(ids)
-        ],
-        Instances=[{"InstanceId": id_, "ImageId": images[n]} for n, id_ in enumerate(running)],
-    )
 
 
 def measured(total: int) -> str:
@@ -67,7 +39,7 @@ def measured(total: int) -> str:
         del os.environ["MOTO_ACCOUNT_ID"]  # else a role would change no account
         for account in ACCOUNTS:
             for region in REGIONS:
-                place = json.dumps(a_place(each) | {"Region": region})
+                place = json.dumps(many_templates(each, launched=True) | {"Region": region})
                 seed(read_world(place.replace("111122223333", account), "world"))
         read("status")  # imports, and botocore's models
         gc.collect()

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.operate.iam import Asked, decide
-from tests.stack.roles import listed
+from tests.stack.roles import as_doctor_reads
 
 _SIMULATE = Path(__file__).parent / "iam" / "simulate.mjs"
 
@@ -44,22 +43,7 @@ def engine(tools):
     return ask
 
 
-def _ours(*asked):
-    return [
-        [
-            decide([one["identity"]], Asked(case["action"], case["arn"], _lists(case["context"])))
-            == "allowed"
-            for case in one["cases"]
-        ]
-        for one in asked
-    ]
-
-
-def _lists(context):
-    return {key: listed(value) for key, value in context.items()}
-
-
 @pytest.fixture(params=["our reading", "the IAM engine"])
 def judge(request):
     """Whether each case of each question is allowed: as doctor reads it, and as others do."""
-    return _ours if request.param == "our reading" else request.getfixturevalue("engine")
+    return as_doctor_reads if request.param == "our reading" else request.getfixturevalue("engine")

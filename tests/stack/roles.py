@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from infra.embedded.stack import transformed
+from infra.operate.iam import Asked, decide
 from tests.support.builders import ACCOUNT
 
 
@@ -72,6 +73,22 @@ def questions(role):
     """What to ask of it, and the right answers."""
     cases = [a_case(*case) for case in role.may + role.may_not]
     return cases, [True] * len(role.may) + [False] * len(role.may_not)
+
+
+def as_doctor_reads(*asked):
+    """Whether each case of each question is allowed, as doctor reads a role."""
+    return [
+        [
+            decide([one["identity"]], Asked(case["action"], case["arn"], _lists(case["context"])))
+            == "allowed"
+            for case in one["cases"]
+        ]
+        for one in asked
+    ]
+
+
+def _lists(context):
+    return {key: listed(value) for key, value in context.items()}
 
 
 def linted(tools, linter, policy, folder):

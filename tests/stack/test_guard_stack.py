@@ -14,8 +14,15 @@ from handlers.clients import OPERATIONS
 from infra.embedded.stack import transformed
 from infra.embedded.stage import stage
 from infra.embedded.world.seed import read_world
-from infra.operate.iam import Asked, decide
-from tests.stack.roles import a_case, damaged, damages, linted, listed, statements_of
+from tests.stack.roles import (
+    a_case,
+    as_doctor_reads,
+    damaged,
+    damages,
+    linted,
+    listed,
+    statements_of,
+)
 from tests.support.builders import (
     ACCOUNT,
     FOLLOWS_INSTANCE,
@@ -432,26 +439,6 @@ def policy(deployed):
     return deployed.policy
 
 
-def _ours(*asked):
-    return [
-        [
-            decide([one["identity"]], Asked(case["action"], case["arn"], _lists(case["context"])))
-            == "allowed"
-            for case in one["cases"]
-        ]
-        for one in asked
-    ]
-
-
-def _lists(context):
-    return {key: listed(value) for key, value in context.items()}
-
-
-@pytest.fixture(params=["our reading", "the IAM engine"])
-def judge(request):
-    return _ours if request.param == "our reading" else request.getfixturevalue("engine")
-
-
 def asked(policy):
     return {"identity": policy, "resource": None, "cases": CASES}
 
@@ -472,7 +459,7 @@ def noticed_by_us(policy):
     params = list(damages(policy["Statement"]))
     for param in params:
         broken = damaged(policy, *param.values)
-        [may] = _ours(asked(broken))
+        [may] = as_doctor_reads(asked(broken))
         wrong = [(c, is_) for c, is_, ok in zip(CASES, may, SHOULD, strict=True) if is_ is not ok]
         yield param.id, broken, wrong
 

@@ -14,7 +14,15 @@ from moto.core.responses import BaseResponse
 from typer.testing import CliRunner
 
 from infra.cli import app
-from tests.support.builders import ACCOUNT, REGION, TEMPLATE
+from tests.support.builders import (
+    ACCOUNT,
+    REGION,
+    TEMPLATE,
+    a_template,
+    a_version,
+    a_world,
+    an_image,
+)
 
 
 @dataclass(frozen=True)
@@ -189,3 +197,35 @@ def tags_of(resource_id: str = TEMPLATE) -> dict[str, str]:
 
 def _ec2() -> Any:
     return boto3.client("ec2")
+
+
+def many_templates(count: int, images_each: int = 5, *, launched: bool = False) -> dict[str, Any]:
+    """Each with a golden instance of its own, and a group; on the oldest of its images.
+
+    Args:
+        count: How many.
+        images_each: Of each golden instance.
+        launched: Each group has an instance, which is none of the golden ones.
+    """
+    ids = [f"lt-{n:017x}" for n in range(count)]
+    golden = [f"i-{n:017x}" for n in range(count)]
+    running = [{f"i-0aaaaaaaa{n:08x}": "1"} if launched else {} for n in range(count)]
+    images = [f"ami-{n:017x}" for n in range(count * images_each)]
+    return a_world(
+        *[
+            an_image(image, n // count, SourceInstanceId=golden[n % count])
+            for n, image in enumerate(images)
+        ],
+        templates=[
+            a_template(
+                id_,
+                f"web-{n:04}",
+                tags={"ami-reactor": "on", "ami-reactor:source-instance": golden[n]},
+            )
+            for n, id_ in enumerate(ids)
+        ],
+        versions=[a_version(images[n], template_id=id_) for n, id_ in enumerate(ids)],
+        AutoScalingGroups=[
+            a_group(f"web-{n}", template_id=id_, instances=running[n]) for n, id_ in enumerate(ids)
+        ],
+    )

@@ -30,7 +30,7 @@ from tests.support.builders import (
     a_world,
     an_image,
 )
-from tests.support.fleets import a_group, requests, run, start_refresh
+from tests.support.fleets import a_group, many_templates, requests, run, start_refresh
 
 INSTANCES = {f"i-0aaaaaaaaaaaaaaa{n}": image for n, image in enumerate([OLD, OLD, NEW])}
 
@@ -324,29 +324,6 @@ def test_several_profiles_are_shown_one_after_the_other(account_with, tmp_path, 
 
     assert len(run("status", "--json", "--profile", "blue,green").lines) == 2
     assert run("status", "--profile", "blue,red").status == 2
-
-
-def many_templates(count: int, images_each: int) -> dict[str, Any]:
-    """Each with an instance of its own, and a group; on the oldest of its images."""
-    ids = [f"lt-{n:017x}" for n in range(count)]
-    instances = [f"i-{n:017x}" for n in range(count)]
-    images = [f"ami-{n:017x}" for n in range(count * images_each)]
-    return a_world(
-        *[
-            an_image(image, n // count, SourceInstanceId=instances[n % count])
-            for n, image in enumerate(images)
-        ],
-        templates=[
-            a_template(
-                id_,
-                f"web-{n:04}",
-                tags={"ami-reactor": "on", "ami-reactor:source-instance": instances[n]},
-            )
-            for n, id_ in enumerate(ids)
-        ],
-        versions=[a_version(images[n], template_id=id_) for n, id_ in enumerate(ids)],
-        AutoScalingGroups=[a_group(f"web-{n}", template_id=id_) for n, id_ in enumerate(ids)],
-    )
 
 
 def test_it_takes_at_most_twice_the_time_of_its_calls(account_with, monkeypatch):
